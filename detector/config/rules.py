@@ -1,0 +1,181 @@
+"""The rules in force: which violation, where, at what hours, from which duration on. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from itertools import pairwise
+
+from detector.config.reading import nearest
+from detector.core.errors import BadInput
+from detector.core.times import DailyHours, Interval, local_day
+from detector.core.values import Category, Violation, Zone, ZoneKind
+
+ALL_DAY = (DailyHours(0, 1440),)
+NOT_IN_FORCE = "no rule in force"
+
+
+@dataclass(frozen=True, slots=True)
+class CategorySettings:
+    """What one category of points does otherwise; None leaves the rule's own."""
+
+    enabled: bool | None = None
+    dwell_s: float | None = None
+    hours: tuple[DailyHours, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSettings:
+    """One violation's rule. `dwell_s` is the limit in seconds: what stands longer is a violation."""
+
+    violation: Violation
+    enabled: bool
+    dwell_s: float
+    zones: tuple[ZoneKind, ...]
+    hours: tuple[DailyHours, ...] = ALL_DAY
+    min_share: float = 0.5
+    """The part of an object's ground contact that must lie inside the zone, in (0, 1]."""
+    min_confidence: float = 0.25
+    exempt_zones: tuple[ZoneKind, ...] = ()
+    """Kinds of zones inside which the rule does not hold, wherever they overlap its own."""
+    by_category: Mapping[Category, CategorySettings] = field(default_factory=dict)
+
+    def at(self, category: Category) -> RuleSettings:
+        """The rule as it holds at points of one category."""
+        own = self.by_category.get(category, CategorySettings())
+        return replace(
+            self,
+            enabled=self.enabled if own.enabled is None else own.enabled,
+            dwell_s=self.dwell_s if own.dwell_s is None else own.dwell_s,
+            hours=self.hours if own.hours is None else own.hours,
+            by_category={},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """All rules of a county, by violation. A violation without a rule is not looked for."""
+
+    rules: Mapping[Violation, RuleSettings]
+
+    @property
+    def version(self) -> str:
+        """12 hex digits that change with the content, and with nothing else."""
+        content = {violation: asdict(rule) for violation, rule in self.rules.items()}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+    def limit_s(self, violation: Violation, category: Category, zone: Zone, local: datetime) -> float | None:
+        """The limit in seconds at a moment of the point's local time, or None where the rule does not hold.
+
+        It does not hold where it is missing or disabled, looks at other kinds of zones, is outside its
+        hours, or inside the zone's permitted hours. The zone's own limit goes first, then the
+        category's, then the rule's.
+        """
+        rule = self.rules.get(violation)
+        if rule is None or zone.kind not in rule.zones:
+            return None
+        rule = rule.at(category)
+        if not rule.enabled or not _holds(rule.hours, local) or _holds(zone.permitted, local):
+            return None
+        return zone.limits_s.get(violation, rule.dwell_s)
+
+    def shortest_limits(
+        self, category: Category, zones: Sequence[Zone], day: date, tz: tzinfo
+    ) -> list[tuple[Interval, float | None, str]]:
+        """The local day cut where the shortest limit in force changes: when (UTC), limit in s, who asks for it.
+
+        The stretches follow each other and cover the day exactly, also where clocks change. The text is
+        such as 'illegal_parking in zone kerb', or NOT_IN_FORCE beside None. A day that a country's
+        calendar skipped has no stretches.
+        """
+        stretches: list[tuple[Interval, float | None, str]] = []
+        for start, end in pairwise(_cuts(self._clock_changes(zones), day, tz)):
+            limit_s, why = self._shortest(category, zones, start.astimezone(tz))
+            if stretches and stretches[-1][1:] == (limit_s, why):
+                start = stretches.pop()[0].start  # noqa: PLW2901  # the stretch before goes on
+            stretches.append((Interval(start, end), limit_s, why))
+        return stretches
+
+    def _shortest(
+        self, category: Category, zones: Sequence[Zone], local: datetime
+    ) -> tuple[float | None, str]:
+        asked = [
+            (limit_s, f"{violation} in zone {zone.id}")
+            for violation in self.rules
+            for zone in zones
+            if (limit_s := self.limit_s(violation, category, zone, local)) is not None
+        ]
+        return min(asked, default=(None, NOT_IN_FORCE))
+
+    def _clock_changes(self, zones: Sequence[Zone]) -> set[int]:
+        """Minutes of the day at which any hours begin or end."""
+        hours = [h for zone in zones for h in zone.permitted]
+        for rule in self.rules.values():
+            hours += rule.hours
+            hours += [h for own in rule.by_category.values() for h in own.hours or ()]
+        return {minute for h in hours for minute in (h.from_min, h.until_min)}
+
+
+def rules_with_limits(rules: RuleSet, limits: Mapping[str, Mapping[str, float]]) -> RuleSet:
+    """The rules for a trial: only the violations named are looked for, with these limits, everywhere and always.
+
+    `limits` is such as {"illegal_parking": {"dwell_s": 30}}. The rule for camera faults stays as it is; a
+    known violation without a rule is left out. Raises BadInput for one that is not known.
+    """
+    for name in limits:
+        if name not in set(Violation):
+            hint = nearest(name, Violation)
+            raise BadInput(f"unknown violation {name!r}" + (f"; did you mean '{hint}'?" if hint else ""))
+
+    def on_trial(rule: RuleSettings) -> RuleSettings:
+        if rule.violation is Violation.CAMERA_FAULT:
+            return rule
+        named = limits.get(rule.violation)
+        dwell_s = rule.dwell_s if named is None else named.get("dwell_s", rule.dwell_s)
+        return replace(rule, enabled=named is not None, dwell_s=dwell_s, hours=ALL_DAY, by_category={})
+
+    return RuleSet({violation: on_trial(rule) for violation, rule in rules.rules.items()})
+
+
+def _holds(hours: Sequence[DailyHours], local: datetime) -> bool:
+    return any(stretch.holds_at(local) for stretch in hours)
+
+
+def _cuts(minutes: set[int], day: date, tz: tzinfo) -> list[datetime]:
+    """The instants (UTC, in order) of a local day at which its clock shows one of `minutes` or is changed, and both ends."""
+    whole = local_day(day, tz)
+    start, end = whole.start.astimezone(UTC), whole.end.astimezone(UTC)
+    if end <= start:
+        return []
+    changes = list(_offset_changes(start, end, tz))
+    cuts = {start, end, *changes}
+    for offset in {_offset(moment, tz) for moment in (start, *changes)}:
+        midnight = datetime.combine(day, time(), UTC) - offset
+        cuts |= {midnight + timedelta(minutes=minute) for minute in minutes}
+    return sorted(cut for cut in cuts if start <= cut <= end)
+
+
+def _offset_changes(start: datetime, end: datetime, tz: tzinfo) -> Iterator[datetime]:
+    """The instants within [start, end) at which the offset from UTC becomes another one, to the second."""
+    hours = [start + timedelta(hours=h) for h in range(int((end - start) / timedelta(hours=1)) + 1)]
+    for before, after in pairwise([*hours, end]):
+        if _offset(before, tz) == _offset(after, tz):
+            continue
+        old, new = before, after
+        while new - old > timedelta(seconds=1):
+            middle = (old + (new - old) / 2).replace(microsecond=0)
+            if _offset(middle, tz) == _offset(before, tz):
+                old = middle
+            else:
+                new = middle
+        yield new
+
+
+def _offset(moment: datetime, tz: tzinfo) -> timedelta:
+    offset = moment.astimezone(tz).utcoffset()
+    if offset is None:
+        raise ValueError(f"{tz} has no offset from UTC")
+    return offset

@@ -1,0 +1,212 @@
+"""A working folder as one frozen value: `load_settings`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from detector.config.reading import demand, faults_of, nearest, parse, read
+from detector.config.rules import RuleSet, rules_with_limits
+from detector.config.schema import (
+    Code,
+    CodesFile,
+    Department,
+    DepartmentPart,
+    Device,
+    Id,
+    PointFile,
+    RulesFile,
+    Seen,
+    SiteFile,
+    ZonesFile,
+    known_database,
+    limits_of,
+)
+from detector.config.template import template_files
+from detector.core.errors import BadConfig, BadInput, Fault
+from detector.core.values import Camera, Point, Violation, Zone
+
+PREFIX = "KERBWATCH_"
+
+
+class Environment(BaseSettings):
+    """What the environment may set in place of kerbwatch.yaml: KERBWATCH_DATABASE_URL and so on."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
+
+    archive_root: str | None = None
+    state_root: str | None = None
+    database_url: Annotated[str, AfterValidator(known_database)] | None = None
+    observations_root: str | None = None
+    evidence_root: str | None = None
+    model_weights: str | None = None
+    model_device: Device | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """The model and how to run it. `weights` is a name of models/manifest.yaml or a path."""
+
+    weights: str
+    device: str
+    imgsz_hw: tuple[int, int]
+    confidence: float
+    batch: int
+    precision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a working folder says. Paths are absolute; `evidence_root` may be a URL for fsspec."""
+
+    folder: Path
+    name: str
+    name_en: str
+    timezone: ZoneInfo
+    period_days: int
+    points: tuple[Point, ...]
+    rules: RuleSet
+    codes: Mapping[Violation, Code]
+    departments: Mapping[str, Department]
+    archive_root: Path
+    state_root: Path
+    database_url: str
+    observations_root: Path
+    evidence_root: str | Path
+    model: ModelSettings
+
+    def point(self, point_id: str) -> Point:
+        """Raises BadInput, with what may be meant, where there is no such point."""
+        found = {point.id: point for point in self.points}
+        if point_id not in found:
+            raise BadInput(_unknown("point", point_id, list(found)))
+        return found[point_id]
+
+    def camera(self, camera_id: str) -> tuple[Point, Camera]:
+        """A camera and the point it looks at. Raises BadInput where there is no such camera."""
+        found = {camera.id: (point, camera) for point in self.points for camera in point.cameras}
+        if camera_id not in found:
+            raise BadInput(_unknown("camera", camera_id, list(found)))
+        return found[camera_id]
+
+
+def load_settings(folder: Path) -> Settings:
+    """A working folder's settings; the environment goes before its files. Raises BadConfig with every fault."""
+    if not folder.is_dir():
+        raise BadConfig([Fault(str(folder), "", "no such folder; `kerbwatch init` writes one")])
+    faults: list[Fault] = []
+    site = read(folder / "kerbwatch.yaml", SiteFile, faults)
+    rules = read(folder / "rules.yaml", RulesFile, faults)
+    codes = read(folder / "codes.yaml", CodesFile, faults)
+    departments = read(folder / "departments.yaml", dict[Id, DepartmentPart], faults)
+    points = _points(folder / "points", Seen(rules=rules.value() if rules else None), faults)
+    environment = _environment(faults)
+    demand(faults)
+    assert site and rules and codes and departments is not None and environment  # noqa: PT018  # or a fault said why
+    home = folder.resolve()
+    storage, model = site.storage, site.model
+    state_root = home / (environment.state_root or storage.state)
+    observations = environment.observations_root or storage.observations
+    return Settings(
+        folder=home,
+        name=site.name,
+        name_en=site.name_en,
+        timezone=site.timezone,
+        period_days=site.period_days,
+        points=tuple(point.value(site.timezone) for point in points),
+        rules=rules.value(),
+        codes={Violation(v): Code(**dict(getattr(codes, v))) for v in CodesFile.model_fields},
+        departments={id_: Department(id_, part.name, part.name_en) for id_, part in departments.items()},
+        archive_root=home / (environment.archive_root or site.archive.root),
+        state_root=state_root,
+        database_url=_database_url(environment.database_url or storage.database, home, state_root),
+        observations_root=home / observations if observations else state_root / "observations",
+        evidence_root=_place(environment.evidence_root or storage.evidence, home),
+        model=ModelSettings(
+            weights=environment.model_weights or model.weights,
+            device=environment.model_device or model.device,
+            imgsz_hw=model.imgsz,
+            confidence=model.confidence,
+            batch=model.batch,
+            precision=model.precision,
+        ),
+    )
+
+
+def load_rules(path: Path) -> RuleSet:
+    """The rules of one file in the form of rules.yaml. Raises BadConfig with every fault."""
+    faults: list[Fault] = []
+    rules = read(path, RulesFile, faults)
+    demand(faults)
+    assert rules
+    return rules.value()
+
+
+def default_rules() -> RuleSet:
+    """The rules that `kerbwatch init` writes, for use without a working folder."""
+    return RulesFile.model_validate(parse(template_files()["rules.yaml"])).value()
+
+
+def load_zones(path: Path) -> tuple[tuple[Zone, ...], tuple[int, int], RuleSet | None]:
+    """A file of `resolution_wh`, `zones` and, maybe, `limits`: the zones, the picture's width and height, and rules.
+
+    The rules are the default ones cut down to those limits; None where the file has none. Raises BadConfig
+    with every fault.
+    """
+    faults: list[Fault] = []
+    view = read(path, ZonesFile, faults, Seen())
+    demand(faults)
+    assert view
+    rules = None if view.limits is None else rules_with_limits(default_rules(), limits_of(view.limits))
+    return view.zone_values(), view.resolution_wh, rules
+
+
+def _points(folder: Path, seen: Seen, faults: list[Fault]) -> list[PointFile]:
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml"))
+    except OSError as error:
+        faults.append(Fault(str(folder), "", f"cannot be read: {error.strerror}"))
+        return []
+    if not paths:
+        faults.append(Fault(str(folder), "", "holds no point, that is no file such as p001.yaml"))
+    points: list[PointFile] = []
+    for path in paths:
+        seen.file = str(path)
+        if point := read(path, PointFile, faults, seen):
+            points.append(point)
+    return points
+
+
+def _environment(faults: list[Fault]) -> Environment | None:
+    try:
+        return Environment()
+    except ValidationError as error:
+        for fault in faults_of(error, Environment, "environment"):
+            name = fault.place if fault.place.startswith(PREFIX) else PREFIX + fault.place.upper()
+            faults.append(Fault(fault.file, name, fault.what, fault.suggestion))
+        return None
+
+
+def _database_url(url: str | None, home: Path, state_root: Path) -> str:
+    """A relative SQLite file lies below the folder, whatever directory the command was started in."""
+    if url is None:
+        return f"sqlite:///{state_root / 'kerbwatch.db'}"
+    scheme, _, rest = url.partition(":///")
+    if scheme.startswith("sqlite") and rest and not rest.startswith(("/", ":memory:", "file:")):
+        return f"{scheme}:///{home / rest}"
+    return url
+
+
+def _place(text: str, home: Path) -> str | Path:
+    return text if "://" in text else home / text
+
+
+def _unknown(kind: str, id_: str, known: list[str]) -> str:
+    hint = nearest(id_, known)
+    return f"no {kind} {id_!r} among {len(known)}" + (f"; did you mean '{hint}'?" if hint else "")

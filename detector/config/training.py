@@ -1,0 +1,149 @@
+"""The recipe of a detector of our own, as validated settings: what `kerbwatch models train` reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from detector.core.errors import BadConfig, Fault
+from detector.core.geometry import polygon_fault
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Corner = tuple[Share, Share]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class Street(_Settings):
+    """A street view to compose on. `ground` is where things may lie, corners in [0, 1] of width and height."""
+
+    file: str
+    use: Literal["train", "test"]
+    ground: tuple[Corner, ...]
+
+    @model_validator(mode="after")
+    def _has_ground(self) -> Street:
+        if fault := polygon_fault(self.ground):
+            raise ValueError(fault)
+        return self
+
+
+class Sample(_Settings):
+    """A sample photo of ultralytics without rubbish; `boxes` (xyxy pixels) hold people and things to cut out."""
+
+    file: str
+    boxes: tuple[tuple[int, int, int, int], ...]
+
+
+class SizeBand(_Settings):
+    """Widths in pixels, [from_px, until_px), and how often the band is drawn relative to the others."""
+
+    from_px: Annotated[int, Field(ge=8)]
+    until_px: Annotated[int, Field(le=400)]
+    weight: Annotated[float, Field(gt=0)] = 1.0
+
+    @model_validator(mode="after")
+    def _is_a_band(self) -> SizeBand:
+        if self.until_px <= self.from_px:
+            raise ValueError(f"until_px {self.until_px} must lie above from_px {self.from_px}")
+        return self
+
+
+class Mix(_Settings):
+    """What the training set is made of; counts are pictures, shares are chances in [0, 1]."""
+
+    composed: Count
+    canvas_px: Annotated[int, Field(ge=128, multiple_of=32)]
+    zoom: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
+    """Scale of a street view before its canvas is cut out, drawn log-uniformly."""
+    without_rubbish: Share
+    max_bags: Count
+    max_distractors: Count
+    anywhere: Share
+    """Chance that an object lies anywhere and not on the ground."""
+    dark_bags: Share
+    """Chance that a bag is recoloured black: the data set labels none."""
+    procedural_ground: Share
+    sample_photos: Share
+    bands: Annotated[tuple[SizeBand, ...], Field(min_length=1)]
+
+
+class Fit(_Settings):
+    """What the optimiser is told; names as in ultralytics."""
+
+    epochs: Count
+    imgsz: Annotated[int, Field(ge=128, multiple_of=32)]
+    batch: Count
+    freeze: Annotated[int, Field(ge=0, le=22)]
+    """How many layers, from the first, keep the COCO weights."""
+    optimizer: Literal["SGD", "AdamW"]
+    lr0: Annotated[float, Field(gt=0)]
+    lrf: Share
+    warmup_epochs: Annotated[float, Field(ge=0)]
+    mosaic: Share
+    close_mosaic: Annotated[int, Field(ge=0)]
+    scale: Share
+    threads: Count
+    bfloat16: bool
+    """Compute the layers in bfloat16: about twice as fast on a CPU that has it, slower on one that has not."""
+
+
+class Trial(_Settings):
+    """How the trained file is scored."""
+
+    pictures: Count
+    """Composed pictures in each of the tests at surveillance size."""
+    threshold: Share
+    """The confidence from which a detection counts as rubbish."""
+    precision: Share
+    """The precision at which the recall is reported, see the aims of the model card."""
+    bands: Annotated[tuple[SizeBand, ...], Field(min_length=1)]
+    close_up_imgsz: Annotated[tuple[int, ...], Field(min_length=1)]
+
+
+class TrainingSettings(_Settings):
+    """The whole recipe. Relative folders are taken from where the YAML file lies."""
+
+    seed: int
+    weights: Path
+    trashbags: Path
+    stills: Path
+    tuning_photos: Annotated[int, Field(ge=0)]
+    """Photos of the training half that are kept out of it, to choose the threshold by."""
+    streets: tuple[Street, ...]
+    samples: tuple[Sample, ...]
+    mix: Mix
+    fit: Fit
+    trial: Trial
+
+    @model_validator(mode="after")
+    def _has_both_halves(self) -> TrainingSettings:
+        if {street.use for street in self.streets} != {"train", "test"}:
+            raise ValueError("streets needs a view to train on and another to test on")
+        return self
+
+
+def load_training(path: Path) -> TrainingSettings:
+    """The recipe in a YAML file. Raises BadConfig with every fault at once."""
+    try:
+        document: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        settings = TrainingSettings.model_validate(document)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise BadConfig([Fault(str(path), "", str(error))]) from error
+    except ValidationError as error:
+        raise BadConfig([_fault(path, one["loc"], one["msg"]) for one in error.errors()]) from error
+    folder = path.resolve().parent
+    return settings.model_copy(
+        update={name: folder / getattr(settings, name) for name in ("weights", "trashbags", "stills")}
+    )
+
+
+def _fault(path: Path, place: tuple[int | str, ...], what: str) -> Fault:
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+    return Fault(str(path), "".join(parts).lstrip("."), what)

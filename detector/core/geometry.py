@@ -1,0 +1,68 @@
+"""Boxes and polygons. Boxes are xyxy with x2 > x1 and y2 > y1; every function works in pixels or in [0, 1] alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+FloatArray = npt.NDArray[np.floating]
+Box = tuple[float, float, float, float]
+Polygon = tuple[tuple[float, float], ...]
+
+GROUND_STRIP = 0.25
+"""Part of a box's height, from below, that stands for the ground contact of a vehicle seen from above and afar."""
+
+
+def iou(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes, in [0, 1]."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    return shared / (box_area(a) + box_area(b) - shared)
+
+
+def iou_matrix(a: FloatArray, b: FloatArray) -> FloatArray:
+    """IoU of every box of a, shape (n, 4), with every box of b, shape (m, 4): shape (n, m)."""
+    top_left = np.maximum(a[:, None, :2], b[None, :, :2])
+    bottom_right = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    shared = np.clip(bottom_right - top_left, 0, None).prod(axis=2)
+    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (a, b)]
+    total = areas[0][:, None] + areas[1][None, :] - shared
+    return np.asarray(np.divide(shared, total, out=np.zeros_like(shared), where=total > 0))
+
+
+def box_area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def ground_contact(box: Box) -> Box:
+    """The lower strip of a box, where the object touches the ground."""
+    return (box[0], box[3] - GROUND_STRIP * (box[3] - box[1]), box[2], box[3])
+
+
+def contact_share(box: Box, polygon: Polygon) -> float:
+    """Which part of a box's ground contact lies inside a polygon, in [0, 1]."""
+    strip = ground_contact(box)
+    inside = shapely.box(*strip).intersection(shapely.Polygon(polygon)).area
+    return float(min(1.0, inside / box_area(strip)))
+
+
+def polygon_fault(polygon: Sequence[Sequence[float]]) -> str | None:
+    """What makes a polygon unusable, in words, or None."""
+    if len(polygon) < 3:
+        return f"{len(polygon)} corners, a polygon needs 3 or more"
+    shape = shapely.Polygon(polygon)
+    if shape.area == 0:
+        return "the corners lie on one line"
+    if not shape.is_valid:
+        return f"the outline crosses itself ({shapely.is_valid_reason(shape)})"
+    return None
+
+
+def scaled(box: Box, width: float, height: float) -> Box:
+    return (box[0] * width, box[1] * height, box[2] * width, box[3] * height)

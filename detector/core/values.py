@@ -1,0 +1,340 @@
+"""The values that pass between rooms. All frozen; a wrong shape cannot be built."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from detector.core.geometry import Box, FloatArray, Polygon
+from detector.core.times import DailyHours, Interval
+
+Image = npt.NDArray[np.uint8]
+"""A picture: height x width x 3, BGR, uint8."""
+
+
+class Category(StrEnum):
+    """What kind of place a monitored point is."""
+
+    ARTERIAL = "arterial"
+    COMMERCIAL_STREET = "commercial_street"
+    INTERSECTION = "intersection"
+    NIGHT_MARKET = "night_market"
+
+
+class ZoneKind(StrEnum):
+    """What a polygon of a point's picture stands for."""
+
+    NO_PARKING = "no_parking"
+    SIDEWALK = "sidewalk"
+    PARKING_BAY = "parking_bay"
+    NO_VENDING = "no_vending"
+    SANITATION = "sanitation"
+    CARRIAGEWAY = "carriageway"
+
+
+class Violation(StrEnum):
+    """What inspectors mark down, and the fault of a camera."""
+
+    ILLEGAL_PARKING = "illegal_parking"
+    SIDEWALK_PARKING = "sidewalk_parking"
+    DISORDERLY_BIKES = "disorderly_bikes"
+    STREET_VENDING = "street_vending"
+    LITTER = "litter"
+    CAMERA_FAULT = "camera_fault"
+
+
+class LabelGroup(StrEnum):
+    """Labels that count as one kind of object, for the detector flips between them."""
+
+    VEHICLE = "vehicle"
+    BIKE = "bike"
+    PERSON = "person"
+    GOODS = "goods"
+    RUBBISH = "rubbish"
+
+
+LABEL_GROUPS: Mapping[str, LabelGroup] = {
+    **dict.fromkeys(("car", "truck", "bus", "van"), LabelGroup.VEHICLE),
+    **dict.fromkeys(("bicycle", "motorcycle"), LabelGroup.BIKE),
+    "person": LabelGroup.PERSON,
+    **dict.fromkeys(("chair", "dining table", "umbrella", "bench", "suitcase"), LabelGroup.GOODS),
+    "rubbish": LabelGroup.RUBBISH,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A polygon of one camera's picture, corners in [0, 1] of width and height."""
+
+    id: str
+    kind: ZoneKind
+    polygon: Polygon
+    permitted: tuple[DailyHours, ...] = ()
+    """Hours in which what the zone forbids is allowed."""
+    limits_s: Mapping[Violation, float] = field(default_factory=dict)
+    """Limits of this zone alone, in seconds; they go before the rule's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """One view of a point: its zones and where its recordings lie."""
+
+    id: str
+    zones: tuple[Zone, ...]
+    timezone: tzinfo
+    resolution_wh: tuple[int, int]
+    folder: str = ""
+    template: str = "iso"
+    """A preset's name or a filename template, see `detector.footage.templates`."""
+    clock_offset_s: float = 0.0
+    """Seconds to add to the recorder's clock to get the true time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A monitored place, with one camera or more."""
+
+    id: str
+    name: str
+    name_en: str
+    category: Category
+    cameras: tuple[Camera, ...]
+    grid: str = ""
+    """The grid unit (网格) that answers for the place."""
+
+
+class RecordingState(StrEnum):
+    """What a file of an archive turned out to be."""
+
+    READABLE = "readable"
+    EMPTY = "empty"
+    NOT_VIDEO = "not_video"
+    TRUNCATED = "truncated"
+    GROWING = "growing"
+    UNNAMED = "unnamed"
+    REPEATED = "repeated"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInfo:
+    """What a container says of its first video stream. `duration_s` is measured from the first picture."""
+
+    codec: str
+    resolution_wh: tuple[int, int]
+    start_s: float
+    duration_s: float
+    truncated: bool = False
+    """True where the container breaks off before the duration it claims."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One file of one camera. `interval` is true time: the name's start, corrected by the camera's clock offset."""
+
+    camera_id: str
+    path: str
+    size_bytes: int
+    modified_ns: int
+    interval: Interval
+    state: RecordingState
+    reason: str = ""
+    resolution_wh: tuple[int, int] = (0, 0)
+
+    @property
+    def id(self) -> str:
+        """Names the file as it is now: another size or time is another recording."""
+        name = f"{self.camera_id}|{self.path}|{self.size_bytes}|{self.modified_ns}"
+        return hashlib.sha256(name.encode()).hexdigest()[:16]
+
+    @property
+    def usable(self) -> bool:
+        return self.state in (RecordingState.READABLE, RecordingState.TRUNCATED)
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """What a model saw in one picture: n labels, n confidences in [0, 1], boxes xyxy in [0, 1] of shape (n, 4)."""
+
+    labels: tuple[str, ...]
+    confidences: FloatArray
+    boxes: FloatArray
+
+    def __post_init__(self) -> None:
+        if self.boxes.shape != (len(self.labels), 4) or self.confidences.shape != (len(self.labels),):
+            raise ValueError(
+                f"{len(self.labels)} labels need boxes of shape ({len(self.labels)}, 4) and as many "
+                f"confidences, got {self.boxes.shape} and {self.confidences.shape}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def of(self, group: LabelGroup) -> Detections:
+        """The detections of one group, in the same order."""
+        keep = [i for i, label in enumerate(self.labels) if LABEL_GROUPS.get(label) is group]
+        return Detections(tuple(self.labels[i] for i in keep), self.confidences[keep], self.boxes[keep])
+
+
+NO_DETECTIONS = Detections((), np.zeros(0, np.float32), np.zeros((0, 4), np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class ViewState:
+    """How usable one picture is: brightness and sharpness in [0, 255], and a small grey picture to compare views by."""
+
+    brightness: float
+    sharpness: float
+    signature: npt.NDArray[np.uint8]
+    """Grey, SIGNATURE_WH[1] x SIGNATURE_WH[0]."""
+
+
+SIGNATURE_WH = (32, 18)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What was seen at one moment of one camera."""
+
+    camera_id: str
+    at: datetime
+    recording_id: str
+    offset_s: float
+    """Presentation time of the picture, seconds after the recording's first picture."""
+    detections: Detections
+    view: ViewState
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One object at one moment; the box in [0, 1]."""
+
+    at: datetime
+    box: Box
+    confidence: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """One object in one place over successive observations, as far as boxes can tell."""
+
+    camera_id: str
+    group: LabelGroup
+    sightings: tuple[Sighting, ...]
+    absent_before: datetime | None
+    """The last observed moment before the stay at which it was not there; None where nothing was observed."""
+    absent_after: datetime | None
+
+    def __post_init__(self) -> None:
+        if not self.sightings:
+            raise ValueError("a stay needs a sighting or more")
+
+    @property
+    def seen(self) -> tuple[datetime, datetime]:
+        return self.sightings[0].at, self.sightings[-1].at
+
+    @property
+    def box(self) -> Box:
+        """The median box of the sightings."""
+        x1, y1, x2, y2 = np.median([s.box for s in self.sightings], axis=0)
+        return (float(x1), float(y1), float(x2), float(y2))
+
+    @property
+    def seen_s(self) -> float:
+        return (self.sightings[-1].at - self.sightings[0].at).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One violation at one zone over one interval: a suspicion until it is proven.
+
+    `box` is in [0, 1] and None for a fault of the camera, as is `zone_id`.
+    """
+
+    violation: Violation
+    point_id: str
+    camera_id: str
+    zone_id: str | None
+    interval: Interval
+    limit_s: float
+    box: Box | None
+    share: float
+    """Which part of the ground contact lies in the zone, in [0, 1]."""
+    confidence: float
+    stay: Stay | None = None
+
+    @property
+    def dwell_s(self) -> float:
+        return self.interval.duration_s
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same suspicion, however often it is judged; 32 hex digits."""
+        place = [f"{v:.3f}" for v in self.box] if self.box else []
+        start = self.stay.seen[0] if self.stay else self.interval.start
+        parts: Sequence[str] = [
+            self.violation, self.camera_id, self.zone_id or "", f"{start.timestamp():.3f}", *place
+        ]  # fmt: skip
+        return hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceFile:
+    """One file of an incident's evidence, by its name inside the incident's folder."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What proves an incident. `folder` is relative to the evidence root; `files` includes manifest.json."""
+
+    folder: str
+    files: tuple[EvidenceFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One decoded picture. `offset_s` is its presentation time after the recording's first picture."""
+
+    offset_s: float
+    image: Image
+    source_sha256: str
+    """SHA-256 over the bytes of the packets that this picture was decoded from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """A picture that proves: when, from which recording, and the object's box in [0, 1] if there is one."""
+
+    at: datetime
+    recording: Recording
+    frame: Frame
+    box: Box | None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """An incident that withstood a closer look. The incident's interval is the refined one.
+
+    `stills` are in time order, three or more for a stay, the outer two further apart than the limit.
+    """
+
+    incident: Incident
+    stills: tuple[Still, ...]
+    start_uncertainty_s: float
+    """The object arrived at most so long before the interval's start; inf where no earlier picture exists."""
+    end_uncertainty_s: float
+    similarity: float
+    """The lowest likeness, in [0, 1], of the object to itself over the pictures that were compared."""
+    explanation: str
+    explanation_zh: str

@@ -1,0 +1,174 @@
+"""One door to the database: transactions that do not deadlock, and errors of our own tree."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, func, make_url, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from detector.core.errors import StorageFull
+from detector.database import migrations
+from detector.database.faults import DatabaseUnusable, translated
+
+BUSY_TIMEOUT_S = 30.0
+"""How long a transaction waits for the locks of others before it gives up as DatabaseBusy."""
+
+
+class Database:
+    """An open database. Safe to share between threads; a process that forks opens its own afterwards."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.name = engine.url.render_as_string(hide_password=True)
+        self.dialect = engine.dialect.name
+        self._engine = engine
+        self._writer = engine.execution_options(writes=True)
+        snapshot: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self._reader = engine.execution_options(**snapshot) if self.dialect == "postgresql" else engine
+
+    @classmethod
+    def open(cls, url: str, *, migrate: bool = True, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Self:
+        """The database at `sqlite:///FILE` or `postgresql+psycopg://...`, its schema brought up to date.
+
+        The folder of a SQLite file is created. With `migrate=False` nothing is created or changed.
+        Raises DatabaseUnusable (a wrong URL, no permission, a damaged file, a schema this version cannot use),
+        DatabaseBusy (locked, not reachable), StorageFull.
+        """
+        parsed = _parsed(url)
+        name = parsed.render_as_string(hide_password=True)
+        if parsed.get_backend_name() == "sqlite":
+            _prepare_file(name, parsed, create=migrate)
+        database = cls(_engine(parsed, busy_timeout_s))
+        try:
+            database._settle_schema(migrate=migrate)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _settle_schema(self, *, migrate: bool) -> None:
+        with self.read() as connection:
+            fault = migrations.fault(connection)
+        if fault is None:
+            return
+        if not (migrate and fault.upgradable):
+            raise DatabaseUnusable(f"{self.name}: {fault.what}")
+        # The lock and not the look above decides: whoever comes second finds nothing left to do.
+        with self.begin(lock="migrate") as connection:
+            migrations.upgrade(connection)
+
+    @contextmanager
+    def begin(self, *, lock: str | None = None) -> Iterator[Connection]:
+        """A transaction that writes: committed at the end, rolled back by an exception.
+
+        SQLite allows one such at a time. PostgreSQL allows many, but one at a time of those with the same `lock`.
+        """
+        with translated(self.name), self._writer.begin() as connection:
+            if lock is not None and self.dialect == "postgresql":
+                connection.execute(select(func.pg_advisory_xact_lock(_lock_number(lock))))
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that reads: every query in it sees the same moment."""
+        with translated(self.name), self._reader.begin() as connection:
+            yield connection
+
+    def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """An insert that knows ON CONFLICT, in this database's dialect."""
+        return postgresql.insert(table) if self.dialect == "postgresql" else sqlite.insert(table)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        backend, driver = parsed.get_backend_name(), parsed.get_driver_name()
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise DatabaseUnusable(
+            "a database's URL is sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME, got something else"
+        ) from error
+    if (backend, driver) not in (("sqlite", "pysqlite"), ("postgresql", "psycopg")):
+        raise DatabaseUnusable(
+            f"a database is sqlite:// or postgresql+psycopg://, not {parsed.drivername}://"
+        )
+    if backend == "sqlite" and (not parsed.database or parsed.database == ":memory:"):
+        raise DatabaseUnusable("a database in memory is lost with its process; name a file: sqlite:///FILE")
+    return parsed
+
+
+def _prepare_file(name: str, url: URL, *, create: bool) -> None:
+    path = Path(url.database or "")
+    if not create and not path.exists():
+        raise DatabaseUnusable(f"{name}: no such file")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        kind = StorageFull if error.errno == errno.ENOSPC else DatabaseUnusable
+        raise kind(f"{name}: {error.strerror}") from error
+
+
+def _engine(url: URL, busy_timeout_s: float) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(url, connect_args={"timeout": busy_timeout_s})
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    arguments = {
+        "connect_timeout": 10,
+        "options": f"-c timezone=UTC -c lock_timeout={busy_timeout_s * 1000:.0f}",
+    }
+    try:
+        return create_engine(url, connect_args=arguments, pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        raise DatabaseUnusable("PostgreSQL needs a driver: pip install 'psycopg[binary]'") from error
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # the driver begins no transaction by itself: `_begin_sqlite` does
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = FULL")  # what was committed survives a power cut
+    _switch_to_wal(connection)
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """WAL is kept in the file, but the switch itself does not wait for others who switch at the same moment."""
+    (wait_ms,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    deadline = time.monotonic() + wait_ms / 1000
+    while connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and writes later cannot wait for its lock; so a writer locks at once.
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _lock_number(name: str) -> int:
+    digest = hashlib.sha256(f"kerbwatch {name}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)

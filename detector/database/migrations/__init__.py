@@ -1,0 +1,64 @@
+"""The schema's versions, as Alembic revisions; run by `Database.open`, no alembic.ini needed.
+
+A way back is a backup: revisions have no downgrade. A new one, after a change of schema.py:
+
+    with Database.open("sqlite:////tmp/before.db").begin() as connection:  # on a checkout before the change
+        migrations.draft(connection, "what it does", number="0002")
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect
+
+from detector.database.schema import metadata
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaFault:
+    """Why a schema is not the one this version works with, and whether an upgrade helps."""
+
+    what: str
+    upgradable: bool
+
+
+def fault(connection: Connection) -> SchemaFault | None:
+    """What stands between a database's schema and ours, or None."""
+    script = ScriptDirectory.from_config(_config())
+    found = MigrationContext.configure(connection).get_current_revision()
+    if found == script.get_current_head():
+        return None
+    if found is None:
+        taken = sorted(metadata.tables.keys() & inspect(connection).get_table_names())
+        if taken:
+            return SchemaFault(f"holds a table {taken[0]!r} of another program", upgradable=False)
+        return SchemaFault("holds no kerbwatch tables yet", upgradable=True)
+    if found not in {revision.revision for revision in script.walk_revisions()}:
+        return SchemaFault(f"was written by a newer kerbwatch (schema {found})", upgradable=False)
+    return SchemaFault(f"has the schema of an older kerbwatch ({found})", upgradable=True)
+
+
+def upgrade(connection: Connection) -> None:
+    """Brings the schema up to date inside the connection's open transaction."""
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def draft(connection: Connection, message: str, *, number: str) -> None:
+    """Writes a revision with what schema.py has and the database has not; to be read and corrected by hand."""
+    config = _config()
+    config.attributes["connection"] = connection
+    command.revision(config, message, autogenerate=True, rev_id=number)
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "detector.database:migrations")
+    config.set_main_option("file_template", "r%%(rev)s_%%(slug)s")
+    return config

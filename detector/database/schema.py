@@ -1,0 +1,157 @@
+"""Every table. A change here needs a migration beside it; a test compares the two on both databases."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from detector.database.types import UtcTime
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+recordings = Table(
+    "recordings",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("camera_id", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("modified_ns", BigInteger, nullable=False),
+    Column("start", UtcTime, nullable=False),
+    Column("end", UtcTime, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("last_seen", UtcTime, nullable=False),
+    UniqueConstraint("camera_id", "path"),
+    Index(None, "camera_id", "start"),
+)
+
+observed = Table(
+    "observed",
+    metadata,
+    # No foreign key: a recording may change (and so get another id) while it is being observed. What was
+    # observed of the old file then counts for nothing, yet its Parquet file must still be known to be removed.
+    Column("recording_id", Text, primary_key=True),
+    Column("plan_key", Text, primary_key=True),
+    Column("model_id", Text, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("samples", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("from", UtcTime),
+    Column("until", UtcTime),
+    Column("blind", JSON, nullable=False),
+)
+
+issues = Table(
+    "issues",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("public_id", Text, nullable=False, unique=True),
+    Column("fingerprint", Text, nullable=False, unique=True),
+    Column("state", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("violation", Text, nullable=False),
+    Column("point_id", Text, nullable=False),
+    Column("camera_id", Text, nullable=False),
+    Column("zone_id", Text),
+    Column("start", UtcTime, nullable=False),
+    Column("end", UtcTime, nullable=False),
+    Column("start_uncertainty_s", Float, nullable=False),
+    Column("end_uncertainty_s", Float, nullable=False),
+    Column("limit_s", Float, nullable=False),
+    Column("box", JSON(none_as_null=True)),
+    Column("share", Float, nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("explanation", Text, nullable=False),
+    Column("explanation_zh", Text, nullable=False),
+    Column("model_id", Text, nullable=False),
+    Column("rules_version", Text, nullable=False),
+    Column("evidence_folder", Text, nullable=False),
+    Column("claimed_by", Text),
+    Column("claimed_until", UtcTime),
+    Column("filed_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    Index(None, "camera_id", "violation", "start"),
+    Index(None, "state", "start"),
+    Index(None, "start"),
+    sqlite_autoincrement=True,  # a number that people have written down never names another issue
+)
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False, index=True),
+    Column("camera_id", Text, nullable=False),
+    Column("violation", Text, nullable=False),
+    Column("zone_id", Text),
+    Column("start", UtcTime, nullable=False),
+    Column("end", UtcTime, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("issue_id", ForeignKey("issues.id"), index=True),
+    Column("decided_at", UtcTime, nullable=False),
+    Index(None, "camera_id", "start"),
+)
+
+history = Table(
+    "history",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("issue_id", ForeignKey("issues.id"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("move", Text, nullable=False),
+    Column("from_state", Text),
+    Column("to_state", Text, nullable=False),
+    Column("reason", Text),
+    Column("note", Text),
+    Column("details", JSON, nullable=False),
+    Column("prev_hash", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    UniqueConstraint("issue_id", "version"),
+)
+
+evidence_files = Table(
+    "evidence_files",
+    metadata,
+    Column("issue_id", ForeignKey("issues.id"), primary_key=True),
+    Column("folder", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("sha256", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("started_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+    Column("start", UtcTime, nullable=False),
+    Column("end", UtcTime, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("summary", JSON, nullable=False),
+    sqlite_autoincrement=True,
+)

@@ -1,0 +1,123 @@
+"""manifest.json: what an incident's evidence says and consists of, in one byte-exact form; and its check."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+from detector.core.geometry import Box
+from detector.core.values import EvidenceFile, Proof, Still
+from detector.evidence.captions import Scene
+
+MANIFEST = "manifest.json"
+
+
+def canonical(value: object) -> bytes:
+    """JSON in one form only: sorted keys, UTF-8, two spaces, a newline at the end. Raises ValueError on NaN or inf."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, indent=2, allow_nan=False)
+    return f"{text}\n".encode()
+
+
+def file_of(path: Path) -> EvidenceFile:
+    """The file as it lies on the disk. Raises OSError."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return EvidenceFile(path.name, digest, path.stat().st_size)
+
+
+def moment_json(at: datetime, scene: Scene) -> str:
+    """Local time to the millisecond, with its offset."""
+    return scene.local(at).isoformat(timespec="milliseconds")
+
+
+def box_json(box: Box | None) -> list[float] | None:
+    return [round(float(side), 5) for side in box] if box else None
+
+
+def manifest_of(proof: Proof, scene: Scene, files: Iterable[EvidenceFile]) -> dict[str, object]:
+    """What manifest.json holds. An uncertainty is null where nothing shows how long before or after it was."""
+    incident = proof.incident
+    return {
+        "format": 1,
+        "kerbwatch": scene.kerbwatch_version,
+        "rules_version": scene.rules_version,
+        "model": {"id": scene.model_id, "sha256": scene.model_sha256},
+        "fingerprint": incident.fingerprint,
+        "point": {"id": scene.point.id, "name": scene.point.name, "name_en": scene.point.name_en},
+        "camera": {"id": scene.camera.id, "timezone": str(scene.camera.timezone)},
+        "zone": {"id": incident.zone_id, "name": scene.zone_name} if incident.zone_id is not None else None,
+        "violation": {
+            "id": incident.violation.value,
+            "code": scene.code,
+            "zh": scene.violation_zh,
+            "en": scene.violation_en,
+        },
+        "interval": {
+            "start": moment_json(incident.interval.start, scene),
+            "end": moment_json(incident.interval.end, scene),
+            "start_uncertainty_s": _finite(proof.start_uncertainty_s),
+            "end_uncertainty_s": _finite(proof.end_uncertainty_s),
+        },
+        "dwell_s": _finite(incident.dwell_s),
+        "limit_s": _finite(incident.limit_s),
+        "share": _finite(incident.share),
+        "confidence": _finite(incident.confidence),
+        "similarity": _finite(proof.similarity),
+        "box": box_json(incident.box),
+        "explanation": {"zh": proof.explanation_zh, "en": proof.explanation},
+        "stills": [_still_json(still, scene) for still in proof.stills],
+        "files": {f.name: {"sha256": f.sha256, "size_bytes": f.size_bytes} for f in files},
+    }
+
+
+def listed_files(folder: Path) -> tuple[EvidenceFile, ...]:
+    """The files that a folder's manifest names. Raises OSError, and ValueError where it is no such manifest."""
+    try:
+        files = json.loads((folder / MANIFEST).read_bytes())["files"]
+        return tuple(EvidenceFile(name, f["sha256"], f["size_bytes"]) for name, f in sorted(files.items()))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a manifest: {error!r}") from error
+
+
+def verify_evidence(folder: Path) -> list[str]:
+    """What is wrong with an incident's folder, one line a fault; empty where every file is as its manifest says."""
+    try:
+        listed = listed_files(folder)
+    except FileNotFoundError:
+        return [f"{MANIFEST}: missing"]
+    except (OSError, ValueError) as error:
+        return [f"{MANIFEST}: unreadable ({error})"]
+    present = {path.name for path in folder.iterdir()} - {MANIFEST}
+    faults = [f"{name}: not in the manifest" for name in sorted(present - {file.name for file in listed})]
+    for file in listed:
+        fault = _fault(folder, file) if file.name in present else "missing"
+        faults += [f"{file.name}: {fault}"] if fault else []
+    return faults
+
+
+def _fault(folder: Path, file: EvidenceFile) -> str | None:
+    try:
+        found = file_of(folder / file.name)
+    except OSError as error:
+        return f"unreadable ({error.strerror})"
+    if found.size_bytes != file.size_bytes:
+        return f"changed: {found.size_bytes} bytes, the manifest says {file.size_bytes}"
+    return None if found == file else "changed: its SHA-256 is not the manifest's"
+
+
+def _still_json(still: Still, scene: Scene) -> dict[str, object]:
+    return {
+        "at": moment_json(still.at, scene),
+        "recording": {"path": still.recording.path, "size_bytes": still.recording.size_bytes},
+        "offset_s": round(float(still.frame.offset_s), 6),
+        "source_sha256": still.frame.source_sha256,
+        "box": box_json(still.box),
+    }
+
+
+def _finite(value: float) -> float | None:
+    return round(float(value), 6) if math.isfinite(value) else None

@@ -1,0 +1,295 @@
+"""Recordings in folders: which files a camera has, what time each covers and what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path, PurePosixPath
+
+from detector.core.errors import UnreadableRecording
+from detector.core.times import Interval
+from detector.core.values import Camera, MediaInfo, Recording, RecordingState
+from detector.footage.templates import NamedTimes, parse_template
+
+# fmt: off
+SUFFIXES = frozenset((
+    ".264", ".265", ".3gp", ".asf", ".avi", ".dav", ".flv", ".h264", ".h265", ".hevc", ".m2ts", ".m4v",
+    ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ps", ".ts", ".webm", ".wmv",
+))
+# fmt: on
+"""What recordings' names end in, in any case; a trailing '_' (Dahua, while it writes) does not matter."""
+
+REPEATED_SHARE = 0.95
+"""A recording of which another covers so much adds nothing."""
+
+LONGEST = timedelta(days=7)
+"""A container that claims more has a damaged header."""
+
+_SETTLED = frozenset((RecordingState.READABLE, RecordingState.TRUNCATED, RecordingState.NOT_VIDEO))
+"""States that follow from a file's bytes alone, so that an unchanged file need not be opened again."""
+
+Probe = Callable[[Path], MediaInfo]
+
+
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """A file that looks like a recording, but whose name gives no time. `path` is relative to the archive's root."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """What a camera's folder holds: recordings in order of their start, files without a time, and what went wrong.
+
+    `fault` says that the folder, or a folder in it, is missing or cannot be read; the rest is told all the same.
+    """
+
+    recordings: tuple[Recording, ...] = ()
+    unplaced: tuple[Unplaced, ...] = ()
+    fault: str | None = None
+
+
+def find_recordings(
+    camera: Camera,
+    root: Path,
+    *,
+    probe: Probe,
+    known: Mapping[str, Recording],
+    now: datetime,
+    growing_s: float = 120.0,
+) -> Archive:
+    """Walk `root / camera.folder`; never raises for what lies there.
+
+    `known` maps paths to the recordings of an earlier run; a file of the same size and time is not probed again
+    if its state follows from its bytes (READABLE, TRUNCATED, NOT_VIDEO). Files and folders whose name begins with
+    a dot are left alone, as are files that do not end in one of SUFFIXES. Intervals are in UTC.
+
+    A complete file is READABLE however new it is. GROWING is a file written within `growing_s` of `now` that
+    cannot be read, breaks off, or is not yet as long as a name says whose end has not passed either; it is looked
+    at again at the next run. An empty file is EMPTY and a text file NOT_VIDEO at any age.
+
+    Raises ValueError if the camera's template is not one (see `detector.footage.templates.parse_template`).
+    """
+    template = parse_template(camera.template)
+    look = _Look(camera, root, probe, known, now.timestamp(), growing_s)
+    faults: list[str] = []
+    recordings: list[Recording] = []
+    unplaced: list[Unplaced] = []
+    for path in _walk(root, camera.folder, faults):
+        named = template.times(path)
+        if not _is_text(path):
+            shown = os.fsencode(path).decode(errors="replace")
+            unplaced.append(Unplaced(shown, "the name is not valid UTF-8; rename the file"))
+        elif named is None:
+            unplaced.append(Unplaced(path, f"the name does not fit the template {camera.template!r}"))
+        else:
+            recordings.append(look.at(path, named))
+    ordered = sorted(_without_repeats(recordings), key=lambda r: (r.interval.start, r.path))
+    return Archive(tuple(ordered), tuple(unplaced), "; ".join(faults) or None)
+
+
+def true_times(camera: Camera, named: NamedTimes) -> tuple[datetime, datetime | None]:
+    """The UTC start and end that a name stands for, by the camera's time zone and clock offset.
+
+    Of a local time that occurs twice the first is taken, for an end the second if only that lies after the start;
+    an end that does not lie after the start is None.
+    """
+    offset = timedelta(seconds=camera.clock_offset_s)
+    start = _utc(named.start, camera) + offset
+    if named.end is None:
+        return start, None
+    ends = (_utc(named.end.replace(fold=fold), camera) + offset for fold in (0, 1))
+    return start, next((end for end in ends if end > start), None)
+
+
+def parts(recordings: Iterable[Recording]) -> list[tuple[Recording, Interval]]:
+    """The usable recordings of one camera in time order, each with the part of its time that no earlier one covers.
+
+    Where recordings overlap, the one that started first has the time; so no moment is looked at twice.
+    """
+    usable = sorted(
+        (r for r in recordings if r.usable), key=lambda r: (r.interval.start, -r.interval.duration_s, r.path)
+    )
+    found: list[tuple[Recording, Interval]] = []
+    covered_until: datetime | None = None
+    for recording in usable:
+        start, end = recording.interval.start, recording.interval.end
+        if covered_until is None or end > covered_until:
+            start = start if covered_until is None else max(start, covered_until)
+            found.append((recording, Interval(start, end)))
+            covered_until = end
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One run over one camera's files."""
+
+    camera: Camera
+    root: Path
+    probe: Probe
+    known: Mapping[str, Recording]
+    now_s: float
+    growing_s: float
+
+    def at(self, path: str, named: NamedTimes) -> Recording:
+        start, end = true_times(self.camera, named)
+        interval = Interval(start, end or start + timedelta(seconds=1))
+        try:
+            status = (self.root / path).stat()
+        except OSError as error:
+            return Recording(self.camera.id, path, 0, 0, interval, RecordingState.UNREADABLE, _words(error))
+        unread = Recording(
+            self.camera.id, path, status.st_size, status.st_mtime_ns, interval, RecordingState.UNREADABLE
+        )
+        if not stat.S_ISREG(status.st_mode):
+            return replace(unread, reason="not a regular file")
+        if not os.access(self.root / path, os.R_OK):
+            return replace(unread, reason="no permission to read it")
+        if status.st_size == 0:
+            return replace(unread, state=RecordingState.EMPTY, reason="0 bytes")
+        old = self.known.get(path)
+        if old is not None and old.state in _SETTLED and old.id == unread.id and old.interval.start == start:
+            return old
+        return self._probed(unread, end)
+
+    def _probed(self, unread: Recording, named_end: datetime | None) -> Recording:
+        """The recording as its container has it; `named_end` is the true end by its name."""
+        try:
+            info = self.probe(self.root / unread.path)
+        except UnreadableRecording as error:
+            return self._failed(unread, error)
+        except OSError as error:
+            return self._failed(unread, UnreadableRecording(unread.path, _words(error)))
+        if not 0 < info.duration_s <= LONGEST.total_seconds():
+            reason = f"its container claims to last {info.duration_s:g} s"
+            return self._failed(unread, UnreadableRecording(unread.path, reason))
+        start = unread.interval.start
+        reason = _shortfall(info, start, named_end)
+        being_recorded = named_end is not None and named_end.timestamp() > self.now_s - self.growing_s
+        if reason and (info.truncated or being_recorded) and self._is_recent(unread):
+            return self._growing(unread, reason)
+        return replace(
+            unread,
+            interval=Interval(start, start + timedelta(seconds=max(info.duration_s, 1e-3))),
+            state=RecordingState.TRUNCATED if reason else RecordingState.READABLE,
+            reason=reason,
+            resolution_wh=info.resolution_wh,
+        )
+
+    def _failed(self, unread: Recording, error: UnreadableRecording) -> Recording:
+        if error.empty:
+            return replace(unread, state=RecordingState.EMPTY, reason=error.reason)
+        if error.not_video:
+            return replace(unread, state=RecordingState.NOT_VIDEO, reason=error.reason)
+        if self._is_recent(unread):
+            return self._growing(unread, error.reason)
+        return replace(unread, reason=error.reason)
+
+    def _growing(self, unread: Recording, reason: str) -> Recording:
+        reason = f"written {self._age_s(unread):.0f} s ago, so perhaps not finished: {reason}"
+        return replace(unread, state=RecordingState.GROWING, reason=reason)
+
+    def _is_recent(self, recording: Recording) -> bool:
+        # The clock of a network share may run ahead of ours.
+        return abs(self._age_s(recording)) <= self.growing_s
+
+    def _age_s(self, recording: Recording) -> float:
+        return self.now_s - recording.modified_ns / 1e9
+
+
+def _shortfall(info: MediaInfo, start: datetime, named_end: datetime | None) -> str:
+    """Why a readable recording is not whole; '' where it is. Names may be off by some seconds."""
+    named_s = (named_end - start).total_seconds() if named_end is not None else 0.0
+    if named_s - info.duration_s > max(10.0, 0.05 * named_s):
+        return f"breaks off after {info.duration_s:.0f} s of the {named_s:.0f} s in its name"
+    return f"breaks off after {info.duration_s:.0f} s" if info.truncated else ""
+
+
+def _walk(root: Path, folder: str, faults: list[str]) -> Iterator[str]:
+    """Paths of files that look like recordings, relative to root, in a fixed order; links are followed, loops not."""
+    top = root / folder
+    seen: set[tuple[int, int]] = set()
+    _is_new(top, seen)
+
+    def fault(error: OSError) -> None:
+        faults.append(f"cannot read the folder {error.filename}: {_words(error)}")
+
+    for place, folders, files in os.walk(top, onerror=fault, followlinks=True):
+        within = PurePosixPath(folder, Path(place).relative_to(top).as_posix())
+        folders[:] = [name for name in sorted(folders) if _is_new(Path(place, name), seen)]
+        for name in sorted(files):
+            if not name.startswith(".") and Path(name).suffix.lower().rstrip("_") in SUFFIXES:
+                yield str(within / name)
+
+
+def _is_new(folder: Path, seen: set[tuple[int, int]]) -> bool:
+    """Whether a folder has not been walked yet by any name; hidden ones (snapshots, bins) never are."""
+    if folder.name.startswith("."):
+        return False
+    try:
+        status = folder.stat()
+    except OSError:
+        return True  # the walk itself meets the error and tells it
+    identity = (status.st_dev, status.st_ino)
+    if identity in seen:
+        return False
+    seen.add(identity)
+    return True
+
+
+def _without_repeats(recordings: Sequence[Recording]) -> Iterator[Recording]:
+    """The recordings, with those that another one of them covers marked as REPEATED.
+
+    The longest is kept; of equally long ones (to the second) the larger, then the first by path.
+    """
+    usable = [r for r in recordings if r.usable]
+    yield from (r for r in recordings if not r.usable)
+    if not usable:
+        return
+    usable.sort(key=lambda r: (-round(r.interval.duration_s), -r.size_bytes, r.path))
+    longest = max(r.interval.end - r.interval.start for r in usable)
+    kept: list[Recording] = []
+    for recording in usable:
+        low = bisect_left(kept, recording.interval.start - longest, key=_start)
+        high = bisect_right(kept, recording.interval.end, key=_start)
+        shares = ((_share_covered(recording, other), other) for other in kept[low:high])
+        original = next((other for share, other in shares if share >= REPEATED_SHARE), None)
+        if original is None:
+            insort(kept, recording, key=_start)
+            yield recording
+        else:
+            reason = f"{original.path} covers the same time"
+            yield replace(recording, state=RecordingState.REPEATED, reason=reason)
+
+
+def _start(recording: Recording) -> datetime:
+    return recording.interval.start
+
+
+def _share_covered(recording: Recording, other: Recording) -> float:
+    shared = recording.interval.intersection(other.interval)
+    return shared.duration_s / recording.interval.duration_s if shared else 0.0
+
+
+def _utc(moment: datetime, camera: Camera) -> datetime:
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=camera.timezone)
+    return aware.astimezone(UTC)
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _words(error: OSError) -> str:
+    return error.strerror or str(error)

@@ -1,0 +1,200 @@
+"""What is known of the recordings, and which part of them has been observed, by which plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, Select, select
+
+from detector.core.times import Interval
+from detector.core.values import Recording, RecordingState
+from detector.database import Database, schema
+
+
+@dataclass(frozen=True, slots=True)
+class BlindStretch:
+    """A stretch in which pictures were read but showed nothing to judge by: dark, blocked, frozen, turned away."""
+
+    interval: Interval
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedPart:
+    """What one plan saw of one recording. `file` holds the observations, relative to the observations' root.
+
+    `samples` were taken, `failed` were wanted and could not be. `observed` is the stretch that the samples
+    stand for, None where there are none.
+    """
+
+    camera_id: str
+    recording_id: str
+    recording: Interval
+    plan_key: str
+    model_id: str
+    file: str
+    samples: int
+    failed: int
+    observed: Interval | None
+    blind: tuple[BlindStretch, ...] = ()
+
+
+class Catalogue:
+    """The recordings of all cameras and what was observed of them. Safe to share between threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def remember(self, camera_id: str, recordings: Sequence[Recording], now: datetime) -> None:
+        """Keeps the camera's recordings as they were found `now`.
+
+        A file that has changed takes the place of what it was. One that is not among them is kept with the time it
+        was last seen: what was observed of it still counts.
+        """
+        rows = [_recording_row(camera_id, recording, now) for recording in recordings]
+        if not rows:
+            return
+        insert = self._database.insert(schema.recordings)
+        changed = {name: insert.excluded[name] for name in rows[0] if name not in ("camera_id", "path")}
+        with self._database.begin() as connection:
+            connection.execute(
+                insert.on_conflict_do_update(index_elements=["camera_id", "path"], set_=changed), rows
+            )
+
+    def known(self, camera_id: str) -> dict[str, Recording]:
+        """By path, every recording that was ever found, as it was found last."""
+        table = schema.recordings
+        query = select(table).where(table.c.camera_id == camera_id).order_by(table.c.start, table.c.path)
+        with self._database.read() as connection:
+            return {row["path"]: _recording(row) for row in connection.execute(query).mappings()}
+
+    def last_seen(self, camera_id: str) -> dict[str, datetime]:
+        """By path, when each recording was found last; one that has vanished since is behind the others."""
+        table = schema.recordings
+        query = select(table.c.path, table.c.last_seen).where(table.c.camera_id == camera_id)
+        with self._database.read() as connection:
+            return {row.path: row.last_seen for row in connection.execute(query)}
+
+    def mark_observed(
+        self,
+        recording: Recording,
+        plan_key: str,
+        *,
+        model_id: str,
+        file: str,
+        samples: int,
+        failed: int,
+        observed: Interval | None,
+        blind: Sequence[BlindStretch] = (),
+    ) -> None:
+        """Says that a recording is done, after `file` is safe on disk. Saying it again changes nothing."""
+        key = {"recording_id": recording.id, "plan_key": plan_key}
+        rest = {
+            "model_id": model_id,
+            "file": file,
+            "samples": samples,
+            "failed": failed,
+            "from": observed.start if observed else None,
+            "until": observed.end if observed else None,
+            "blind": [_blind_json(stretch) for stretch in blind],
+        }
+        insert = self._database.insert(schema.observed).values({**key, **rest})
+        with self._database.begin() as connection:
+            connection.execute(insert.on_conflict_do_update(index_elements=list(key), set_=rest))
+
+    def observed_file(self, recording_id: str, plan_key: str) -> ObservedPart | None:
+        table = schema.observed
+        condition = (table.c.recording_id == recording_id) & (table.c.plan_key == plan_key)
+        return next(iter(self._parts(condition)), None)
+
+    def observed_of_camera(self, camera_id: str, plan_key: str) -> dict[str, ObservedPart]:
+        """By recording, what a plan has seen of a camera's recordings as they are now; one query."""
+        condition = (schema.recordings.c.camera_id == camera_id) & (schema.observed.c.plan_key == plan_key)
+        return {part.recording_id: part for part in self._parts(condition)}
+
+    def observed_parts(self, camera_id: str, period: Interval) -> list[ObservedPart]:
+        """What any plan has seen of a camera's recordings that touch the period, in order of time.
+
+        A recording that turned out to repeat another is left out: its time is observed in the other.
+        """
+        table = schema.recordings
+        return self._parts(
+            (table.c.camera_id == camera_id)
+            & (table.c.start < period.end)
+            & (table.c.end > period.start)
+            & (table.c.state != RecordingState.REPEATED)
+        )
+
+    def _parts(self, condition: ColumnElement[bool]) -> list[ObservedPart]:
+        with self._database.read() as connection:
+            return [_part(row) for row in connection.execute(_parts_query().where(condition)).mappings()]
+
+
+def _parts_query() -> Select[Any]:
+    recordings, observed = schema.recordings, schema.observed
+    joined = recordings.join(observed, recordings.c.id == observed.c.recording_id)
+    found = (recordings.c.camera_id, recordings.c.start, recordings.c.end)
+    ordered = (recordings.c.start, recordings.c.path, observed.c.plan_key)
+    return select(*found, observed).select_from(joined).order_by(*ordered)
+
+
+def _part(row: RowMapping) -> ObservedPart:
+    return ObservedPart(
+        camera_id=row["camera_id"],
+        recording_id=row["recording_id"],
+        recording=Interval(row["start"], row["end"]),
+        plan_key=row["plan_key"],
+        model_id=row["model_id"],
+        file=row["file"],
+        samples=row["samples"],
+        failed=row["failed"],
+        observed=Interval(row["from"], row["until"]) if row["from"] else None,
+        blind=tuple(_blind_stretches(row["blind"])),
+    )
+
+
+def _recording_row(camera_id: str, recording: Recording, now: datetime) -> dict[str, Any]:
+    if recording.camera_id != camera_id:
+        raise ValueError(f"{recording.path} is a recording of {recording.camera_id}, not of {camera_id}")
+    return {
+        "id": recording.id,
+        "camera_id": camera_id,
+        "path": recording.path,
+        "size_bytes": recording.size_bytes,
+        "modified_ns": recording.modified_ns,
+        "start": recording.interval.start,
+        "end": recording.interval.end,
+        "state": recording.state,
+        "reason": recording.reason,
+        "width": recording.resolution_wh[0],
+        "height": recording.resolution_wh[1],
+        "last_seen": now,
+    }
+
+
+def _recording(row: RowMapping) -> Recording:
+    return Recording(
+        camera_id=row["camera_id"],
+        path=row["path"],
+        size_bytes=row["size_bytes"],
+        modified_ns=row["modified_ns"],
+        interval=Interval(row["start"], row["end"]),
+        state=RecordingState(row["state"]),
+        reason=row["reason"],
+        resolution_wh=(row["width"], row["height"]),
+    )
+
+
+def _blind_json(stretch: BlindStretch) -> list[str]:
+    start, end = (
+        at.isoformat(timespec="microseconds") for at in (stretch.interval.start, stretch.interval.end)
+    )
+    return [start, end, stretch.reason]
+
+
+def _blind_stretches(stored: Sequence[Sequence[str]]) -> Iterator[BlindStretch]:
+    for start, end, reason in stored:
+        yield BlindStretch(Interval(datetime.fromisoformat(start), datetime.fromisoformat(end)), reason)

@@ -1,0 +1,301 @@
+"""Which part of a period has a readable recording, which part was observed, and why the rest was not."""
+
+from __future__ import annotations
+
+import statistics
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, timedelta
+from enum import StrEnum
+from typing import Any
+
+from detector.core.times import Interval, days_of, local_day, subtract, union
+from detector.core.values import Camera, Recording, RecordingState
+from detector.footage.archive import Archive, true_times
+from detector.footage.templates import Template, parse_template
+
+SEAM_S = 2.0
+"""Shorter gaps, as recorders leave when they begin a new file, count as covered."""
+
+REQUIRED_DAYS = 30
+"""Inspectors may ask for any moment of so many days."""
+
+USUAL_S = 3600.0
+"""How long an unreadable file is taken to have been where neither its name nor another recording tells."""
+
+
+class GapReason(StrEnum):
+    """Why a stretch of time was not seen. The first eight have no readable recording."""
+
+    NO_RECORDING = "no_recording"
+    NO_FOLDER = "no_folder"
+    EMPTY = "empty"
+    NOT_VIDEO = "not_video"
+    TRUNCATED = "truncated"
+    GROWING = "growing"
+    UNREADABLE = "unreadable"
+    REPEATED = "repeated"
+    UNUSABLE_VIEW = "unusable_view"
+    NOT_OBSERVED = "not_observed"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch of time that was not seen, in UTC. `detail` names the file or says more; it may be ''."""
+
+    interval: Interval
+    reason: GapReason
+    detail: str = ""
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether there is a readable recording of it all the same."""
+        return self.reason in (GapReason.UNUSABLE_VIEW, GapReason.NOT_OBSERVED)
+
+
+@dataclass(frozen=True, slots=True)
+class DayCoverage:
+    """One local day of one camera, or the part of it that was asked for (`window`). All intervals are in UTC.
+
+    `readable_s` and the gaps that are not readable add up to `expected_s`. What was observed may be more than
+    what is readable, for recorders overwrite what they hold.
+    """
+
+    day: date
+    window: Interval
+    readable: tuple[Interval, ...]
+    observed: tuple[Interval, ...]
+    gaps: tuple[Gap, ...]
+
+    @property
+    def expected_s(self) -> float:
+        return self.window.duration_s
+
+    @property
+    def readable_s(self) -> float:
+        return sum(interval.duration_s for interval in self.readable)
+
+    @property
+    def observed_s(self) -> float:
+        return sum(interval.duration_s for interval in self.observed)
+
+
+@dataclass(frozen=True, slots=True)
+class PointCoverage:
+    """One camera of a point over a period: a row for each local day, and what of its archive could not be used."""
+
+    point_id: str
+    camera: Camera
+    period: Interval
+    days: tuple[DayCoverage, ...]
+    unplaced: tuple[str, ...] = ()
+    fault: str | None = None
+
+    @property
+    def expected_s(self) -> float:
+        return sum(day.expected_s for day in self.days)
+
+    @property
+    def readable_share(self) -> float:
+        """Part of the period with a readable recording, in [0, 1]."""
+        return sum(day.readable_s for day in self.days) / self.expected_s
+
+    @property
+    def observed_share(self) -> float:
+        """Part of the period that was observed with a usable view, in [0, 1]."""
+        return sum(day.observed_s for day in self.days) / self.expected_s
+
+    @property
+    def days_covered(self) -> int:
+        """Days with any readable recording."""
+        return sum(bool(day.readable) for day in self.days)
+
+    @property
+    def complete(self) -> bool:
+        """Whether 30 days, or all that were asked for if those are fewer, have a readable recording."""
+        return self.days_covered >= min(REQUIRED_DAYS, len(self.days))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; times in the camera's time zone, durations in seconds, shares in [0, 1]."""
+        return {
+            "point": self.point_id,
+            "camera": self.camera.id,
+            **self._ends(self.period),
+            "days_asked": len(self.days),
+            "days_covered": self.days_covered,
+            "complete": self.complete,
+            "readable_share": round(self.readable_share, 4),
+            "observed_share": round(self.observed_share, 4),
+            "fault": self.fault,
+            "unplaced": list(self.unplaced),
+            "days": [self._day_to_json(day) for day in self.days],
+        }
+
+    def _day_to_json(self, day: DayCoverage) -> dict[str, Any]:
+        return {
+            "day": day.day.isoformat(),
+            "expected_s": round(day.expected_s, 3),
+            "readable_s": round(day.readable_s, 3),
+            "observed_s": round(day.observed_s, 3),
+            "readable_share": round(day.readable_s / day.expected_s, 4),
+            "observed_share": round(day.observed_s / day.expected_s, 4),
+            "readable": [self._ends(interval) for interval in day.readable],
+            "observed": [self._ends(interval) for interval in day.observed],
+            "gaps": [
+                {
+                    **self._ends(gap.interval),
+                    "duration_s": round(gap.interval.duration_s, 3),
+                    "reason": gap.reason.value,
+                    "detail": gap.detail,
+                }
+                for gap in day.gaps
+            ],
+        }
+
+    def _ends(self, interval: Interval) -> dict[str, str]:
+        zone = self.camera.timezone
+        return {
+            "from": interval.start.astimezone(zone).isoformat(),
+            "until": interval.end.astimezone(zone).isoformat(),
+        }
+
+
+def coverage(
+    camera: Camera,
+    point_id: str,
+    period: Interval,
+    archive: Archive,
+    observed: Sequence[Interval],
+    *,
+    blind: Sequence[tuple[Interval, str]] = (),
+) -> PointCoverage:
+    """Set what an archive holds and what was observed against a period.
+
+    `observed` is time that was sampled; `blind` is time whose view could not be judged, with the reason: it does
+    not count as observed. Shares are of all of the period, so an archive of some minutes a day has a small one.
+    """
+    period = _utc(period)
+    readable = _covered(period, [r.interval for r in archive.recordings if r.usable])
+    unusable = [Gap(_utc(interval), GapReason.UNUSABLE_VIEW, why) for interval, why in blind]
+    usably_observed = _without([_utc(i) for i in observed], [gap.interval for gap in unusable])
+    seen = _covered(period, usably_observed)
+    absent = _missing(period, archive, camera, readable)
+    unseen = [Gap(i, GapReason.NOT_OBSERVED) for i in _without(readable, seen) if i.duration_s >= SEAM_S]
+    gaps = sorted([*absent, *_explained(unseen, unusable)], key=lambda gap: gap.interval)
+    return PointCoverage(
+        point_id,
+        camera,
+        period,
+        tuple(_days(camera, period, readable, seen, gaps)),
+        tuple(f"{file.path}: {file.reason}" for file in archive.unplaced),
+        archive.fault,
+    )
+
+
+def _missing(period: Interval, archive: Archive, camera: Camera, readable: Sequence[Interval]) -> list[Gap]:
+    """The gaps without a readable recording, each with what the files of that time say."""
+    no_folder = archive.fault is not None and not archive.recordings
+    reason = GapReason.NO_FOLDER if no_folder else GapReason.NO_RECORDING
+    gaps = [Gap(interval, reason, archive.fault or "") for interval in subtract(period, readable)]
+    return list(_explained(gaps, _claims(camera, archive.recordings)))
+
+
+def _claims(camera: Camera, recordings: Sequence[Recording]) -> list[Gap]:
+    """The time that each file which is not readable, or not wholly, would have covered, and why it does not.
+
+    A file whose name gives no end is taken to be as long as the camera's other recordings usually are.
+    """
+    template = parse_template(camera.template)
+    durations = [r.interval.duration_s for r in recordings if r.state is RecordingState.READABLE]
+    usual = timedelta(seconds=statistics.median(durations) if durations else USUAL_S)
+    return [
+        Gap(interval, GapReason(recording.state.value), f"{recording.path}: {recording.reason}")
+        for recording in recordings
+        if recording.state is not RecordingState.READABLE
+        and (interval := _claimed(camera, template, recording, usual)) is not None
+    ]
+
+
+def _claimed(camera: Camera, template: Template, recording: Recording, usual: timedelta) -> Interval | None:
+    if recording.state is RecordingState.REPEATED:
+        return recording.interval
+    named = template.times(recording.path)
+    start, end = true_times(camera, named) if named is not None else (recording.interval.start, None)
+    if recording.usable:
+        start = max(start, recording.interval.end)
+    end = end or recording.interval.start + usual
+    return Interval(start, end) if start < end else None
+
+
+def _explained(gaps: Iterable[Gap], claims: Iterable[Gap]) -> Iterator[Gap]:
+    """The same time as `gaps`, cut so that what lies under a claim has its reason; the earlier claim goes first."""
+    ordered = _one_after_another(claims)
+    places = [claim.interval for claim in ordered]
+    for gap in gaps:
+        cursor = gap.interval.start
+        for claim in ordered[_within(places, gap.interval)]:
+            start, end = max(claim.interval.start, cursor), min(claim.interval.end, gap.interval.end)
+            if start > cursor:
+                yield Gap(Interval(cursor, start), gap.reason, gap.detail)
+            yield Gap(Interval(start, end), claim.reason, claim.detail)
+            cursor = end
+        if cursor < gap.interval.end:
+            yield Gap(Interval(cursor, gap.interval.end), gap.reason, gap.detail)
+
+
+def _one_after_another(claims: Iterable[Gap]) -> list[Gap]:
+    """Claims in order, cut so that none overlap."""
+    ordered: list[Gap] = []
+    for claim in sorted(claims, key=lambda claim: claim.interval):
+        start = max(claim.interval.start, ordered[-1].interval.end) if ordered else claim.interval.start
+        if start < claim.interval.end:
+            ordered.append(Gap(Interval(start, claim.interval.end), claim.reason, claim.detail))
+    return ordered
+
+
+def _days(
+    camera: Camera, period: Interval, readable: list[Interval], seen: list[Interval], gaps: list[Gap]
+) -> Iterator[DayCoverage]:
+    places = [gap.interval for gap in gaps]
+    for day in days_of(period, camera.timezone):
+        window = _utc(local_day(day, camera.timezone)).intersection(period)
+        if window is None:
+            continue
+        inside = tuple(
+            Gap(shared, gap.reason, gap.detail)
+            for gap in gaps[_within(places, window)]
+            if (shared := gap.interval.intersection(window)) is not None
+        )
+        yield DayCoverage(day, window, tuple(_clip(readable, window)), tuple(_clip(seen, window)), inside)
+
+
+def _covered(period: Interval, intervals: Sequence[Interval]) -> list[Interval]:
+    """The part of a period that intervals cover, seams closed; it and the gaps left over make up the period."""
+    inside = _clip(union(intervals), period)
+    if not inside:
+        return []
+    return _without([period], [gap for gap in subtract(period, inside) if gap.duration_s >= SEAM_S])
+
+
+def _clip(ordered: Sequence[Interval], window: Interval) -> list[Interval]:
+    """What of intervals in order, none of which overlap, lies inside a window."""
+    inside = ordered[_within(ordered, window)]
+    return [shared for interval in inside if (shared := interval.intersection(window)) is not None]
+
+
+def _within(ordered: Sequence[Interval], window: Interval) -> slice:
+    """Where in intervals in order, none of which overlap, those stand that share time with a window."""
+    first = bisect_right(ordered, window.start, key=lambda interval: interval.end)
+    return slice(first, bisect_left(ordered, window.end, lo=first, key=lambda interval: interval.start))
+
+
+def _without(intervals: Iterable[Interval], parts: Iterable[Interval]) -> list[Interval]:
+    """What of intervals no part covers, in order."""
+    others = union(parts)
+    return [rest for whole in union(intervals) for rest in subtract(whole, _clip(others, whole))]
+
+
+def _utc(interval: Interval) -> Interval:
+    """The same stretch in UTC: datetimes of one time zone that changes its clocks subtract to a wrong length."""
+    return Interval(interval.start.astimezone(UTC), interval.end.astimezone(UTC))

@@ -1,0 +1,1 @@
+"""Pictures to detections; weights by manifest. The only door to ultralytics and OpenVINO."""

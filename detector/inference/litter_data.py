@@ -1,0 +1,455 @@
+"""Pictures to train and test a litter detector on: close-ups, and bags composed at surveillance size.
+
+Bags are cut out of close-ups by their polygons, scaled to 14-120 px and pasted on street views. Other things
+(patches of the street, plain boxes, people) go through the very same paste, so that being pasted tells nothing.
+All chance comes from the seed: the same settings give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from detector.config.training import Mix, Sample, SizeBand, Street, TrainingSettings
+from detector.core.errors import BadInput
+from detector.core.values import Image
+
+Cutout = npt.NDArray[np.uint8]
+"""A thing cut out of a picture: height x width x 4, BGR and alpha."""
+Mask = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+Boxes = npt.NDArray[np.float64]
+"""Boxes xyxy in pixels of their picture, shape (n, 4)."""
+
+LEAST_CONTRAST = 14.0
+"""Mean difference to what lies under it, in grey levels, below which a thing cannot be seen and is not pasted."""
+LEAST_SOLIDITY = 0.8
+"""Least share of its convex hull that a cut-out fills: less is a rag of a bag behind others."""
+DAYLIGHT = 110.0
+"""Mean brightness of the close-ups: a street as bright as this leaves a bag as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseUp:
+    """A labelled close-up. `photo` names what it was augmented from; polygons have corners in [0, 1]."""
+
+    path: Path
+    photo: str
+    polygons: tuple[Floats, ...]
+
+    def boxes(self) -> Boxes:
+        """xyxy in [0, 1], shape (n, 4)."""
+        boxes = [(*polygon.min(axis=0), *polygon.max(axis=0)) for polygon in self.polygons]
+        return np.clip(np.array(boxes, float).reshape(-1, 4), 0, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A background, and the mask of where things may lie on it (255 on the ground)."""
+
+    image: Image
+    ground: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A composed picture with the boxes of its bags and the JPEG quality it is to be written with."""
+
+    image: Image
+    boxes: Boxes
+    quality: int
+
+
+def read_close_ups(folder: Path) -> list[CloseUp]:
+    """The close-ups of one half (`train` or `val`) in YOLO segmentation form. Raises BadInput where there are none."""
+    found = [
+        CloseUp(path, path.name.split(".rf.")[0], _polygons(folder / "labels" / f"{path.stem}.txt"))
+        for path in sorted((folder / "images").glob("*.jpg"))
+    ]
+    if not found:
+        raise BadInput(f"{folder}: no close-ups (images/*.jpg with labels/*.txt)")
+    return found
+
+
+def _polygons(path: Path) -> tuple[Floats, ...]:
+    """One line an object: class, then x y x y ...; every class is a bag."""
+    lines = [np.array(line.split()[1:], np.float32) for line in path.read_text().splitlines() if line.strip()]
+    return tuple(line.reshape(-1, 2) for line in lines if line.size >= 6)
+
+
+def kept_out(close_ups: Sequence[CloseUp], count: int, seed: int) -> tuple[list[CloseUp], list[CloseUp]]:
+    """The close-ups without, and of, `count` photos drawn by the seed; no photo is on both sides."""
+    photos = sorted({one.photo for one in close_ups})
+    drawn = set(np.random.default_rng(seed).permutation(photos)[:count].tolist())
+    return [c for c in close_ups if c.photo not in drawn], [c for c in close_ups if c.photo in drawn]
+
+
+def cut_out_bags(close_ups: Iterable[CloseUp]) -> list[Cutout]:
+    """Every bag that lies whole inside its photo, 48 px wide or more, and not a rag of one behind others."""
+    bags = []
+    for close_up in close_ups:
+        image = read_picture(close_up.path)
+        height, width = image.shape[:2]
+        for polygon in close_up.polygons:
+            mask = np.zeros((height, width), np.uint8)
+            cv2.fillPoly(mask, [np.rint(polygon * (width, height)).astype(np.int32)], 255)
+            hull = cv2.contourArea(cv2.convexHull(np.rint(polygon * (width, height)).astype(np.float32)))
+            compact = (mask > 0).sum() >= LEAST_SOLIDITY * hull
+            if compact and not _touches_the_rim(image, mask):
+                bags.append(_crop(image, mask))
+    return [bag for bag in bags if bag.shape[1] >= 48 and bag.shape[0] >= 32]
+
+
+def _touches_the_rim(image: Image, mask: Mask) -> bool:
+    """Whether the bag is cut off by the picture, or by the black and white that augmentation filled it up with."""
+    if mask[[0, -1]].any() or mask[:, [0, -1]].any():
+        return True
+    grown = cv2.dilate(mask, np.ones((9, 9), np.uint8))
+    around = image[(grown > 0) & (mask == 0)]
+    filled = (around.max(axis=1) < 6) | (around.min(axis=1) > 250)
+    return bool(filled.mean() > 0.06)
+
+
+def _crop(image: Image, mask: Mask) -> Cutout:
+    x, y, w, h = cv2.boundingRect(mask)
+    return np.dstack([image[y : y + h, x : x + w], mask[y : y + h, x : x + w]])
+
+
+def cut_out_people(samples: Iterable[tuple[Image, Sample]], seed: int) -> list[Cutout]:
+    """What stands in the boxes of the sample photos, without its background (GrabCut)."""
+    cv2.setRNGSeed(seed)
+    people = []
+    for image, sample in samples:
+        for x1, y1, x2, y2 in sample.boxes:
+            scale = 240 / (y2 - y1)
+            small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            mask = np.zeros(small.shape[:2], np.uint8)
+            rect = [round(v * scale) for v in (x1, y1, x2 - x1, y2 - y1)]
+            cv2.grabCut(small, mask, rect, np.zeros((1, 65)), np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_RECT)
+            people.append(_crop(small, np.where(mask & 1, 255, 0).astype(np.uint8)))
+    return people
+
+
+def read_picture(path: Path) -> Image:
+    """Raises BadInput where the file is no picture."""
+    image = cv2.imread(str(path))
+    if image is None:
+        raise BadInput(f"{path}: cannot be read as a picture")
+    return np.asarray(image, np.uint8)
+
+
+def read_scenes(folder: Path, streets: Iterable[Street], use: str) -> list[Scene]:
+    """The street views of one use, whole."""
+    scenes = []
+    for street in streets:
+        if street.use == use:
+            image = read_picture(folder / street.file)
+            height, width = image.shape[:2]
+            ground = np.zeros((height, width), np.uint8)
+            cv2.fillPoly(ground, [np.rint(np.array(street.ground) * (width, height)).astype(np.int32)], 255)
+            scenes.append(Scene(image, ground))
+    return scenes
+
+
+@dataclass(frozen=True, slots=True)
+class Composer:
+    """Puts bags and other things on street views."""
+
+    mix: Mix
+    bags: tuple[Cutout, ...]
+    people: tuple[Cutout, ...]
+    scenes: tuple[Scene, ...]
+    samples: tuple[Image, ...] = ()
+
+    def for_training(self, rng: np.random.Generator) -> Composed:
+        """A square of a street view (or of a sample photo, or of made ground) with things on it."""
+        return self._furnished(rng, self._canvas(rng), self.mix.bands)
+
+    def for_testing(
+        self, rng: np.random.Generator, resolution_wh: tuple[int, int], bands: Sequence[SizeBand]
+    ) -> Composed:
+        """A whole street view at a resolution."""
+        scene = self.scenes[rng.integers(len(self.scenes))]
+        image, ground = (cv2.resize(part, resolution_wh, interpolation=cv2.INTER_AREA) for part in (scene.image, scene.ground))
+        return self._furnished(rng, Scene(image, ground), bands)
+
+    def _canvas(self, rng: np.random.Generator) -> Scene:
+        kind = rng.random()
+        side = self.mix.canvas_px
+        if kind < self.mix.procedural_ground:
+            return _made_ground(rng, side)
+        scene = self.scenes[rng.integers(len(self.scenes))]
+        if self.samples and kind > 1 - self.mix.sample_photos:
+            photo = self.samples[rng.integers(len(self.samples))]
+            scene = Scene(photo, np.full(photo.shape[:2], 255, np.uint8))
+        low, high = self.mix.zoom
+        zoom = low * (high / low) ** rng.random()
+        zoom = max(zoom, (side + 1) / min(scene.image.shape[:2]))
+        image, ground = (cv2.resize(part, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA) for part in (scene.image, scene.ground))
+        y, x = (int(rng.integers(size - side + 1)) for size in image.shape[:2])
+        image, ground = image[y : y + side, x : x + side], ground[y : y + side, x : x + side]
+        if rng.random() < 0.5:
+            image, ground = image[:, ::-1], ground[:, ::-1]
+        return Scene(_relit(rng, image), np.ascontiguousarray(ground))
+
+    def _furnished(self, rng: np.random.Generator, scene: Scene, bands: Sequence[SizeBand]) -> Composed:
+        """Bags and other things in random order, then the camera's own noise and blur."""
+        bags = 0 if rng.random() < self.mix.without_rubbish else int(rng.integers(1, self.mix.max_bags + 1))
+        others = int(rng.integers(0, self.mix.max_distractors + 1))
+        table = _Table(scene)
+        for is_bag in rng.permutation([True] * bags + [False] * others):
+            thing = self._bag(rng) if is_bag else self._distractor(rng, scene.image)
+            width = _width(rng, bands)
+            table.put(rng, thing, width, self._spot(rng, scene, table, width), is_bag=bool(is_bag))
+        return Composed(_as_filmed(rng, table.canvas), table.boxes(), int(rng.integers(45, 93)))
+
+    def _bag(self, rng: np.random.Generator) -> Cutout:
+        bag = self.bags[rng.integers(len(self.bags))]
+        if rng.random() < 0.5:
+            bag = bag[:, ::-1]
+        bag = _turned(bag, rng.uniform(-15, 15))
+        if rng.random() < self.mix.dark_bags:
+            return _blackened(rng, bag)
+        return np.dstack([_relit(rng, bag[:, :, :3]), bag[:, :, 3]])
+
+    def _distractor(self, rng: np.random.Generator, street: Image) -> Cutout:
+        """A patch of the street, a plain thing or a person; the first two sometimes in the outline of a bag."""
+        kind = rng.random()
+        if kind < 0.2 and self.people:
+            person = self.people[rng.integers(len(self.people))]
+            if rng.random() < 0.4:  # a leg, a head, a bag's worth of cloth
+                person = _part(rng, person)
+            return person[:, ::-1] if rng.random() < 0.5 else person
+        source = street if rng.random() < 0.5 else self.scenes[rng.integers(len(self.scenes))].image
+        shape = self._outline(rng)
+        height, width = shape.shape
+        if kind < 0.65:
+            size = min(int(rng.integers(24, 160)), *source.shape[:2])
+            y, x = (int(rng.integers(extent - size + 1)) for extent in source.shape[:2])
+            patch = cv2.resize(source[y : y + size, x : x + size], (width, height))
+            return np.dstack([_relit(rng, patch), shape])
+        return np.dstack([_plain(rng, (width, height)), shape])
+
+    def _outline(self, rng: np.random.Generator) -> Mask:
+        if rng.random() < 0.4:
+            return np.ascontiguousarray(self.bags[rng.integers(len(self.bags))][:, :, 3])
+        width, height = int(rng.integers(60, 160)), int(rng.integers(60, 160))
+        mask = np.zeros((height, width), np.uint8)
+        kind = rng.integers(3)
+        if kind == 0:
+            cv2.ellipse(mask, (width // 2, height // 2), (width // 2, height // 2), 0, 0, 360, 255, -1)
+        elif kind == 1:
+            inset = rng.uniform(0, 0.35, 2) * width
+            corners = [(inset[0], 0), (width - inset[1], 0), (width, height), (0, height)]
+            cv2.fillPoly(mask, [np.array(corners, np.int32)], 255)
+        else:
+            points = (rng.random((8, 2)) * (width, height)).astype(np.int32)
+            cv2.fillConvexPoly(mask, cv2.convexHull(points), 255)
+        return mask
+
+    def _spot(self, rng: np.random.Generator, scene: Scene, table: _Table, width: int) -> tuple[int, int]:
+        """Where the middle of the thing's foot comes to stand, x and y; rubbish likes company."""
+        height, extent = scene.ground.shape
+        if table.last is not None and rng.random() < 0.3:
+            x, y = table.last
+            beside = int(rng.choice([-1, 1]) * width * rng.uniform(0.6, 1.1))
+            return int(np.clip(x + beside, 0, extent - 1)), int(np.clip(y + rng.integers(-4, 5), 0, height - 1))
+        on_ground = np.flatnonzero(scene.ground)
+        if on_ground.size < scene.ground.size // 50 or rng.random() < self.mix.anywhere:
+            return int(rng.integers(extent)), int(rng.integers(height))
+        y, x = divmod(int(on_ground[rng.integers(on_ground.size)]), extent)
+        return x, y
+
+
+class _Table:
+    """A canvas being furnished, and which bag owns each of its pixels."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.canvas: Floats = scene.image.astype(np.float32)
+        self.light: Floats = cv2.blur(self.canvas, (61, 61))
+        self.owner = np.zeros(scene.ground.shape, np.int32)
+        self.sizes: list[int] = []
+        self.last: tuple[int, int] | None = None
+
+    def put(
+        self, rng: np.random.Generator, thing: Cutout, width: int, foot: tuple[int, int], *, is_bag: bool
+    ) -> None:
+        """Paste a thing `width` px wide, lit, blurred and shaded like its place; nothing where it cannot be seen."""
+        colour, alpha = _at_size(rng, thing, width)
+        height, width = alpha.shape
+        left, top = foot[0] - width // 2, foot[1] - height
+        x1, y1 = max(0, left), max(0, top)
+        x2, y2 = min(self.owner.shape[1], left + width), min(self.owner.shape[0], top + height)
+        if (x2 - x1) * (y2 - y1) < 0.7 * width * height:
+            return
+        inner = slice(y1 - top, y2 - top), slice(x1 - left, x2 - left)
+        outer = slice(y1, y2), slice(x1, x2)
+        lit = colour[inner] * _gain(rng, self.light[foot[1], foot[0]])
+        cover = alpha[inner][:, :, None]
+        solid = cover[:, :, 0] > 0.5
+        difference = np.abs(lit - self.canvas[outer])[solid]
+        if not solid.any() or difference.mean() < LEAST_CONTRAST:
+            return
+        self._shade(rng, foot, width)
+        self.canvas[outer] = self.canvas[outer] * (1 - cover) + lit * cover
+        self.last = foot
+        if is_bag:
+            self.sizes.append(int((alpha > 0.5).sum()))
+        self.owner[outer][solid] = len(self.sizes) if is_bag else 0
+
+    def _shade(self, rng: np.random.Generator, foot: tuple[int, int], width: int) -> None:
+        """A soft contact shadow around the foot."""
+        shadow = np.zeros(self.owner.shape, np.float32)
+        axes = (max(1, int(width * rng.uniform(0.4, 0.65))), max(1, int(width * rng.uniform(0.08, 0.2))))
+        cv2.ellipse(shadow, foot, axes, 0, 0, 360, float(rng.uniform(0, 0.55)), -1)
+        shadow = cv2.GaussianBlur(shadow, (0, 0), 1 + width / 15)
+        self.canvas *= 1 - shadow[:, :, None]
+
+    def boxes(self) -> Boxes:
+        """Boxes of the bags of which 60 % or more can be seen."""
+        boxes = []
+        for bag, size in enumerate(self.sizes, start=1):
+            ys, xs = np.nonzero(self.owner == bag)
+            if xs.size >= 0.6 * size:
+                boxes.append((xs.min(), ys.min(), xs.max() + 1, ys.max() + 1))
+        return np.array(boxes, float).reshape(-1, 4)
+
+
+def _at_size(rng: np.random.Generator, thing: Cutout, width: int) -> tuple[Floats, Floats]:
+    """Colour and alpha in [0, 1] of a thing scaled to a width, no higher than 2.2 times it, edges as soft as its middle."""
+    height = max(6, round(thing.shape[0] * width / thing.shape[1]))
+    if height > 2.2 * width:
+        width, height = max(6, round(width * 2.2 * width / height)), round(2.2 * width)
+    alpha = thing[:, :, 3:].astype(np.float32) / 255
+    flat = np.dstack([thing[:, :, :3] * alpha, alpha[:, :, 0]]).astype(np.float32)
+    small = cv2.resize(flat, (width, height), interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), rng.uniform(0.3, 0.9))
+    cover = small[:, :, 3]
+    return small[:, :, :3] / np.maximum(cover, 1e-3)[:, :, None], np.clip(cover, 0, 1)
+
+
+def _gain(rng: np.random.Generator, light: Floats) -> Floats:
+    """How bright daylight colours look in this light, for each of BGR."""
+    brightness = max(1.0, float(light.mean()))
+    gain = np.clip((brightness / DAYLIGHT) ** 0.6, 0.3, 1.15) * rng.uniform(0.8, 1.2)
+    cast = np.clip(light / brightness, 0.6, 1.5) ** 0.5
+    return (gain * cast).astype(np.float32)
+
+
+def _turned(thing: Cutout, degrees: float) -> Cutout:
+    height, width = thing.shape[:2]
+    side = int(np.hypot(width, height)) + 2
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
+    turn[:, 2] += ((side - width) / 2, (side - height) / 2)
+    turned = cv2.warpAffine(np.ascontiguousarray(thing), turn, (side, side))
+    return _crop(turned[:, :, :3], np.where(turned[:, :, 3] > 127, 255, 0).astype(np.uint8))
+
+
+def _part(rng: np.random.Generator, thing: Cutout) -> Cutout:
+    height, width = thing.shape[:2]
+    h, w = int(height * rng.uniform(0.3, 0.6)), int(width * rng.uniform(0.5, 1))
+    y, x = int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1))
+    part = thing[y : y + h, x : x + w]
+    return part if part[:, :, 3].mean() > 60 else thing
+
+
+def _relit(rng: np.random.Generator, image: Image) -> Image:
+    """Another exposure, contrast and white balance."""
+    colour = image.astype(np.float32) * rng.uniform(0.7, 1.25) * rng.uniform(0.92, 1.08, 3)
+    mean = colour.mean()
+    return np.clip((colour - mean) * rng.uniform(0.8, 1.15) + mean, 0, 255).astype(np.uint8)
+
+
+def _blackened(rng: np.random.Generator, bag: Cutout) -> Cutout:
+    """A black bag of the same folds: dark foil with highlights."""
+    grey = cv2.cvtColor(np.ascontiguousarray(bag[:, :, :3]), cv2.COLOR_BGR2GRAY).astype(np.float32) / 255
+    foil = 255 * (rng.uniform(0.03, 0.12) + rng.uniform(0.25, 0.5) * grey**2)
+    return np.dstack([foil, foil, foil, bag[:, :, 3]]).astype(np.uint8)
+
+
+def _plain(rng: np.random.Generator, size_wh: tuple[int, int]) -> Image:
+    """A painted or cloth surface: one colour, a slope of light, a stripe at times."""
+    width, height = size_wh
+    hsv = np.array([[[rng.integers(180), rng.integers(256), rng.integers(40, 256)]]], np.uint8)
+    colour = cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)[0, 0].astype(np.float32)
+    across, down = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
+    slope = 1 + rng.uniform(-0.4, 0.4) * across + rng.uniform(-0.4, 0.4) * down
+    surface = colour * slope[:, :, None]
+    if rng.random() < 0.5:
+        level, thickness = int(rng.integers(height)), max(2, height // 8)
+        surface[level : level + thickness] = rng.uniform(0, 255, 3)
+    folds = cv2.resize(rng.normal(0, rng.uniform(0, 22), (6, 6)).astype(np.float32), (width, height))
+    return np.clip(surface + folds[:, :, None], 0, 255).astype(np.uint8)
+
+
+def _made_ground(rng: np.random.Generator, side: int) -> Scene:
+    """Asphalt, earth or grass in the large: noise of several sizes around one colour, with painted lines."""
+    hue, saturation = ((int(rng.integers(35, 60)), 110) if rng.random() < 0.35 else (int(rng.integers(8, 120)), 25))
+    hsv = np.array([[[hue, rng.integers(saturation // 3, saturation), rng.integers(35, 190)]]], np.uint8)
+    ground = np.tile(cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR).astype(np.float32), (side, side, 1))
+    for cells, depth in ((4, 14), (16, 5), (64, 6), (side, 14)):
+        noise = rng.normal(0, rng.uniform(1, depth), (cells, cells)).astype(np.float32)
+        ground += cv2.resize(noise, (side, side), interpolation=cv2.INTER_CUBIC)[:, :, None]
+    for _ in range(int(rng.integers(0, 5))):
+        ends = rng.integers(-side // 4, side + side // 4, (2, 2))
+        grey = float(rng.uniform(20, 235))
+        cv2.line(ground, ends[0].tolist(), ends[1].tolist(), (grey, grey, grey), int(rng.integers(1, 14)), cv2.LINE_AA)
+    return Scene(np.clip(ground, 0, 255).astype(np.uint8), np.full((side, side), 255, np.uint8))
+
+
+def _as_filmed(rng: np.random.Generator, canvas: Floats) -> Image:
+    """The camera's share: sometimes a little out of focus, always some noise."""
+    if rng.random() < 0.35:
+        canvas = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(0.4, 1.0))
+    noise = rng.normal(0, rng.uniform(0.5, 6), canvas.shape)
+    return np.clip(canvas + noise, 0, 255).astype(np.uint8)
+
+
+def _width(rng: np.random.Generator, bands: Sequence[SizeBand]) -> int:
+    weights = np.array([band.weight for band in bands])
+    band = bands[rng.choice(len(bands), p=weights / weights.sum())]
+    return int(rng.integers(band.from_px, band.until_px))
+
+
+def write_training_set(settings: TrainingSettings, composer: Composer, close_ups: Sequence[CloseUp], folder: Path) -> str:
+    """Write `images/` and `labels/` in YOLO form, one class; the SHA-256 over all of their bytes."""
+    for name in ("images", "labels"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    whole = hashlib.sha256()
+    for name, picture, boxes in _pictures(settings, composer, close_ups):
+        lines = "".join(_label(box) for box in boxes)
+        (folder / "images" / f"{name}.jpg").write_bytes(picture)
+        (folder / "labels" / f"{name}.txt").write_text(lines)
+        whole.update(picture + lines.encode())
+    return whole.hexdigest()
+
+
+def _pictures(settings: TrainingSettings, composer: Composer, close_ups: Sequence[CloseUp]) -> Iterator[tuple[str, bytes, Boxes]]:
+    """Name, JPEG bytes and boxes in [0, 1] of every training picture."""
+    for number, close_up in enumerate(close_ups):
+        yield f"close_{number:04d}", close_up.path.read_bytes(), close_up.boxes()
+    for number in range(settings.mix.composed):
+        made = composer.for_training(np.random.default_rng([settings.seed, 1, number]))
+        height, width = made.image.shape[:2]
+        yield f"street_{number:04d}", encoded(made), made.boxes / (width, height, width, height)
+
+
+def encoded(made: Composed) -> bytes:
+    """The picture as JPEG, in the quality that was drawn for it."""
+    return bytes(cv2.imencode(".jpg", made.image, [cv2.IMWRITE_JPEG_QUALITY, made.quality])[1])
+
+
+def seen_through_jpeg(made: Composed) -> Image:
+    """The picture as a recorder would hand it on."""
+    return np.asarray(cv2.imdecode(np.frombuffer(encoded(made), np.uint8), cv2.IMREAD_COLOR), np.uint8)
+
+
+def _label(box: npt.NDArray[np.float64]) -> str:
+    x1, y1, x2, y2 = box
+    return f"0 {(x1 + x2) / 2:.6f} {(y1 + y2) / 2:.6f} {x2 - x1:.6f} {y2 - y1:.6f}\n"

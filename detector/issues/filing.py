@@ -1,0 +1,186 @@
+"""What becomes of a proven incident: a new issue, one that is known, or more of one that was seen before.
+
+Each function works inside the caller's transaction, which holds the queue's lock.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, or_, select, update
+
+from detector.core.geometry import Box, iou
+from detector.core.times import Interval
+from detector.core.values import Evidence, Incident
+from detector.database import schema
+from detector.issues import history
+from detector.issues.lifecycle import State
+from detector.issues.rows import issue_of
+from detector.issues.values import Filed, FiledAs, Issue, finite, interval_json
+
+SAME_PLACE_IOU = 0.5
+"""Boxes of one standing object, found on two nights, overlap at least so much."""
+
+PROGRAM = "kerbwatch"
+"""Who files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """A proven incident with all that is kept of it."""
+
+    incident: Incident
+    evidence: Evidence
+    explanation: str
+    explanation_zh: str
+    model_id: str
+    rules_version: str
+    start_uncertainty_s: float
+    end_uncertainty_s: float
+
+
+def file(connection: Connection, filing: Filing, *, join_gap_s: float, at: datetime) -> Filed:
+    """The issue of the incident: the one with its fingerprint, else the oldest of the same stay, else a new one."""
+    known = _of_fingerprint(connection, filing.incident.fingerprint)
+    known = known or _of_same_stay(connection, filing.incident, join_gap_s)
+    if known is None:
+        return Filed(_add(connection, filing, at), FiledAs.NEW)
+    joined = _cover(known.interval, filing.incident.interval)
+    if joined == known.interval:
+        return Filed(known.id, FiledAs.KNOWN)
+    _extend(connection, known, joined, filing, at)
+    return Filed(known.id, FiledAs.EXTENDED)
+
+
+def _of_fingerprint(connection: Connection, fingerprint: str) -> Issue | None:
+    """An issue's own fingerprint, or that of an incident that was joined to it."""
+    joined = select(schema.verdicts.c.issue_id).where(schema.verdicts.c.fingerprint == fingerprint)
+    issues = schema.issues.c
+    query = select(schema.issues).where(or_(issues.fingerprint == fingerprint, issues.id.in_(joined)))
+    row = connection.execute(query.order_by(issues.id).limit(1)).mappings().first()
+    return issue_of(row) if row else None
+
+
+def _of_same_stay(connection: Connection, incident: Incident, join_gap_s: float) -> Issue | None:
+    """Whatever was decided of it: a stay that goes on after its rejection is not a new question."""
+    issues, gap = schema.issues.c, timedelta(seconds=join_gap_s)
+    query = select(schema.issues).where(
+        issues.camera_id == incident.camera_id,
+        issues.violation == incident.violation,
+        issues.zone_id.is_not_distinct_from(incident.zone_id),
+        issues.start <= incident.interval.end + gap,
+        issues.end >= incident.interval.start - gap,
+    )
+    rows = connection.execute(query.order_by(issues.id)).mappings()
+    return next((issue for issue in map(issue_of, rows) if _same_place(issue.box, incident.box)), None)
+
+
+def _same_place(a: Box | None, b: Box | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return iou(a, b) >= SAME_PLACE_IOU
+
+
+def _cover(a: Interval, b: Interval) -> Interval:
+    return Interval(min(a.start, b.start), max(a.end, b.end))
+
+
+def _add(connection: Connection, filing: Filing, at: datetime) -> int:
+    incident = filing.incident
+    values = {
+        "public_id": secrets.token_urlsafe(16),
+        "fingerprint": incident.fingerprint,
+        "state": State.FLAGGED,
+        "version": 1,
+        "violation": incident.violation,
+        "point_id": incident.point_id,
+        "camera_id": incident.camera_id,
+        "zone_id": incident.zone_id,
+        "start": incident.interval.start,
+        "end": incident.interval.end,
+        "start_uncertainty_s": filing.start_uncertainty_s,
+        "end_uncertainty_s": filing.end_uncertainty_s,
+        "limit_s": incident.limit_s,
+        "box": incident.box,
+        "share": incident.share,
+        "confidence": incident.confidence,
+        "evidence_folder": filing.evidence.folder,
+        "filed_at": at,
+        "updated_at": at,
+        **_account(filing),
+    }
+    inserted = connection.execute(insert(schema.issues).values(values).returning(schema.issues.c.id))
+    issue_id = int(inserted.scalar_one())
+    _attach(connection, issue_id, filing.evidence)
+    history.append(
+        connection,
+        issue_id=issue_id,
+        version=1,
+        who=PROGRAM,
+        at=at,
+        move="filed",
+        from_state=None,
+        to_state=State.FLAGGED,
+        details=_details(filing, incident.interval),
+    )
+    return issue_id
+
+
+def _extend(connection: Connection, known: Issue, joined: Interval, filing: Filing, at: datetime) -> None:
+    values: dict[str, Any] = {
+        "start": joined.start,
+        "end": joined.end,
+        "version": known.version + 1,
+        "updated_at": at,
+    }
+    if joined.start < known.interval.start:
+        values["start_uncertainty_s"] = filing.start_uncertainty_s
+    if joined.end > known.interval.end:
+        values["end_uncertainty_s"] = filing.end_uncertainty_s
+    if joined == filing.incident.interval:  # the new proof tells the whole story
+        values |= _account(filing)
+    connection.execute(update(schema.issues).where(schema.issues.c.id == known.id).values(values))
+    _attach(connection, known.id, filing.evidence)
+    history.append(
+        connection,
+        issue_id=known.id,
+        version=known.version + 1,
+        who=PROGRAM,
+        at=at,
+        move="extended",
+        from_state=known.state,
+        to_state=known.state,
+        details=_details(filing, joined),
+    )
+
+
+def _account(filing: Filing) -> dict[str, str]:
+    return {
+        "explanation": filing.explanation,
+        "explanation_zh": filing.explanation_zh,
+        "model_id": filing.model_id,
+        "rules_version": filing.rules_version,
+    }
+
+
+def _attach(connection: Connection, issue_id: int, evidence: Evidence) -> None:
+    """A folder that was proven anew replaces what it was."""
+    table = schema.evidence_files
+    connection.execute(delete(table).where(table.c.issue_id == issue_id, table.c.folder == evidence.folder))
+    rows = [{"issue_id": issue_id, "folder": evidence.folder, **asdict(file)} for file in evidence.files]
+    if rows:
+        connection.execute(insert(table), rows)
+
+
+def _details(filing: Filing, interval: Interval) -> dict[str, Any]:
+    """What the history must be able to vouch for: the issue's interval from now on, and the files."""
+    return {
+        "interval": interval_json(interval),
+        "incident": {"fingerprint": filing.incident.fingerprint, **interval_json(filing.incident.interval)},
+        "uncertainty_s": [finite(filing.start_uncertainty_s), finite(filing.end_uncertainty_s)],
+        "evidence": history.evidence_json(filing.evidence),
+        **_account(filing),
+    }

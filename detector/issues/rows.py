@@ -1,0 +1,60 @@
+"""Rows of the database as values, and filters as conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, RowMapping
+
+from detector.core.times import Interval
+from detector.core.values import Violation
+from detector.database import schema
+from detector.issues.lifecycle import State
+from detector.issues.values import Issue, IssueFilter, IssueOrder, Outcome, Verdict
+
+
+def issue_of(row: RowMapping) -> Issue:
+    values = dict(row)
+    values["interval"] = Interval(values.pop("start"), values.pop("end"))
+    values["state"] = State(values["state"])
+    values["violation"] = Violation(values["violation"])
+    values["box"] = tuple(values["box"]) if values["box"] else None
+    return Issue(**values)
+
+
+def verdict_of(row: RowMapping) -> Verdict:
+    values = dict(row)
+    values["interval"] = Interval(values.pop("start"), values.pop("end"))
+    values["violation"] = Violation(values["violation"])
+    values["outcome"] = Outcome(values["outcome"])
+    return Verdict(**values)
+
+
+def conditions(wanted: IssueFilter, now: datetime) -> Iterator[ColumnElement[bool]]:
+    issues = schema.issues.c
+    chosen = (
+        (issues.state, wanted.states),
+        (issues.violation, wanted.violations),
+        (issues.point_id, wanted.points),
+        (issues.camera_id, wanted.cameras),
+    )
+    for column, values in chosen:
+        if values:
+            yield column.in_(values)
+    if wanted.period is not None:
+        yield issues.start < wanted.period.end
+        yield issues.end > wanted.period.start
+    if wanted.claimed_by is not None:
+        yield issues.claimed_by == wanted.claimed_by
+        yield issues.claimed_until > now
+
+
+def ordering(order: IssueOrder) -> tuple[ColumnElement[object], ...]:
+    """Ends with the number, so that pages never show an issue twice."""
+    issues = schema.issues.c
+    if order is IssueOrder.OLDEST:
+        return issues.start.asc(), issues.id.asc()
+    if order is IssueOrder.LAST_FILED:
+        return (issues.id.desc(),)
+    return issues.start.desc(), issues.id.desc()

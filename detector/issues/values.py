@@ -1,0 +1,232 @@
+"""What the queue returns: frozen, with a form for JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from detector.core.geometry import Box
+from detector.core.times import Interval
+from detector.core.values import Violation
+from detector.issues.lifecycle import State
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """An incident in the queue. `box` is in [0, 1], None (like `zone_id`) for a fault of the camera.
+
+    The object arrived at most `start_uncertainty_s` before the interval's start and left at most
+    `end_uncertainty_s` after its end; inf where nothing was seen beyond. `claimed_by` may be a claim that has
+    run out: see `claimed_until`.
+    """
+
+    id: int
+    public_id: str
+    fingerprint: str
+    state: State
+    version: int
+    violation: Violation
+    point_id: str
+    camera_id: str
+    zone_id: str | None
+    interval: Interval
+    start_uncertainty_s: float
+    end_uncertainty_s: float
+    limit_s: float
+    box: Box | None
+    share: float
+    confidence: float
+    explanation: str
+    explanation_zh: str
+    model_id: str
+    rules_version: str
+    evidence_folder: str
+    claimed_by: str | None
+    claimed_until: datetime | None
+    filed_at: datetime
+    updated_at: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "public_id": self.public_id,
+            "fingerprint": self.fingerprint,
+            "state": self.state.value,
+            "state_zh": self.state.zh,
+            "version": self.version,
+            "violation": self.violation.value,
+            "point": self.point_id,
+            "camera": self.camera_id,
+            "zone": self.zone_id,
+            **interval_json(self.interval),
+            "duration_s": self.interval.duration_s,
+            "start_uncertainty_s": finite(self.start_uncertainty_s),
+            "end_uncertainty_s": finite(self.end_uncertainty_s),
+            "limit_s": self.limit_s,
+            "box": list(self.box) if self.box else None,
+            "share": self.share,
+            "confidence": self.confidence,
+            "explanation": self.explanation,
+            "explanation_zh": self.explanation_zh,
+            "model_id": self.model_id,
+            "rules_version": self.rules_version,
+            "evidence_folder": self.evidence_folder,
+            "claimed_by": self.claimed_by,
+            "claimed_until": self.claimed_until.isoformat() if self.claimed_until else None,
+            "filed_at": self.filed_at.isoformat(),
+            "updated_at": self.updated_at.isoformat(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One move of one issue. `hash` covers the row and `prev_hash`, the hash of the row before it in the queue."""
+
+    seq: int
+    issue_id: int
+    version: int
+    who: str
+    at: datetime
+    move: str
+    from_state: State | None
+    to_state: State
+    reason: str | None
+    note: str | None
+    details: Mapping[str, Any]
+    prev_hash: str
+    hash: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "seq": self.seq,
+            "issue": self.issue_id,
+            "version": self.version,
+            "who": self.who,
+            "at": self.at.isoformat(timespec="microseconds"),
+            "move": self.move,
+            "from_state": self.from_state.value if self.from_state else None,
+            "to_state": self.to_state.value,
+            "reason": self.reason,
+            "note": self.note,
+            "details": dict(self.details),
+            "prev_hash": self.prev_hash,
+            "hash": self.hash,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceRow:
+    """One file of an issue's evidence. An issue that was extended has more than one folder."""
+
+    issue_id: int
+    folder: str
+    name: str
+    sha256: str
+    size_bytes: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "issue": self.issue_id,
+            "folder": self.folder,
+            "name": self.name,
+            "sha256": self.sha256,
+            "size_bytes": self.size_bytes,
+        }
+
+
+class Outcome(StrEnum):
+    """What became of a suspicion that was looked at closer."""
+
+    PROVEN = "proven"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was decided of one suspicion under one version of rules and model; `key` names all of these."""
+
+    key: str
+    fingerprint: str
+    camera_id: str
+    violation: Violation
+    zone_id: str | None
+    interval: Interval
+    outcome: Outcome
+    reason: str
+    issue_id: int | None
+    decided_at: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "key": self.key,
+            "fingerprint": self.fingerprint,
+            "camera": self.camera_id,
+            "violation": self.violation.value,
+            "zone": self.zone_id,
+            **interval_json(self.interval),
+            "outcome": self.outcome.value,
+            "reason": self.reason,
+            "issue": self.issue_id,
+            "decided_at": self.decided_at.isoformat(),
+        }
+
+
+class FiledAs(StrEnum):
+    """What filing an incident did."""
+
+    NEW = "new"
+    KNOWN = "known"
+    EXTENDED = "extended"
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """The issue that an incident became or belongs to."""
+
+    issue_id: int
+    outcome: FiledAs
+
+    def to_json(self) -> dict[str, Any]:
+        return {"issue": self.issue_id, "outcome": self.outcome.value}
+
+
+class IssueOrder(StrEnum):
+    """How a list of issues is sorted: by when the violation began, or by when it was filed."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    LAST_FILED = "last_filed"
+
+
+@dataclass(frozen=True, slots=True)
+class IssueFilter:
+    """Which issues; an empty tuple or None asks for nothing. `period` keeps issues that overlap it."""
+
+    states: tuple[State, ...] = ()
+    violations: tuple[Violation, ...] = ()
+    points: tuple[str, ...] = ()
+    cameras: tuple[str, ...] = ()
+    period: Interval | None = None
+    claimed_by: str | None = None
+    """Whose claim is on them now; a claim that has run out is none."""
+
+
+def interval_json(interval: Interval) -> dict[str, str]:
+    return ends_json(interval.start, interval.end)
+
+
+def ends_json(start: datetime, end: datetime) -> dict[str, str]:
+    """In UTC, so that one moment has one form, whichever time zone it came in."""
+    return {
+        name: at.astimezone(UTC).isoformat(timespec="microseconds")
+        for name, at in (("start", start), ("end", end))
+    }
+
+
+def finite(seconds: float) -> float | None:
+    """JSON has no infinity; None says that nothing is known."""
+    return seconds if math.isfinite(seconds) else None

@@ -1,0 +1,101 @@
+"""illegal_parking 机动车违停 and sidewalk_parking 人行道违停: a vehicle that stands on forbidden ground beyond its limit.
+
+A vehicle is on a zone by the part of its ground contact inside, not by one point of its box. Bays are exempt,
+and so are a zone's permitted hours. One vehicle is one incident, whichever zones it touches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from detector.config.rules import RuleSet, RuleSettings
+from detector.core.geometry import contact_share
+from detector.core.times import Interval
+from detector.core.values import Camera, Incident, Point, Sighting, Stay, Violation, Zone
+
+PARKING = (Violation.ILLEGAL_PARKING, Violation.SIDEWALK_PARKING)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a stay stands: the violation and zone that hold the largest part of its ground contact."""
+
+    violation: Violation
+    zone: Zone
+    share: float
+
+
+def parking_incidents(
+    stays: Sequence[Stay], point: Point, camera: Camera, rules: RuleSet, cadence_s: float
+) -> Iterator[Incident]:
+    """The suspicions among the stays: those that may have stood beyond the limit, given when they were looked at.
+
+    `cadence_s` is the time between looks; a stay may have lasted up to the looks before and after its own.
+    """
+    for stay in stays:
+        place = _place(stay, camera, rules)
+        if place is None:
+            continue
+        for part, limit_s in _parts_in_force(stay, place, point, camera, rules):
+            if part.seen_s > 0 and _longest_possible_s(part, cadence_s) > limit_s:
+                yield Incident(
+                    violation=place.violation,
+                    point_id=point.id,
+                    camera_id=camera.id,
+                    zone_id=place.zone.id,
+                    interval=Interval(*part.seen),
+                    limit_s=limit_s,
+                    box=part.box,
+                    share=place.share,
+                    confidence=max(s.confidence for s in part.sightings),
+                    stay=part,
+                )
+
+
+def _place(stay: Stay, camera: Camera, rules: RuleSet) -> Place | None:
+    box = stay.box
+    shares = {zone.id: contact_share(box, zone.polygon) for zone in camera.zones}
+    best: Place | None = None
+    for violation in PARKING:
+        rule = rules.rules.get(violation)
+        if rule is None or not rule.enabled or _exempt(rule, camera, shares):
+            continue
+        for zone in camera.zones:
+            share = shares[zone.id]
+            if zone.kind in rule.zones and share >= rule.min_share and (best is None or share > best.share):
+                best = Place(violation, zone, share)
+    return best
+
+
+def _exempt(rule: RuleSettings, camera: Camera, shares: dict[str, float]) -> bool:
+    return any(zone.kind in rule.exempt_zones and shares[zone.id] >= 0.5 for zone in camera.zones)
+
+
+def _parts_in_force(
+    stay: Stay, place: Place, point: Point, camera: Camera, rules: RuleSet
+) -> Iterator[tuple[Stay, float]]:
+    """The stretches of the stay in which the rule is in force, each with its limit in seconds."""
+    run: list[Sighting] = []
+    limit_s: float | None = None
+    before = stay.absent_before
+    for sighting in stay.sightings:
+        local = sighting.at.astimezone(camera.timezone)
+        now_s = rules.limit_s(place.violation, point.category, place.zone, local)
+        if run and now_s != limit_s:
+            if limit_s is not None:
+                yield replace(stay, sightings=tuple(run), absent_before=before, absent_after=None), limit_s
+            before, run = None, []
+        limit_s = now_s
+        run.append(sighting)
+    if run and limit_s is not None:
+        yield replace(stay, sightings=tuple(run), absent_before=before), limit_s
+
+
+def _longest_possible_s(stay: Stay, cadence_s: float) -> float:
+    first, last = stay.seen
+    reach = timedelta(seconds=cadence_s)
+    start: datetime = stay.absent_before or first - reach
+    end: datetime = stay.absent_after or last + reach
+    return (end - start).total_seconds()

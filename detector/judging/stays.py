@@ -1,0 +1,142 @@
+"""Stays: one object in one place over sparse observations, as far as boxes can tell.
+
+At a minute between looks there is nothing to track: an object that stands fills the same box again, one that
+moves does not. Whether it was the same object all along is for `proving` to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+
+from detector.core.geometry import Box, FloatArray, iou_matrix
+from detector.core.values import Detections, LabelGroup, Observation, Sighting, Stay
+
+SAME_PLACE_IOU = 0.55
+"""Two boxes that overlap at least so much are in one place."""
+
+ONE_OBJECT_IOU = 0.6
+"""Two boxes of one group in one picture that overlap at least so much are one object seen twice."""
+
+LOOKS_MISSED = 3
+"""A stay outlives so many looks in a row without its object: passers-by hide it, the model misses it."""
+
+HIDDEN_S = 120.0
+"""A stay outlives being hidden for so long, however dense the looks are."""
+
+ANCHOR_SIGHTINGS = 5
+"""A stay's place is the median of its last sightings, so that one odd box does not move it."""
+
+
+@dataclass(slots=True)
+class _Open:
+    sightings: list[Sighting]
+    absent_before: datetime | None
+    recent: list[Box] = field(default_factory=list)
+    looks_missed: int = 0
+    absent_since: datetime | None = None
+
+    @property
+    def anchor(self) -> FloatArray:
+        return np.asarray(np.median(self.recent, axis=0))
+
+    def add(self, sighting: Sighting) -> None:
+        self.sightings.append(sighting)
+        self.recent = [*self.recent, sighting.box][-ANCHOR_SIGHTINGS:]
+        self.looks_missed = 0
+        self.absent_since = None
+
+
+def one_box_each(detections: Detections) -> Detections:
+    """The detections of one group with double boxes left out: the more confident box of each object stays."""
+    if len(detections) < 2:
+        return detections
+    order = np.argsort(-detections.confidences, kind="stable")
+    overlaps = iou_matrix(detections.boxes, detections.boxes)
+    kept: list[int] = []
+    for index in order:
+        if all(overlaps[index, other] < ONE_OBJECT_IOU for other in kept):
+            kept.append(int(index))
+    kept.sort()
+    return Detections(
+        tuple(detections.labels[i] for i in kept), detections.confidences[kept], detections.boxes[kept]
+    )
+
+
+def find_stays(
+    observations: Sequence[Observation], group: LabelGroup, *, min_confidence: float = 0.0
+) -> list[Stay]:
+    """The stays of one camera, in order of their first sighting; a single sighting is a stay too.
+
+    `observations` are of one camera in rising order of time. A look in which nothing was wanted breaks nothing:
+    a stay ends when its object was missed in more than LOOKS_MISSED looks and for longer than HIDDEN_S.
+    """
+    still_open: list[_Open] = []
+    done: list[_Open] = []
+    previous: datetime | None = None
+    for observation in observations:
+        found = one_box_each(_confident(observation.detections.of(group), min_confidence))
+        seen = [
+            Sighting(observation.at, _box(found.boxes[i]), float(found.confidences[i]), found.labels[i])
+            for i in range(len(found))
+        ]
+        matched = _match(still_open, found.boxes)
+        for index, sighting in enumerate(seen):
+            if index in matched:
+                still_open[matched[index]].add(sighting)
+            else:
+                begun = _Open([], previous)
+                begun.add(sighting)
+                still_open.append(begun)
+        still_open = _close_the_gone(still_open, observation.at, done)
+        previous = observation.at
+    camera_id = observations[0].camera_id if observations else ""
+    stays = [
+        Stay(camera_id, group, tuple(s.sightings), s.absent_before, s.absent_since) for s in done + still_open
+    ]
+    return sorted(stays, key=lambda stay: (stay.sightings[0].at, stay.sightings[0].box))
+
+
+def _match(still_open: Sequence[_Open], boxes: FloatArray) -> dict[int, int]:
+    """Which open stay each box belongs to: the best overlaps first, each stay and each box once."""
+    if not still_open or not len(boxes):
+        return {}
+    overlaps = iou_matrix(boxes, np.array([s.anchor for s in still_open], dtype=np.float32))
+    matched: dict[int, int] = {}
+    taken: set[int] = set()
+    for flat in np.argsort(-overlaps, axis=None, kind="stable"):
+        box, stay = np.unravel_index(flat, overlaps.shape)
+        if overlaps[box, stay] < SAME_PLACE_IOU:
+            break
+        if int(box) not in matched and int(stay) not in taken:
+            matched[int(box)] = int(stay)
+            taken.add(int(stay))
+    return matched
+
+
+def _close_the_gone(still_open: Iterable[_Open], now: datetime, done: list[_Open]) -> list[_Open]:
+    """Those that may go on; the others are moved to `done`."""
+    going_on = []
+    for stay in still_open:
+        last = stay.sightings[-1].at
+        if last != now:
+            stay.looks_missed += 1
+            stay.absent_since = stay.absent_since or now
+        gone = stay.looks_missed > LOOKS_MISSED and (now - last).total_seconds() > HIDDEN_S
+        (done if gone else going_on).append(stay)
+    return going_on
+
+
+def _confident(detections: Detections, min_confidence: float) -> Detections:
+    keep = np.flatnonzero(detections.confidences >= min_confidence)
+    return Detections(
+        tuple(detections.labels[i] for i in keep), detections.confidences[keep], detections.boxes[keep]
+    )
+
+
+def _box(row: FloatArray) -> Box:
+    x1, y1, x2, y2 = (float(v) for v in row)
+    return (x1, y1, x2, y2)

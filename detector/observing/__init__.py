@@ -1,0 +1,1 @@
+"""Runs a plan over recordings and keeps what was seen. The only door to pyarrow."""

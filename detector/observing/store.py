@@ -1,0 +1,112 @@
+"""Observations as Parquet files, one per recording under `camera=*/date=*/`, written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from detector.core.errors import StorageFull
+from detector.core.values import SIGNATURE_WH, Detections, Observation, ViewState
+
+SCHEMA = pa.schema(
+    [
+        ("at", pa.timestamp("us", tz="UTC")),
+        ("offset_s", pa.float64()),
+        ("labels", pa.list_(pa.dictionary(pa.int8(), pa.string()))),
+        ("confidences", pa.list_(pa.float32())),
+        ("boxes", pa.list_(pa.float32())),
+        ("brightness", pa.float32()),
+        ("sharpness", pa.float32()),
+        ("signature", pa.binary(SIGNATURE_WH[0] * SIGNATURE_WH[1])),
+    ]
+)
+"""`boxes` holds xyxy in [0, 1], four numbers a detection."""
+
+
+class ObservationStore:
+    """The folder of observations. A file's name says camera, local day, recording and plan."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def write(
+        self, camera_id: str, recording_id: str, plan_key: str, start: datetime, seen: Sequence[Observation]
+    ) -> str:
+        """Store one recording's observations; returns the file's path relative to the root.
+
+        `start` is the recording's, in the camera's time zone: its date names the folder. The file appears
+        by a rename after it was synced, so a reader sees all of it or nothing. Raises StorageFull.
+        """
+        name = f"camera={camera_id}/date={start:%Y-%m-%d}/{start:%H%M%S}-{recording_id}-{plan_key}.parquet"
+        target = self.root / name
+        scratch = target.with_name(f".{target.name}.{os.getpid()}")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with scratch.open("wb") as file:
+                pq.write_table(_table(seen), file, compression="zstd")
+                file.flush()
+                os.fsync(file.fileno())
+            scratch.rename(target)
+            _sync_folder(target.parent)
+        except OSError as error:
+            scratch.unlink(missing_ok=True)
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise StorageFull(f"{self.root}: no space left for observations") from error
+            raise
+        return name
+
+    def read(self, name: str, camera_id: str, recording_id: str) -> list[Observation]:
+        """One recording's observations, in order of time."""
+        table = pq.read_table(self.root / name, schema=SCHEMA)
+        return list(_rows(table, camera_id, recording_id))
+
+    def remove(self, name: str) -> None:
+        (self.root / name).unlink(missing_ok=True)
+
+
+def _table(seen: Iterable[Observation]) -> pa.Table:
+    seen = list(seen)
+    columns = {
+        "at": [o.at.astimezone(UTC) for o in seen],
+        "offset_s": [o.offset_s for o in seen],
+        "labels": [list(o.detections.labels) for o in seen],
+        "confidences": [o.detections.confidences.astype(np.float32) for o in seen],
+        "boxes": [o.detections.boxes.astype(np.float32).ravel() for o in seen],
+        "brightness": [o.view.brightness for o in seen],
+        "sharpness": [o.view.sharpness for o in seen],
+        "signature": [o.view.signature.tobytes() for o in seen],
+    }
+    return pa.table(columns, schema=SCHEMA)
+
+
+def _rows(table: pa.Table, camera_id: str, recording_id: str) -> Iterator[Observation]:
+    for row in table.to_pylist():
+        detections = Detections(
+            tuple(row["labels"]),
+            np.array(row["confidences"], np.float32),
+            np.array(row["boxes"], np.float32).reshape(-1, 4),
+        )
+        signature = np.frombuffer(row["signature"], np.uint8).reshape(SIGNATURE_WH[::-1])
+        yield Observation(
+            camera_id,
+            row["at"],
+            recording_id,
+            row["offset_s"],
+            detections,
+            ViewState(row["brightness"], row["sharpness"], signature),
+        )
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,1 @@
+"""The whole flow: recordings -> observe -> judge -> prove -> file."""

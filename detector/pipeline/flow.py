@@ -1,0 +1,102 @@
+"""The steps of the flow for one camera, each used by scan, check and evaluate alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from detector.config.rules import RuleSet
+from detector.core.geometry import iou
+from detector.core.times import Interval, days_of
+from detector.core.values import Camera, Frame, Incident, Observation, Point, Proof, Recording
+from detector.decoding.reader import Reader, frames_at
+from detector.decoding.view import view_state
+from detector.inference.detector import Detector
+from detector.judging.judge import Judgement, judge
+from detector.observing.observe import Observed, observe
+from detector.proving.looker import Looker
+from detector.proving.prove import Dropped, prove
+from detector.sampling.plan import Look, Stretch, looks
+
+Part = tuple[Recording, Interval]
+"""A usable recording and the time that it answers for; parts of one camera do not overlap."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What became of a camera's suspicions."""
+
+    proofs: tuple[Proof, ...]
+    dropped: tuple[Dropped, ...]
+
+
+def stretches_of(point: Point, camera: Camera, rules: RuleSet, part: Interval) -> list[Stretch]:
+    """The part cut where the shortest limit in force changes."""
+    stretches = []
+    for day in days_of(part, camera.timezone):
+        for interval, limit_s, why in rules.shortest_limits(point.category, camera.zones, day, camera.timezone):
+            if shared := interval.intersection(part):
+                stretches.append(Stretch(shared, limit_s, why))
+    return stretches
+
+
+def observe_part(part: Part, plan: Sequence[Look], root: Path, detector: Detector, *, batch: int = 4) -> Observed:
+    """Look at one recording at the planned moments. Raises UnreadableRecording where it cannot be opened."""
+    recording, _ = part
+    offsets_s = [max(0.0, (look.at - recording.interval.start).total_seconds()) for look in plan]
+    tolerance_s = min((look.tolerance_s for look in plan), default=0.0)
+    height, width = detector.input_hw
+    frames = frames_at(root / recording.path, offsets_s, tolerance_s=tolerance_s, fit_wh=(width, height))
+    pictures = (frame if isinstance(frame, Frame) else frame.reason for frame in frames)
+    return observe(
+        recording, offsets_s, pictures, detector, lambda frame: view_state(frame.image), batch=batch
+    )
+
+
+def looker_over(parts: Sequence[Part], root: Path) -> Looker:
+    """Eyes on one camera's recordings, at full size."""
+    return Looker(parts, lambda recording: Reader(root / recording.path))
+
+
+def judge_and_prove(
+    observations: Sequence[Observation],
+    parts: Sequence[Part],
+    point: Point,
+    camera: Camera,
+    rules: RuleSet,
+    root: Path,
+    detector: Detector,
+) -> tuple[Judgement, Verdicts]:
+    """The suspicions that a camera's observations raise, and which of them withstand a closer look."""
+    judgement = judge(observations, point, camera, rules)
+    with looker_over(parts, root) as looker:
+        return judgement, verdicts_on(judgement.incidents, looker, detector)
+
+
+def verdicts_on(incidents: Sequence[Incident], looker: Looker, detector: Detector) -> Verdicts:
+    found = [prove(incident, looker, detector) for incident in incidents]
+    proofs = once_each([p for p in found if isinstance(p, Proof)])
+    return Verdicts(tuple(proofs), tuple(d for d in found if isinstance(d, Dropped)))
+
+
+def once_each(proofs: Sequence[Proof]) -> list[Proof]:
+    """Proofs that turn out to be one object over one time are one; the one judged first stays."""
+    kept: list[Proof] = []
+    for proof in proofs:
+        a = proof.incident
+        same = (
+            b.violation == a.violation
+            and b.zone_id == a.zone_id
+            and b.interval.overlaps(a.interval)
+            and (a.box is None or b.box is None or iou(a.box, b.box) >= 0.5)
+            for b in (other.incident for other in kept)
+        )
+        if not any(same):
+            kept.append(proof)
+    return kept
+
+
+def plan_part(part: Part, point: Point, camera: Camera, rules: RuleSet) -> list[Look]:
+    """The moments at which a part is looked at."""
+    return list(looks(stretches_of(point, camera, rules, part[1])))

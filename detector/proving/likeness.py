@@ -1,0 +1,91 @@
+"""How alike one place looks in two pictures, light and passers-by aside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from detector.core.geometry import Box
+from detector.core.values import Image
+
+PATCH_PX = 64
+"""Side of the square that a place is scaled to."""
+
+BLOCKS = 4
+"""The patch is compared in BLOCKS x BLOCKS parts, so that something in front of a part spoils that part only."""
+
+SHIFT_PX = 2
+"""A camera on a pole sways: the best match within so many patch pixels counts."""
+
+FLAT = 4.0
+"""A block whose grey values spread less than this (standard deviation) says nothing."""
+
+ALIKE_BLOCK = 0.6
+
+Patch = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One box of one picture as a grey patch."""
+
+    patch: Patch
+
+
+def place_of(image: Image, box: Box) -> Place:
+    """The patch under a box given in [0, 1], with a margin for sway."""
+    height, width = image.shape[:2]
+    margin_x = (box[2] - box[0]) * SHIFT_PX / PATCH_PX
+    margin_y = (box[3] - box[1]) * SHIFT_PX / PATCH_PX
+    x1, x2 = (box[0] - margin_x) * width, (box[2] + margin_x) * width
+    y1, y2 = (box[1] - margin_y) * height, (box[3] + margin_y) * height
+    side = PATCH_PX + 2 * SHIFT_PX
+    scale = np.array([[(x2 - x1) / side, 0, x1], [0, (y2 - y1) / side, y1]], dtype=np.float32)
+    smooth = _smoothed(image, x1, y1, x2, y2)
+    patch = cv2.warpAffine(
+        smooth, scale, (side, side), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+    )
+    return Place(cv2.cvtColor(patch, cv2.COLOR_BGR2GRAY).astype(np.float32))
+
+
+def likeness(reference: Place, other: Place) -> float:
+    """Which part of the reference's textured blocks is found again in the other picture, in [0, 1].
+
+    Blocks are compared by normalised cross-correlation (mean and contrast removed), so a cloud or a headlight
+    changes little, and each at the shift that suits the whole patch best. A reference without any texture gives 0.
+    """
+    core = reference.patch[SHIFT_PX:-SHIFT_PX, SHIFT_PX:-SHIFT_PX]
+    if core.std() < FLAT / 2:
+        return 0.0
+    whole = cv2.matchTemplate(other.patch, core, cv2.TM_CCOEFF_NORMED)
+    dy, dx = np.unravel_index(int(np.argmax(whole)), whole.shape)
+    moved = other.patch[dy : dy + PATCH_PX, dx : dx + PATCH_PX]
+    side = PATCH_PX // BLOCKS
+    weights, found = 0.0, 0.0
+    for y in range(0, PATCH_PX, side):
+        for x in range(0, PATCH_PX, side):
+            a, b = core[y : y + side, x : x + side], moved[y : y + side, x : x + side]
+            spread = float(a.std())
+            if spread < FLAT:
+                continue
+            weights += 1.0
+            found += float(_correlation(a, b) >= ALIKE_BLOCK)
+    return found / weights if weights else float(max(0.0, whole.max()))
+
+
+def _correlation(a: Patch, b: Patch) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    size = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float((a * b).sum()) / size if size > 1e-6 else 0.0
+
+
+def _smoothed(image: Image, x1: float, y1: float, x2: float, y2: float) -> Image:
+    """The picture, averaged where the box is larger than the patch, so that shrinking it does not pick single pixels."""
+    shrink = max(x2 - x1, y2 - y1) / PATCH_PX
+    if shrink <= 1.5:
+        return image
+    kernel = int(shrink) | 1
+    return cv2.blur(image, (kernel, kernel)).astype(np.uint8, copy=False)

@@ -1,0 +1,105 @@
+"""Single pictures of one camera at any moment of its recordings, at full size, each decoded once."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol, Self
+
+from detector.core.errors import UnreadableRecording
+from detector.core.times import Interval, union
+from detector.core.values import Frame, Recording
+
+KEPT_PICTURES = 16
+"""So many full pictures are kept in memory (6 MB each at 1080p)."""
+
+JOIN_GAP_S = 3.0
+"""Recorder segments follow each other with gaps of up to so many seconds."""
+
+class OpenRecording(Protocol):
+    """One recording being read; offsets in any order."""
+
+    def frame_at(self, offset_s: float, tolerance_s: float = 0.0) -> object:
+        """A Frame, or anything else where there is no picture."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One picture at a moment of true time."""
+
+    at: datetime
+    recording: Recording
+    frame: Frame
+
+
+class Looker:
+    """Looks at one camera. `parts` are its usable recordings with the time that each answers for, in order.
+
+    One recording is open at a time; use it as a context manager, or `close` it.
+    """
+
+    def __init__(
+        self, parts: Sequence[tuple[Recording, Interval]], opener: Callable[[Recording], OpenRecording]
+    ) -> None:
+        self._parts = list(parts)
+        self._opener = opener
+        self._open: tuple[Recording, OpenRecording] | None = None
+        self._kept: OrderedDict[tuple[datetime, float], Seen | None] = OrderedDict()
+        self._runs = union((part for _, part in self._parts), join_gap_s=JOIN_GAP_S)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._open is not None:
+            self._open[1].close()
+            self._open = None
+
+    def run_of(self, at: datetime) -> Interval | None:
+        """The unbroken stretch of recordings around a moment."""
+        return next((run for run in self._runs if run.start <= at <= run.end), None)
+
+    def look(self, at: datetime, tolerance_s: float = 0.0) -> Seen | None:
+        """The picture that shows at a moment, or a keyframe at most `tolerance_s` earlier; None where there is none."""
+        key = (at, tolerance_s)
+        if key not in self._kept:
+            self._kept[key] = self._see(at, tolerance_s)
+            while len(self._kept) > KEPT_PICTURES:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+    def each(self, moments: Iterable[datetime], tolerance_s: float = 0.0) -> Iterator[Seen]:
+        """The pictures at many moments, best given in rising order; moments without a picture are left out."""
+        for at in moments:
+            seen = self._see(at, tolerance_s)
+            if seen is not None:
+                yield seen
+
+    def _see(self, at: datetime, tolerance_s: float) -> Seen | None:
+        recording = next((r for r, part in self._parts if part.start <= at <= part.end), None)
+        if recording is None:
+            return None
+        try:
+            frame = self._reader(recording).frame_at(
+                max(0.0, (at - recording.interval.start).total_seconds()), tolerance_s
+            )
+        except UnreadableRecording:
+            return None
+        if not isinstance(frame, Frame):
+            return None
+        return Seen(recording.interval.start + timedelta(seconds=frame.offset_s), recording, frame)
+
+    def _reader(self, recording: Recording) -> OpenRecording:
+        if self._open is None or self._open[0] != recording:
+            self.close()
+            self._open = (recording, self._opener(recording))
+        return self._open[1]

@@ -1,0 +1,266 @@
+"""Proof or dismissal of one suspicion.
+
+Boxes from looks a minute apart say only that something stood in a place each time. Here the pictures are
+compared: the object must be itself in all of them, and the moments at which it came and went are bisected.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import IntEnum
+from itertools import combinations
+
+from detector.core.geometry import Box, box_area
+from detector.core.times import Interval
+from detector.core.values import Incident, Proof, Still
+from detector.inference.detector import Detector
+from detector.proving.explain import explanation, explanation_zh
+from detector.proving.likeness import Place, likeness, place_of
+from detector.proving.looker import Looker, Seen
+
+ALIKE = 0.6
+"""Two pictures of a place show the same object when so much of it is found again."""
+
+LOOKS = 32
+"""So many looks are spread over a suspicion, beside those at which the model saw the object."""
+
+CLOSEST_LOOKS = 10
+"""Looks lie no closer than the limit divided by this."""
+
+MOST_SIGHTINGS = 12
+"""Of a long stay so many of the model's own sightings are compared."""
+
+HIDDEN_S = 120.0
+"""An object that is hidden for longer is not taken for the same one again."""
+
+HIDING_SHARE = 0.3
+"""Something that covers so much of a place may hide what stands there."""
+
+RESOLUTION_S = 1.0
+"""Arrival and departure are bisected until they are known this well."""
+
+GLANCES_S = (0.0, 1.3, 5.0)
+"""Who was there before a moment and after it was there at that moment too, hidden by somebody walking past."""
+
+STEPS_S = (60.0, 180.0, 600.0, 1800.0, 7200.0)
+"""Where the object already stood before the look that missed it, it is looked for so much earlier, and so on."""
+
+STILLS = 4
+
+
+_Gone = Callable[[datetime], bool]
+
+
+class _Edge(IntEnum):
+    ARRIVAL = -1
+    DEPARTURE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A suspicion that did not withstand the closer look, and why."""
+
+    incident: Incident
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Stand:
+    """One object standing in one place: what it looks like there, and moments at which it was seen to be there."""
+
+    reference: Place
+    box: Box
+    there: tuple[datetime, ...]
+    lowest: float
+
+    @property
+    def span_s(self) -> float:
+        return (self.there[-1] - self.there[0]).total_seconds()
+
+    def shows(self, seen: Seen | None) -> bool:
+        return seen is not None and likeness(self.reference, place_of(seen.frame.image, self.box)) >= ALIKE
+
+
+def prove(incident: Incident, looker: Looker, detector: Detector) -> Proof | Dropped:
+    """Look closer at a suspicion; the camera's recordings are seen through `looker`."""
+    if incident.stay is None or incident.box is None:
+        return _fault_proof(incident, looker)
+    stand = _longest_stand(incident, looker, detector)
+    if stand is None:
+        return Dropped(incident, "different objects in the same place, none of which stands")
+    start, start_uncertainty_s = _bisect(stand, looker, incident.stay.absent_before, _Edge.ARRIVAL)
+    end, end_uncertainty_s = _bisect(stand, looker, incident.stay.absent_after, _Edge.DEPARTURE)
+    if (end - start).total_seconds() <= incident.limit_s:
+        stood_s = max(0.0, (end - start).total_seconds())
+        return Dropped(incident, f"the same object stood for {stood_s:.0f} s, the limit is {incident.limit_s:.0f} s")
+    refined = replace(incident, interval=Interval(start, end))
+    stills = _stills(stand, looker, refined)
+    if len(stills) < 3 or (stills[-1].at - stills[0].at).total_seconds() <= incident.limit_s:
+        return Dropped(incident, "too few pictures show it further apart than the limit")
+    return Proof(
+        incident=refined,
+        stills=stills,
+        start_uncertainty_s=start_uncertainty_s,
+        end_uncertainty_s=end_uncertainty_s,
+        similarity=stand.lowest,
+        explanation=explanation(refined),
+        explanation_zh=explanation_zh(refined),
+    )
+
+
+def _longest_stand(incident: Incident, looker: Looker, detector: Detector) -> _Stand | None:
+    """The longest stretch over which one object is itself, of all objects that filled the place in turn."""
+    assert incident.stay is not None
+    assert incident.box is not None
+    box = incident.box
+    sightings = _thinned([s.at for s in incident.stay.sightings], MOST_SIGHTINGS)
+    places = {seen.at: place_of(seen.frame.image, box) for seen in looker.each(sightings)}
+    references = list(places)
+    if not _any_alike(places):
+        return None
+    places |= _places_between(incident, looker, box)
+    best: _Stand | None = None
+    while references:
+        at = _most_typical(references, places)
+        alike = {t: likeness(places[at], place) for t, place in places.items()}
+        there = _unbroken(at, alike, lambda t: _gone(looker.look(t), box, detector))
+        stand = _Stand(places[at], box, tuple(there), min(alike[t] for t in there))
+        if len(there) > 1 and (best is None or stand.span_s > best.span_s):
+            best = stand
+        references = [t for t in references if t not in there and t != at]
+    return best
+
+
+def _any_alike(places: Mapping[datetime, Place]) -> bool:
+    """Whether any two of the model's sightings show one object: without that, nothing stands there."""
+    return any(likeness(a, b) >= ALIKE for a, b in combinations(places.values(), 2))
+
+
+def _places_between(incident: Incident, looker: Looker, box: Box) -> dict[datetime, Place]:
+    """Looks spread evenly over the suspicion; a keyframe nearby serves, for what stands stands there too."""
+    start, duration_s = incident.interval.start, incident.interval.duration_s
+    step_s = max(duration_s / LOOKS, incident.limit_s / CLOSEST_LOOKS)
+    moments = [start + timedelta(seconds=(k + 0.5) * step_s) for k in range(int(duration_s / step_s))]
+    return {seen.at: place_of(seen.frame.image, box) for seen in looker.each(moments, step_s * 0.4)}
+
+
+def _thinned(moments: Sequence[datetime], most: int) -> list[datetime]:
+    if len(moments) <= most:
+        return list(moments)
+    return [moments[round(i * (len(moments) - 1) / (most - 1))] for i in range(most)]
+
+
+def _most_typical(references: Sequence[datetime], places: Mapping[datetime, Place]) -> datetime:
+    """The sighting that most others resemble."""
+    return max(references, key=lambda at: sum(likeness(places[at], places[t]) >= ALIKE for t in references))
+
+
+def _unbroken(at: datetime, alike: Mapping[datetime, float], gone: _Gone) -> list[datetime]:
+    """The moments around `at` at which the object was itself, up to where the place was seen to be left."""
+    moments = sorted(alike)
+    middle = moments.index(at)
+    spacing_s = (moments[-1] - moments[0]).total_seconds() / max(1, len(moments) - 1)
+    longest_s = max(HIDDEN_S, 2.5 * spacing_s)
+    there = [at]
+    for side in (moments[middle + 1 :], moments[:middle][::-1]):
+        last = at
+        for t in side:
+            if alike[t] >= ALIKE:
+                there.append(t)
+                last = t
+            elif abs((t - last).total_seconds()) > longest_s or gone(t):
+                break
+    return sorted(there)
+
+
+def _gone(seen: Seen | None, box: Box, detector: Detector) -> bool:
+    """Whether a place is open to view and what stood there is not there: nothing that could hide it is seen."""
+    if seen is None:
+        return False
+    found = detector.detect([seen.frame.image])[0].boxes
+    covered = [
+        max(0.0, min(b[2], box[2]) - max(b[0], box[0])) * max(0.0, min(b[3], box[3]) - max(b[1], box[1]))
+        for b in found.astype(float)
+    ]
+    return max(covered, default=0.0) < HIDING_SHARE * box_area(box)
+
+
+def _bisect(
+    stand: _Stand, looker: Looker, missed_at: datetime | None, edge: _Edge
+) -> tuple[datetime, float]:
+    """When the object came or went, and how far off in seconds that may be; inf where the recordings end before.
+
+    `missed_at` is the look nearest to the stay at which the model did not see the object. It may have stood there
+    all the same, so the search begins further out where it did.
+    """
+    there = stand.there[0] if edge is _Edge.ARRIVAL else stand.there[-1]
+    run = looker.run_of(there)
+    if run is None:
+        return there, math.inf
+    border = run.start if edge is _Edge.ARRIVAL else run.end
+    away = _clamped(missed_at or border, run)
+    for step_s in STEPS_S:
+        if not _was_there(stand, looker, away, edge, border):
+            break
+        there = away
+        if away == border:
+            return border, math.inf
+        away = _clamped(away + edge * timedelta(seconds=step_s), run)
+    while (gap_s := abs((there - away).total_seconds())) > RESOLUTION_S:
+        middle = there + (away - there) / 2
+        if _was_there(stand, looker, middle, edge, border, tolerance_s=gap_s / 8 if gap_s > 16 else 0.0):
+            there = middle
+        else:
+            away = middle
+    return there, abs((there - away).total_seconds())
+
+
+def _was_there(
+    stand: _Stand, looker: Looker, at: datetime, edge: _Edge, border: datetime, tolerance_s: float = 0.0
+) -> bool:
+    """Whether the object stood there at a moment, or beyond it: then something only hid it at that moment."""
+    for glance_s in GLANCES_S:
+        moment = at + edge * timedelta(seconds=glance_s)
+        if (moment - border).total_seconds() * edge > 0:
+            break
+        if stand.shows(looker.look(moment, tolerance_s)):
+            return True
+    return False
+
+
+def _clamped(at: datetime, run: Interval) -> datetime:
+    return min(max(at, run.start), run.end)
+
+
+def _stills(stand: _Stand, looker: Looker, incident: Incident) -> tuple[Still, ...]:
+    """The first and the last picture of the object, and some between, in order."""
+    start, end = incident.interval.start, incident.interval.end
+    inner = [t for t in stand.there if start < t < end]
+    wanted = [start + (end - start) * k / (STILLS - 1) for k in range(1, STILLS - 1)]
+    middle = {min(inner, key=lambda t: abs((t - w).total_seconds())) for w in wanted} if inner else set()
+    stills: dict[datetime, Still] = {}
+    for at in sorted({start, end, *middle}):
+        seen = looker.look(at)
+        if stand.shows(seen) and seen is not None:
+            stills[seen.at] = Still(seen.at, seen.recording, seen.frame, stand.box)
+    return tuple(stills[at] for at in sorted(stills))
+
+
+def _fault_proof(incident: Incident, looker: Looker) -> Proof | Dropped:
+    interval = incident.interval
+    moments = [interval.start + (interval.end - interval.start) * k / STILLS for k in range(STILLS)]
+    stills = [Still(seen.at, seen.recording, seen.frame, None) for seen in looker.each(moments)]
+    if not stills:
+        return Dropped(incident, "no picture can be had of it")
+    return Proof(
+        incident=incident,
+        stills=tuple(stills),
+        start_uncertainty_s=math.inf,
+        end_uncertainty_s=math.inf,
+        similarity=1.0,
+        explanation=explanation(incident),
+        explanation_zh=explanation_zh(incident),
+    )

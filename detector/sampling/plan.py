@@ -1,0 +1,79 @@
+"""The sampling plan: a cadence from the shortest limit in force, on a grid that does not depend on where a period is cut."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from detector.core.times import Interval
+
+LOOKS_PER_LIMIT = 3
+"""A stay as long as its limit is looked at so often at least."""
+
+TOLERANCE_SHARE = 0.1
+"""Which part of the time between two looks a picture may be early, so that a keyframe can serve."""
+
+IDLE_CADENCE_S = 600.0
+"""How often a camera is looked at where no rule is in force, for its health alone."""
+
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """A look every `every_s`, each picture at most `tolerance_s` early.
+
+    Two pictures are therefore at most `every_s + tolerance_s` apart.
+    """
+
+    every_s: float
+    tolerance_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of time in which the shortest limit in force is the same; None where no rule is in force."""
+
+    interval: Interval
+    limit_s: float | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One moment to look at, and how early its picture may be."""
+
+    at: datetime
+    tolerance_s: float
+
+
+def cadence_for(limit_s: float | None) -> Cadence:
+    """The slowest cadence that looks at a stay of `limit_s` seconds three times, wherever it starts.
+
+    Pictures at most limit/3 apart: any half-open window of the limit's length holds three of them.
+    """
+    if limit_s is None:
+        return Cadence(IDLE_CADENCE_S, IDLE_CADENCE_S * TOLERANCE_SHARE)
+    if limit_s <= 0:
+        raise ValueError(f"a limit must be above 0 s, got {limit_s}")
+    apart_s = min(limit_s / LOOKS_PER_LIMIT, IDLE_CADENCE_S)
+    return Cadence(apart_s * (1 - TOLERANCE_SHARE), apart_s * TOLERANCE_SHARE)
+
+
+def looks(stretches: Iterable[Stretch]) -> Iterator[Look]:
+    """The moments to look at within the stretches, in order.
+
+    They lie on a grid counted from 2000-01-01 UTC, so that a period cut in two gives the same moments as the whole.
+    """
+    for stretch in stretches:
+        cadence = cadence_for(stretch.limit_s)
+        start_s = (stretch.interval.start - EPOCH).total_seconds()
+        end_s = (stretch.interval.end - EPOCH).total_seconds()
+        index = math.ceil(start_s / cadence.every_s)
+        while (at_s := index * cadence.every_s) < end_s:
+            at = EPOCH + timedelta(seconds=at_s)
+            if at in stretch.interval:
+                yield Look(at, cadence.tolerance_s)
+            index += 1

@@ -1,0 +1,28 @@
+"""Fixtures that every room's tests may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("default", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("default")
+
+CHECKOUT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The real footage and data sets beside the checkout; they are not part of the project."""
+    folder = Path(os.environ.get("KERBWATCH_SHARED", CHECKOUT.parent / "shared"))
+    if not (folder / "footage" / "labels.json").is_file():
+        pytest.skip(f"no real footage at {folder} (set KERBWATCH_SHARED to where it lies)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    return CHECKOUT
