@@ -164,11 +164,15 @@ def _repeated(tree: object, loc: Loc) -> Iterator[Loc]:
 
 
 def _syntax(error: yaml.YAMLError) -> str:
+    if isinstance(error, yaml.reader.ReaderError):
+        return f"is not YAML: a character that no text file holds (#x{error.character:04x})"
     if not isinstance(error, yaml.MarkedYAMLError):
-        return f"is not YAML: {' '.join(str(error).split())}"
+        return "is not YAML"
     mark = error.problem_mark or error.context_mark
     where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    what, _, _ = str(error.problem or error.context).partition(", but ")  # what follows is yaml's own shorthand
+    what, _, _ = str(error.problem or error.context).partition(
+        ", but "
+    )  # what follows is yaml's own shorthand
     return f"is not YAML: {where}{what}"
 
 

@@ -88,8 +88,7 @@ class RuleSet:
         """The local day cut where the shortest limit in force changes: when (UTC), limit in s, who asks for it.
 
         The stretches follow each other and cover the day exactly, also where clocks change. The text is
-        such as 'illegal_parking in zone kerb', or NOT_IN_FORCE beside None. A day that a country's
-        calendar skipped has no stretches.
+        such as 'illegal_parking in zone kerb', or NOT_IN_FORCE beside None.
         """
         stretches: list[tuple[Interval, float | None, str]] = []
         for start, end in pairwise(_cuts(self._clock_changes(zones), day, tz)):
@@ -148,8 +147,6 @@ def _cuts(minutes: set[int], day: date, tz: tzinfo) -> list[datetime]:
     """The instants (UTC, in order) of a local day at which its clock shows one of `minutes` or is changed, and both ends."""
     whole = local_day(day, tz)
     start, end = whole.start.astimezone(UTC), whole.end.astimezone(UTC)
-    if end <= start:
-        return []
     changes = list(_offset_changes(start, end, tz))
     cuts = {start, end, *changes}
     for offset in {_offset(moment, tz) for moment in (start, *changes)}:

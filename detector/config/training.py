@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from detector.core.errors import BadConfig, Fault
+from detector.config.reading import Part, demand, read, wrong
+from detector.core.errors import Fault
 from detector.core.geometry import polygon_fault
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -16,11 +16,7 @@ Count = Annotated[int, Field(ge=1)]
 Corner = tuple[Share, Share]
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
-
-
-class Street(_Settings):
+class Street(Part):
     """A street view to compose on. `ground` is where things may lie, corners in [0, 1] of width and height."""
 
     file: str
@@ -30,18 +26,18 @@ class Street(_Settings):
     @model_validator(mode="after")
     def _has_ground(self) -> Street:
         if fault := polygon_fault(self.ground):
-            raise ValueError(fault)
+            raise wrong(fault)
         return self
 
 
-class Sample(_Settings):
+class Sample(Part):
     """A sample photo of ultralytics without rubbish; `boxes` (xyxy pixels) hold people and things to cut out."""
 
     file: str
     boxes: tuple[tuple[int, int, int, int], ...]
 
 
-class SizeBand(_Settings):
+class SizeBand(Part):
     """Widths in pixels, [from_px, until_px), and how often the band is drawn relative to the others."""
 
     from_px: Annotated[int, Field(ge=8)]
@@ -51,11 +47,11 @@ class SizeBand(_Settings):
     @model_validator(mode="after")
     def _is_a_band(self) -> SizeBand:
         if self.until_px <= self.from_px:
-            raise ValueError(f"until_px {self.until_px} must lie above from_px {self.from_px}")
+            raise wrong(f"until_px {self.until_px} must lie above from_px {self.from_px}")
         return self
 
 
-class Mix(_Settings):
+class Mix(Part):
     """What the training set is made of; counts are pictures, shares are chances in [0, 1]."""
 
     composed: Count
@@ -74,7 +70,7 @@ class Mix(_Settings):
     bands: Annotated[tuple[SizeBand, ...], Field(min_length=1)]
 
 
-class Fit(_Settings):
+class Fit(Part):
     """What the optimiser is told; names as in ultralytics."""
 
     epochs: Count
@@ -94,7 +90,7 @@ class Fit(_Settings):
     """Compute the layers in bfloat16: about twice as fast on a CPU that has it, slower on one that has not."""
 
 
-class Trial(_Settings):
+class Trial(Part):
     """How the trained file is scored."""
 
     pictures: Count
@@ -107,7 +103,7 @@ class Trial(_Settings):
     close_up_imgsz: Annotated[tuple[int, ...], Field(min_length=1)]
 
 
-class TrainingSettings(_Settings):
+class TrainingSettings(Part):
     """The whole recipe. Relative folders are taken from where the YAML file lies."""
 
     seed: int
@@ -125,25 +121,17 @@ class TrainingSettings(_Settings):
     @model_validator(mode="after")
     def _has_both_halves(self) -> TrainingSettings:
         if {street.use for street in self.streets} != {"train", "test"}:
-            raise ValueError("streets needs a view to train on and another to test on")
+            raise wrong("streets needs a view to train on and another to test on")
         return self
 
 
 def load_training(path: Path) -> TrainingSettings:
     """The recipe in a YAML file. Raises BadConfig with every fault at once."""
-    try:
-        document: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-        settings = TrainingSettings.model_validate(document)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BadConfig([Fault(str(path), "", str(error))]) from error
-    except ValidationError as error:
-        raise BadConfig([_fault(path, one["loc"], one["msg"]) for one in error.errors()]) from error
+    faults: list[Fault] = []
+    settings = read(path, TrainingSettings, faults)
+    demand(faults)
+    assert settings is not None  # or there would be faults
     folder = path.resolve().parent
     return settings.model_copy(
         update={name: folder / getattr(settings, name) for name in ("weights", "trashbags", "stills")}
     )
-
-
-def _fault(path: Path, place: tuple[int | str, ...], what: str) -> Fault:
-    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
-    return Fault(str(path), "".join(parts).lstrip("."), what)

@@ -57,10 +57,12 @@ def polygon_fault(polygon: Sequence[Sequence[float]]) -> str | None:
     if len(polygon) < 3:
         return f"{len(polygon)} corners, a polygon needs 3 or more"
     shape = shapely.Polygon(polygon)
+    if not shapely.LineString([*polygon, polygon[0]]).is_simple and shape.convex_hull.area > 0:
+        return "the outline crosses itself"
     if shape.area == 0:
         return "the corners lie on one line"
     if not shape.is_valid:
-        return f"the outline crosses itself ({shapely.is_valid_reason(shape)})"
+        return "the outline touches itself"
     return None
 
 

@@ -206,8 +206,10 @@ def compose_archive(
 
     The same arguments give the same files. What breaks a rule is decided by `rules` at each link's own hour.
     `workers` processes compose the pool, as many as there are cores where None. Raises BadInput where no vehicle
-    fits on a camera's no-parking zones.
+    fits on a camera's no-parking zones, or a recording would be shorter than a minute.
     """
+    if minutes < 1:
+        raise BadInput(f"a made recording needs a minute or more, got {minutes:g}")
     root.mkdir(parents=True, exist_ok=True)
     groups = [
         _with_clips(group, root, rules, seed + i, _Style(60 * minutes, resolution_wh, fps))
@@ -242,11 +244,12 @@ def _groups(points: Sequence[Point]) -> Iterator[_Group]:
 
 def _place(cameras: Sequence[Camera], kind: ZoneKind, random: Random) -> tuple[str, Foot] | None:
     """A vehicle and a place for it in a zone of the kind on all the cameras; None where there is none."""
-    car = CARS[int(random.integers(len(CARS)))]
-    try:
-        return car, spot(cameras, car, kind, random)
-    except BadInput:
-        return None
+    for i in random.permutation(len(CARS))[:4]:
+        try:
+            return CARS[i], spot(cameras, CARS[i], kind, random)
+        except BadInput:
+            continue
+    return None
 
 
 PLOTS: Final[Mapping[Plot, tuple[int, int]]] = MappingProxyType(
@@ -269,8 +272,10 @@ def _with_clips(group: _Group, root: Path, rules: RuleSet, seed: int, style: _St
     """The group with its clips; a short stop is made only where there is no bay."""
     point, first = group.members[0]
     made: dict[Plot, Clip] = {}
-    for i, (plot, hours) in enumerate(PLOTS.items()):
+    for i, (plot, usual_hours) in enumerate(PLOTS.items()):
         random = np.random.default_rng([seed, i])
+        at_market = (group.category, plot) == (Category.NIGHT_MARKET, Plot.PARKED)
+        hours = (19, 22) if at_market else usual_hours
         clock = time(int(random.integers(*hours)), int(random.integers(0, 60)))
         start = datetime.combine(date(2026, 1, 8), clock, first.timezone)
         length_s = _length_s(plot, first, style.length_s, _limit(rules, point), start)

@@ -95,7 +95,10 @@ def _stain(picture: Image, road: Mask, random: Random) -> None:
     layer = picture.copy()
     for _ in range(14):
         centre = (int(random.integers(0, width)), int(random.integers(height // 4, height)))
-        axes = (int(random.integers(width // 40, width // 9)), int(random.integers(3, height // 30)))
+        axes = (
+            int(random.integers(width // 40, width // 9)),
+            int(random.integers(height // 90 + 1, height // 30 + 2)),
+        )
         shade = int(random.integers(-14, 12))
         cv2.ellipse(layer, centre, axes, 0, 0, 360, tuple(c + shade for c in ASPHALT), -1, cv2.LINE_AA)
     picture[road > 0] = cv2.GaussianBlur(layer, (0, 0), 3)[road > 0]

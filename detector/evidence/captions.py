@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 
+from detector.core.wording import duration_en, duration_zh
 from detector.core.values import Camera, Incident, Point, Proof, Violation
 
 SHORT_FINGERPRINT = 10
@@ -42,23 +43,6 @@ class Scene:
 
     def local(self, moment: datetime) -> datetime:
         return moment.astimezone(self.camera.timezone)
-
-
-def duration_zh(seconds: float) -> str:
-    """'7分12秒', '3分', '1小时2分5秒', '0秒'."""
-    return "".join(_parts(seconds, ("小时", "分", "秒")))
-
-
-def duration_en(seconds: float) -> str:
-    """'7 min 12 s', '3 min', '1 h 2 min 5 s', '0 s'."""
-    return " ".join(_parts(seconds, (" h", " min", " s")))
-
-
-def _parts(seconds: float, units: tuple[str, str, str]) -> list[str]:
-    """Hours, minutes and seconds that are not zero, each with its unit."""
-    whole = max(0, round(seconds))
-    figures = (whole // 3600, whole // 60 % 60, whole % 60)
-    return [f"{n}{unit}" for n, unit in zip(figures, units, strict=True) if n] or [f"0{units[2]}"]
 
 
 def still_captions(proof: Proof, scene: Scene, number: int) -> Captions:

@@ -34,6 +34,11 @@ class Detector(Protocol):
         ...
 
     @property
+    def sha256(self) -> str:
+        """Of the weights file."""
+        ...
+
+    @property
     def input_hw(self) -> tuple[int, int]: ...
 
     def detect(self, images: Sequence[Image]) -> list[Detections]:
@@ -99,7 +104,7 @@ class OpenVinoDetector:
     ) -> None:
         self._confidence = confidence
         self._input_hw = input_hw
-        digest = sha256_of(weights)
+        self.sha256 = digest = sha256_of(weights)
         folder = _exported(weights, digest, cache, input_hw)
         self._names: list[str] = json.loads((folder / "names.json").read_text())
         core = openvino.Core()
@@ -150,7 +155,8 @@ class TorchDetector:
         self._device = device
         self._input_hw = input_hw
         self._confidence = confidence
-        self._id = f"{sha256_of(weights)[:16]}-{input_hw[0]}x{input_hw[1]}-torch-f32-{confidence:g}"
+        self.sha256 = sha256_of(weights)
+        self._id = f"{self.sha256[:16]}-{input_hw[0]}x{input_hw[1]}-torch-f32-{confidence:g}"
 
     @property
     def model_id(self) -> str:

@@ -23,6 +23,7 @@ from detector.core.values import Image
 Cutout = npt.NDArray[np.uint8]
 """A thing cut out of a picture: height x width x 4, BGR and alpha."""
 Mask = npt.NDArray[np.uint8]
+"""Height x width, 255 inside."""
 Floats = npt.NDArray[np.float32]
 Boxes = npt.NDArray[np.float64]
 """Boxes xyxy in pixels of their picture, shape (n, 4)."""
@@ -44,9 +45,9 @@ class CloseUp:
     polygons: tuple[Floats, ...]
 
     def boxes(self) -> Boxes:
-        """xyxy in [0, 1], shape (n, 4)."""
+        """Boxes xyxy in [0, 1], shape (n, 4)."""
         boxes = [(*polygon.min(axis=0), *polygon.max(axis=0)) for polygon in self.polygons]
-        return np.clip(np.array(boxes, float).reshape(-1, 4), 0, 1)
+        return np.asarray(np.clip(np.array(boxes, float).reshape(-1, 4), 0, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +129,30 @@ def cut_out_people(samples: Iterable[tuple[Image, Sample]], seed: int) -> list[C
     for image, sample in samples:
         for x1, y1, x2, y2 in sample.boxes:
             scale = 240 / (y2 - y1)
-            small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            small = scaled(image, scale)
             mask = np.zeros(small.shape[:2], np.uint8)
             rect = [round(v * scale) for v in (x1, y1, x2 - x1, y2 - y1)]
             cv2.grabCut(small, mask, rect, np.zeros((1, 65)), np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_RECT)
             people.append(_crop(small, np.where(mask & 1, 255, 0).astype(np.uint8)))
     return people
+
+
+def scaled(image: npt.NDArray[np.uint8], scale: float) -> npt.NDArray[np.uint8]:
+    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _resized(
+    image: npt.NDArray[np.uint8], size_wh: tuple[int, int], how: int = cv2.INTER_AREA
+) -> npt.NDArray[np.uint8]:
+    return np.asarray(cv2.resize(image, size_wh, interpolation=how), np.uint8)
+
+
+def _in_bytes(values: npt.NDArray[np.floating]) -> Image:
+    return np.asarray(np.clip(values, 0, 255), np.uint8)
+
+
+def _blurred(image: Floats, sigma: float) -> Floats:
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.float32)
 
 
 def read_picture(path: Path) -> Image:
@@ -176,7 +195,7 @@ class Composer:
     ) -> Composed:
         """A whole street view at a resolution."""
         scene = self.scenes[rng.integers(len(self.scenes))]
-        image, ground = (cv2.resize(part, resolution_wh, interpolation=cv2.INTER_AREA) for part in (scene.image, scene.ground))
+        image, ground = (_resized(part, resolution_wh) for part in (scene.image, scene.ground))
         return self._furnished(rng, Scene(image, ground), bands)
 
     def _canvas(self, rng: np.random.Generator) -> Scene:
@@ -191,7 +210,7 @@ class Composer:
         low, high = self.mix.zoom
         zoom = low * (high / low) ** rng.random()
         zoom = max(zoom, (side + 1) / min(scene.image.shape[:2]))
-        image, ground = (cv2.resize(part, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA) for part in (scene.image, scene.ground))
+        image, ground = scaled(scene.image, zoom), scaled(scene.ground, zoom)
         y, x = (int(rng.integers(size - side + 1)) for size in image.shape[:2])
         image, ground = image[y : y + side, x : x + side], ground[y : y + side, x : x + side]
         if rng.random() < 0.5:
@@ -232,7 +251,7 @@ class Composer:
         if kind < 0.65:
             size = min(int(rng.integers(24, 160)), *source.shape[:2])
             y, x = (int(rng.integers(extent - size + 1)) for extent in source.shape[:2])
-            patch = cv2.resize(source[y : y + size, x : x + size], (width, height))
+            patch = _resized(source[y : y + size, x : x + size], (width, height), cv2.INTER_LINEAR)
             return np.dstack([_relit(rng, patch), shape])
         return np.dstack([_plain(rng, (width, height)), shape])
 
@@ -259,7 +278,9 @@ class Composer:
         if table.last is not None and rng.random() < 0.3:
             x, y = table.last
             beside = int(rng.choice([-1, 1]) * width * rng.uniform(0.6, 1.1))
-            return int(np.clip(x + beside, 0, extent - 1)), int(np.clip(y + rng.integers(-4, 5), 0, height - 1))
+            return int(np.clip(x + beside, 0, extent - 1)), int(
+                np.clip(y + rng.integers(-4, 5), 0, height - 1)
+            )
         on_ground = np.flatnonzero(scene.ground)
         if on_ground.size < scene.ground.size // 50 or rng.random() < self.mix.anywhere:
             return int(rng.integers(extent)), int(rng.integers(height))
@@ -272,8 +293,8 @@ class _Table:
 
     def __init__(self, scene: Scene) -> None:
         self.canvas: Floats = scene.image.astype(np.float32)
-        self.light: Floats = cv2.blur(self.canvas, (61, 61))
-        self.owner = np.zeros(scene.ground.shape, np.int32)
+        self.light: Floats = np.asarray(cv2.blur(self.canvas, (61, 61)), np.float32)
+        self.owner: npt.NDArray[np.int32] = np.zeros(scene.ground.shape, np.int32)
         self.sizes: list[int] = []
         self.last: tuple[int, int] | None = None
 
@@ -282,7 +303,7 @@ class _Table:
     ) -> None:
         """Paste a thing `width` px wide, lit, blurred and shaded like its place; nothing where it cannot be seen."""
         colour, alpha = _at_size(rng, thing, width)
-        height, width = alpha.shape
+        height, width = alpha.shape[:2]
         left, top = foot[0] - width // 2, foot[1] - height
         x1, y1 = max(0, left), max(0, top)
         x2, y2 = min(self.owner.shape[1], left + width), min(self.owner.shape[0], top + height)
@@ -292,7 +313,7 @@ class _Table:
         outer = slice(y1, y2), slice(x1, x2)
         lit = colour[inner] * _gain(rng, self.light[foot[1], foot[0]])
         cover = alpha[inner][:, :, None]
-        solid = cover[:, :, 0] > 0.5
+        solid = alpha[inner] > 0.5
         difference = np.abs(lit - self.canvas[outer])[solid]
         if not solid.any() or difference.mean() < LEAST_CONTRAST:
             return
@@ -308,7 +329,7 @@ class _Table:
         shadow = np.zeros(self.owner.shape, np.float32)
         axes = (max(1, int(width * rng.uniform(0.4, 0.65))), max(1, int(width * rng.uniform(0.08, 0.2))))
         cv2.ellipse(shadow, foot, axes, 0, 0, 360, float(rng.uniform(0, 0.55)), -1)
-        shadow = cv2.GaussianBlur(shadow, (0, 0), 1 + width / 15)
+        shadow = _blurred(shadow, 1 + width / 15)
         self.canvas *= 1 - shadow[:, :, None]
 
     def boxes(self) -> Boxes:
@@ -328,10 +349,11 @@ def _at_size(rng: np.random.Generator, thing: Cutout, width: int) -> tuple[Float
         width, height = max(6, round(width * 2.2 * width / height)), round(2.2 * width)
     alpha = thing[:, :, 3:].astype(np.float32) / 255
     flat = np.dstack([thing[:, :, :3] * alpha, alpha[:, :, 0]]).astype(np.float32)
-    small = cv2.resize(flat, (width, height), interpolation=cv2.INTER_AREA)
-    small = cv2.GaussianBlur(small, (0, 0), rng.uniform(0.3, 0.9))
-    cover = small[:, :, 3]
-    return small[:, :, :3] / np.maximum(cover, 1e-3)[:, :, None], np.clip(cover, 0, 1)
+    small = np.asarray(cv2.resize(flat, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+    small = _blurred(small, rng.uniform(0.3, 0.9))
+    cover = np.asarray(small[:, :, 3])
+    colour = np.asarray(small[:, :, :3] / np.maximum(cover, 1e-3)[:, :, None], np.float32)
+    return colour, np.asarray(np.clip(cover, 0, 1))
 
 
 def _gain(rng: np.random.Generator, light: Floats) -> Floats:
@@ -339,7 +361,7 @@ def _gain(rng: np.random.Generator, light: Floats) -> Floats:
     brightness = max(1.0, float(light.mean()))
     gain = np.clip((brightness / DAYLIGHT) ** 0.6, 0.3, 1.15) * rng.uniform(0.8, 1.2)
     cast = np.clip(light / brightness, 0.6, 1.5) ** 0.5
-    return (gain * cast).astype(np.float32)
+    return np.asarray(gain * cast, np.float32)
 
 
 def _turned(thing: Cutout, degrees: float) -> Cutout:
@@ -347,7 +369,7 @@ def _turned(thing: Cutout, degrees: float) -> Cutout:
     side = int(np.hypot(width, height)) + 2
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
     turn[:, 2] += ((side - width) / 2, (side - height) / 2)
-    turned = cv2.warpAffine(np.ascontiguousarray(thing), turn, (side, side))
+    turned = np.asarray(cv2.warpAffine(np.ascontiguousarray(thing), turn, (side, side)), np.uint8)
     return _crop(turned[:, :, :3], np.where(turned[:, :, 3] > 127, 255, 0).astype(np.uint8))
 
 
@@ -363,7 +385,7 @@ def _relit(rng: np.random.Generator, image: Image) -> Image:
     """Another exposure, contrast and white balance."""
     colour = image.astype(np.float32) * rng.uniform(0.7, 1.25) * rng.uniform(0.92, 1.08, 3)
     mean = colour.mean()
-    return np.clip((colour - mean) * rng.uniform(0.8, 1.15) + mean, 0, 255).astype(np.uint8)
+    return _in_bytes((colour - mean) * rng.uniform(0.8, 1.15) + mean)
 
 
 def _blackened(rng: np.random.Generator, bag: Cutout) -> Cutout:
@@ -385,12 +407,14 @@ def _plain(rng: np.random.Generator, size_wh: tuple[int, int]) -> Image:
         level, thickness = int(rng.integers(height)), max(2, height // 8)
         surface[level : level + thickness] = rng.uniform(0, 255, 3)
     folds = cv2.resize(rng.normal(0, rng.uniform(0, 22), (6, 6)).astype(np.float32), (width, height))
-    return np.clip(surface + folds[:, :, None], 0, 255).astype(np.uint8)
+    return _in_bytes(surface + folds[:, :, None])
 
 
 def _made_ground(rng: np.random.Generator, side: int) -> Scene:
     """Asphalt, earth or grass in the large: noise of several sizes around one colour, with painted lines."""
-    hue, saturation = ((int(rng.integers(35, 60)), 110) if rng.random() < 0.35 else (int(rng.integers(8, 120)), 25))
+    hue, saturation = (
+        (int(rng.integers(35, 60)), 110) if rng.random() < 0.35 else (int(rng.integers(8, 120)), 25)
+    )
     hsv = np.array([[[hue, rng.integers(saturation // 3, saturation), rng.integers(35, 190)]]], np.uint8)
     ground = np.tile(cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR).astype(np.float32), (side, side, 1))
     for cells, depth in ((4, 14), (16, 5), (64, 6), (side, 14)):
@@ -399,16 +423,23 @@ def _made_ground(rng: np.random.Generator, side: int) -> Scene:
     for _ in range(int(rng.integers(0, 5))):
         ends = rng.integers(-side // 4, side + side // 4, (2, 2))
         grey = float(rng.uniform(20, 235))
-        cv2.line(ground, ends[0].tolist(), ends[1].tolist(), (grey, grey, grey), int(rng.integers(1, 14)), cv2.LINE_AA)
-    return Scene(np.clip(ground, 0, 255).astype(np.uint8), np.full((side, side), 255, np.uint8))
+        cv2.line(
+            ground,
+            ends[0].tolist(),
+            ends[1].tolist(),
+            (grey, grey, grey),
+            int(rng.integers(1, 14)),
+            cv2.LINE_AA,
+        )
+    return Scene(_in_bytes(ground), np.full((side, side), 255, np.uint8))
 
 
 def _as_filmed(rng: np.random.Generator, canvas: Floats) -> Image:
     """The camera's share: sometimes a little out of focus, always some noise."""
     if rng.random() < 0.35:
-        canvas = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(0.4, 1.0))
+        canvas = _blurred(canvas, rng.uniform(0.4, 1.0))
     noise = rng.normal(0, rng.uniform(0.5, 6), canvas.shape)
-    return np.clip(canvas + noise, 0, 255).astype(np.uint8)
+    return _in_bytes(canvas + noise)
 
 
 def _width(rng: np.random.Generator, bands: Sequence[SizeBand]) -> int:
@@ -417,7 +448,9 @@ def _width(rng: np.random.Generator, bands: Sequence[SizeBand]) -> int:
     return int(rng.integers(band.from_px, band.until_px))
 
 
-def write_training_set(settings: TrainingSettings, composer: Composer, close_ups: Sequence[CloseUp], folder: Path) -> str:
+def write_training_set(
+    settings: TrainingSettings, composer: Composer, close_ups: Sequence[CloseUp], folder: Path
+) -> str:
     """Write `images/` and `labels/` in YOLO form, one class; the SHA-256 over all of their bytes."""
     for name in ("images", "labels"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -430,7 +463,9 @@ def write_training_set(settings: TrainingSettings, composer: Composer, close_ups
     return whole.hexdigest()
 
 
-def _pictures(settings: TrainingSettings, composer: Composer, close_ups: Sequence[CloseUp]) -> Iterator[tuple[str, bytes, Boxes]]:
+def _pictures(
+    settings: TrainingSettings, composer: Composer, close_ups: Sequence[CloseUp]
+) -> Iterator[tuple[str, bytes, Boxes]]:
     """Name, JPEG bytes and boxes in [0, 1] of every training picture."""
     for number, close_up in enumerate(close_ups):
         yield f"close_{number:04d}", close_up.path.read_bytes(), close_up.boxes()

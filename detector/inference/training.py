@@ -5,9 +5,7 @@ The recipe is a YAML file (`detector.config.training`); `train` is what `kerbwat
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import shutil
 import tempfile
 import time
@@ -16,7 +14,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -24,6 +21,7 @@ from detector.config.training import Fit, SizeBand, TrainingSettings, load_train
 from detector.core.errors import BadWeights
 from detector.core.geometry import iou_matrix
 from detector.core.values import Detections, Image
+from detector.inference.detector import Detector, OpenVinoDetector
 from detector.inference.litter_data import (
     CloseUp,
     Composer,
@@ -33,9 +31,12 @@ from detector.inference.litter_data import (
     read_close_ups,
     read_picture,
     read_scenes,
+    scaled,
     seen_through_jpeg,
     write_training_set,
 )
+from detector.inference.quiet import import_ultralytics
+from detector.inference.weights import sha256_of
 
 LABEL = "rubbish"
 LEAST_CONFIDENCE = 0.05
@@ -87,6 +88,18 @@ class FalseAlarm:
 
 
 @dataclass(frozen=True, slots=True)
+class Scores:
+    """How a detector does on what it was not trained on."""
+
+    threshold: float
+    close_up_map50: dict[int, float]
+    """mAP50 on the held-out close-ups, by input size."""
+    streets: tuple[StreetScore, ...]
+    false_alarms: tuple[FalseAlarm, ...]
+    """On the street views as they are, at half the threshold or above."""
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingReport:
     """What came of a recipe."""
 
@@ -97,17 +110,12 @@ class TrainingReport:
     """Over all bytes of the training set; the same for the same recipe, seed and source pictures."""
     close_ups: int
     composed: int
-    threshold: float
-    close_up_map50: dict[int, float]
-    """mAP50 on the held-out close-ups, by input size."""
-    streets: tuple[StreetScore, ...]
-    false_alarms: tuple[FalseAlarm, ...]
-    """On the street views as they are, at half the threshold or above."""
+    scores: Scores
     training_s: float
 
 
 @dataclass(frozen=True, slots=True)
-class _Material:
+class Material:
     """The pictures of a recipe, read and divided; no photo and no street stands on two sides."""
 
     training: tuple[CloseUp, ...]
@@ -131,22 +139,36 @@ def train(
         raise BadWeights(f"{start}: no such file; the recipe starts from the COCO weights yolov8n.pt")
     with tempfile.TemporaryDirectory(prefix="kerbwatch-train-") as temporary:
         folder = (work or Path(temporary)).resolve()
-        material = _material(settings)
-        data_sha256 = write_training_set(settings, material.composers["train"], material.training, folder / "train")
+        library = import_ultralytics(folder / "ultralytics")
+        material = read_material(settings, Path(str(library.__file__)).parent / "assets")
+        data_sha256 = write_training_set(
+            settings, material.composers["train"], material.training, folder / "train"
+        )
         began = time.monotonic()
-        trained = _fit(start, _write_data(folder, material.unseen), settings, folder)
+        trained = _fit(library.YOLO(str(start)), _write_data(folder, material.unseen), settings, folder)
         training_s = time.monotonic() - began
         out.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(trained, out)
-        report = _report(settings, material, out, folder / "data.yaml", data_sha256, training_s)
+        report = TrainingReport(
+            weights=out.name,
+            sha256=sha256_of(out),
+            size_bytes=out.stat().st_size,
+            data_sha256=data_sha256,
+            close_ups=len(material.training),
+            composed=settings.mix.composed,
+            scores=score(library.YOLO(str(out)), seeing(out, folder / "cache"), settings, material, folder),
+            training_s=training_s,
+        )
     out.with_suffix(".json").write_text(json.dumps(asdict(report), indent=2) + "\n")
     return report
 
 
-def _material(settings: TrainingSettings) -> _Material:
-    samples = [(read_picture(_assets() / sample.file), sample) for sample in settings.samples]
+def read_material(settings: TrainingSettings, assets: Path) -> Material:
+    samples = [(read_picture(assets / sample.file), sample) for sample in settings.samples]
     people = tuple(cut_out_people(samples, settings.seed))
-    training, tuning = kept_out(read_close_ups(settings.trashbags / "train"), settings.tuning_photos, settings.seed)
+    training, tuning = kept_out(
+        read_close_ups(settings.trashbags / "train"), settings.tuning_photos, settings.seed
+    )
     unseen = read_close_ups(settings.trashbags / "val")
     seen, other = (tuple(read_scenes(settings.stills, settings.streets, use)) for use in ("train", "test"))
     photos = tuple(image for image, _ in samples)
@@ -156,7 +178,7 @@ def _material(settings: TrainingSettings) -> _Material:
     }
     if tuning:
         composers["tuning"] = Composer(settings.mix, tuple(cut_out_bags(tuning)), people, seen)
-    return _Material(tuple(training), tuple(tuning), tuple(unseen), composers)
+    return Material(tuple(training), tuple(tuning), tuple(unseen), composers)
 
 
 def _write_data(folder: Path, unseen: Sequence[CloseUp]) -> Path:
@@ -174,37 +196,23 @@ def _write_data(folder: Path, unseen: Sequence[CloseUp]) -> Path:
     return data
 
 
-def _ultralytics() -> Any:
-    """The library, told beforehand to stay off the network and out of the home folder."""
-    os.environ.update(YOLO_OFFLINE="1", YOLO_AUTOINSTALL="0", YOLO_VERBOSE="False")
-    os.environ.setdefault("YOLO_CONFIG_DIR", tempfile.mkdtemp(prefix="kerbwatch-yolo-"))
-    import ultralytics  # noqa: PLC0415 - the environment must be set before
-
-    return ultralytics
-
-
-def _assets() -> Path:
-    return Path(_ultralytics().__file__).parent / "assets"
-
-
-def _fit(weights: Path, data: Path, settings: TrainingSettings, folder: Path) -> Path:
+def _fit(model: Any, data: Path, settings: TrainingSettings, folder: Path) -> Path:  # noqa: ANN401  # untyped library
     """Train; the file of the last epoch, in half precision and without the optimiser's state.
 
     The last and not the best epoch: choosing the best would be choosing by the pictures that we test on.
     """
     fit: Fit = settings.fit
-    model = _ultralytics().YOLO(str(weights))
     model.add_callback("on_train_start", lambda trainer: _hasten(trainer.model, fit))
     named = fit.model_dump(exclude={"threads", "bfloat16"})
     model.train(
-        data=str(data), **named, nbs=fit.batch, seed=settings.seed % 2**31, deterministic=True, single_cls=True,
+        data=str(data), **named, nbs=fit.batch, seed=settings.seed % 2**31, deterministic=True,
         warmup_bias_lr=0.0, hsv_s=0.5, device="cpu", workers=0, cache="ram", amp=False, val=False, plots=False,
         verbose=False, project=str(folder), name="run", exist_ok=True,
     )  # fmt: skip
     return folder / "run" / "weights" / "last.pt"
 
 
-def _hasten(model: Any, fit: Fit) -> None:
+def _hasten(model: Any, fit: Fit) -> None:  # noqa: ANN401  # untyped library
     """Use the threads that were granted, and run the layers (never the loss) in bfloat16: half the time on a CPU.
 
     The averaged copy that is saved was made before, and stays as it is.
@@ -219,7 +227,7 @@ def _hasten(model: Any, fit: Fit) -> None:
     model.model[-1].register_forward_hook(lambda _layer, _inputs, output: _in_float(output))
 
 
-def _in_float(output: Any) -> Any:
+def _in_float(output: Any) -> Any:  # noqa: ANN401  # untyped library
     """The same nest of tensors in float32: boxes decoded in bfloat16 would be a quarter of a cell off."""
     if isinstance(output, dict):
         return {key: _in_float(value) for key, value in output.items()}
@@ -228,84 +236,98 @@ def _in_float(output: Any) -> Any:
     return output.float() if hasattr(output, "float") else output
 
 
-def _report(
-    settings: TrainingSettings, material: _Material, out: Path, data: Path, data_sha256: str, training_s: float
-) -> TrainingReport:
-    model = _ultralytics().YOLO(str(out))
-    see = seeing(out)
-    close_ups = {
+def score(
+    model: Any,  # noqa: ANN401  # untyped library
+    see: See,
+    settings: TrainingSettings,
+    material: Material,
+    folder: Path,
+) -> Scores:
+    """Score on what was not trained on: close-ups with ultralytics' own mAP, street views with the nightly detector."""
+    trial = settings.trial
+    maps = {
         imgsz: float(
             model.val(
-                data=str(data), imgsz=imgsz, batch=8, device="cpu", workers=0, plots=False, verbose=False,
-                project=str(data.parent), name="val-run", exist_ok=True,
+                data=str(folder / "data.yaml"), imgsz=imgsz, batch=8, device="cpu", workers=0, plots=False,
+                verbose=False, project=str(folder), name="val-run", exist_ok=True,
             ).box.map50
         )
-        for imgsz in settings.trial.close_up_imgsz
+        for imgsz in trial.close_up_imgsz
     }  # fmt: skip
-    return TrainingReport(
-        weights=out.name,
-        sha256=hashlib.sha256(out.read_bytes()).hexdigest(),
-        size_bytes=out.stat().st_size,
-        data_sha256=data_sha256,
-        close_ups=len(material.training),
-        composed=settings.mix.composed,
-        threshold=settings.trial.threshold,
-        close_up_map50=close_ups,
+    stills = ((street.file, read_picture(settings.stills / street.file)) for street in settings.streets)
+    return Scores(
+        threshold=trial.threshold,
+        close_up_map50=maps,
         streets=tuple(street_tests(see, settings, material.composers)),
-        false_alarms=tuple(false_alarms(see, _stills(settings), settings.trial.threshold / 2)),
-        training_s=training_s,
+        false_alarms=tuple(false_alarms(see, stills, trial.threshold / 2)),
     )
 
 
-def seeing(weights: Path) -> See:
-    """The detector in a weights file, run by torch. Raises BadWeights where there is no such file."""
-    if not weights.is_file():
-        raise BadWeights(f"{weights}: no such file")
-    model = _ultralytics().YOLO(str(weights))
+def seeing(weights: Path, cache: Path) -> See:
+    """The detector in a weights file as it runs every night on a CPU, for whichever input it is asked for."""
+    opened: dict[tuple[int, int], Detector] = {}
 
     def see(image: Image, input_hw: tuple[int, int]) -> Detections:
-        found = model.predict(image, imgsz=input_hw, conf=LEAST_CONFIDENCE, iou=0.5, device="cpu", verbose=False)[0].boxes
-        return Detections((LABEL,) * len(found), found.conf.numpy(), found.xyxyn.numpy())
+        if input_hw not in opened:
+            opened[input_hw] = OpenVinoDetector(
+                weights, cache, input_hw=input_hw, confidence=LEAST_CONFIDENCE
+            )
+        return opened[input_hw].detect([image])[0]
 
     return see
 
 
-def _stills(settings: TrainingSettings) -> Iterable[tuple[str, Image]]:
-    return ((street.file, read_picture(settings.stills / street.file)) for street in settings.streets)
-
-
-def street_tests(see: See, settings: TrainingSettings, composers: dict[str, Composer]) -> Iterable[StreetScore]:
+def street_tests(
+    see: See, settings: TrainingSettings, composers: dict[str, Composer]
+) -> Iterable[StreetScore]:
     """The tests at surveillance size: whole views at 640 px and at 1280 px, each given to the network unscaled."""
     for stream, (name, resolution_wh) in enumerate(
         [("tuning", (640, 360)), ("test", (640, 360)), ("test", (1280, 720))], start=2
     ):
         if name in composers:
-            yield _street_test(see, settings, composers[name], name, resolution_wh, stream)
+            yield street_test(
+                see, settings, composers[name], name=name, resolution_wh=resolution_wh, stream=stream
+            )
 
 
-def _street_test(
-    see: See, settings: TrainingSettings, composer: Composer, name: str, resolution_wh: tuple[int, int], stream: int
+def street_test(
+    see: See,
+    settings: TrainingSettings,
+    composer: Composer,
+    *,
+    name: str,
+    resolution_wh: tuple[int, int],
+    stream: int,
 ) -> StreetScore:
+    """Score on composed views; another `stream` is another draw of pictures from the same seed."""
     trial = settings.trial
     marks: list[tuple[float, bool]] = []
     widths: list[float] = []
-    found_widths: list[float] = []
+    found: list[float] = []
     for number in range(trial.pictures):
-        made = composer.for_testing(np.random.default_rng([settings.seed, stream, number]), resolution_wh, trial.bands)
+        rng = np.random.default_rng([settings.seed, stream, number])
+        made = composer.for_testing(rng, resolution_wh, trial.bands)
         seen = see(seen_through_jpeg(made), input_for(resolution_wh))
-        width, height = resolution_wh
-        hits = match(seen.boxes * (width, height, width, height), seen.confidences, made.boxes)
-        marks += [(float(seen.confidences[i]), hit is not None) for i, hit in enumerate(hits)]
-        sizes = made.boxes[:, 2] - made.boxes[:, 0]
-        widths += sizes.tolist()
-        found_widths += [float(sizes[h]) for h, c in zip(hits, seen.confidences, strict=True) if h is not None and c >= trial.threshold]
+        hits = match(seen.boxes * (*resolution_wh, *resolution_wh), seen.confidences, made.boxes)
+        sizes: list[float] = (made.boxes[:, 2] - made.boxes[:, 0]).tolist()
+        widths += sizes
+        for confidence, hit in zip(seen.confidences.tolist(), hits, strict=True):
+            marks.append((confidence, hit is not None))
+            if hit is not None and confidence >= trial.threshold:
+                found.append(sizes[hit])
     precision, recall = precision_recall(marks, len(widths), trial.threshold)
-    threshold = threshold_for(marks, trial.precision)
+    lowest = threshold_for(marks, trial.precision)
     return StreetScore(
-        name, resolution_wh, trial.pictures, len(widths), precision, recall,
-        precision_recall(marks, len(widths), threshold)[1], threshold,
-        tuple(_band(band, widths, found_widths) for band in trial.bands),
-    )  # fmt: skip
+        name=name,
+        resolution_wh=resolution_wh,
+        pictures=trial.pictures,
+        bags=len(widths),
+        precision=precision,
+        recall=recall,
+        recall_at_precision=precision_recall(marks, len(widths), lowest)[1],
+        threshold_for_precision=lowest,
+        bands=tuple(_band(band, widths, found) for band in trial.bands),
+    )
 
 
 def _band(band: SizeBand, widths: Sequence[float], found: Sequence[float]) -> BandScore:
@@ -357,7 +379,7 @@ def false_alarms(see: See, pictures: Iterable[tuple[str, Image]], threshold: flo
     for name, image in pictures:
         height, width = image.shape[:2]
         for scale in sorted({1.0, min(1.0, 640 / width)}):
-            small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else image
+            small = scaled(image, scale) if scale < 1 else image
             input_hw = input_for((small.shape[1], small.shape[0]))
             seen = see(small, input_hw)
             for confidence, box in zip(seen.confidences, seen.boxes, strict=True):

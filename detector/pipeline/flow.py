@@ -17,7 +17,7 @@ from detector.judging.judge import Judgement, judge
 from detector.observing.observe import Observed, observe
 from detector.proving.looker import Looker
 from detector.proving.prove import Dropped, prove
-from detector.sampling.plan import Look, Stretch, looks
+from detector.sampling.plan import Cadence, Look, Stretch, looks, looks_at
 
 Part = tuple[Recording, Interval]
 """A usable recording and the time that it answers for; parts of one camera do not overlap."""
@@ -97,6 +97,10 @@ def once_each(proofs: Sequence[Proof]) -> list[Proof]:
     return kept
 
 
-def plan_part(part: Part, point: Point, camera: Camera, rules: RuleSet) -> list[Look]:
-    """The moments at which a part is looked at."""
-    return list(looks(stretches_of(point, camera, rules, part[1])))
+def plan_part(
+    part: Part, point: Point, camera: Camera, rules: RuleSet, cadence: Cadence | None = None
+) -> list[Look]:
+    """The moments at which a part is looked at: by the limits in force, or all of it at one cadence."""
+    if cadence is None:
+        return list(looks(stretches_of(point, camera, rules, part[1])))
+    return list(looks_at(part[1], cadence))

@@ -63,17 +63,18 @@ def cadence_for(limit_s: float | None) -> Cadence:
 
 
 def looks(stretches: Iterable[Stretch]) -> Iterator[Look]:
-    """The moments to look at within the stretches, in order.
-
-    They lie on a grid counted from 2000-01-01 UTC, so that a period cut in two gives the same moments as the whole.
-    """
+    """The moments to look at within the stretches, in order."""
     for stretch in stretches:
-        cadence = cadence_for(stretch.limit_s)
-        start_s = (stretch.interval.start - EPOCH).total_seconds()
-        end_s = (stretch.interval.end - EPOCH).total_seconds()
-        index = math.ceil(start_s / cadence.every_s)
-        while (at_s := index * cadence.every_s) < end_s:
-            at = EPOCH + timedelta(seconds=at_s)
-            if at in stretch.interval:
-                yield Look(at, cadence.tolerance_s)
-            index += 1
+        yield from looks_at(stretch.interval, cadence_for(stretch.limit_s))
+
+
+def looks_at(interval: Interval, cadence: Cadence) -> Iterator[Look]:
+    """The moments of an interval at one cadence.
+
+    They lie on a grid counted from 2000-01-01 UTC, so that an interval cut in two gives the same moments as the whole.
+    """
+    index = math.ceil((interval.start - EPOCH).total_seconds() / cadence.every_s)
+    while (at := EPOCH + timedelta(seconds=index * cadence.every_s)) < interval.end:
+        if at in interval:
+            yield Look(at, cadence.tolerance_s)
+        index += 1

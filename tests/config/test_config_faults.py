@@ -67,7 +67,7 @@ BREAKS = [
           "did you mean 'Asia/Shanghai'?"),
     Break("kerbwatch.yaml", "name: 示例县", "name: 7",
           "kerbwatch.yaml: name: 7 is not text (put it in quotes if it is meant as text)"),
-    Break("kerbwatch.yaml", "name_en: Example County", "name_en:", 
+    Break("kerbwatch.yaml", "name_en: Example County", "name_en:",
           "kerbwatch.yaml: name_en: nothing is not text (put it in quotes if it is meant as text)"),
     Break("kerbwatch.yaml", "period_days: 30", "period_days: 2.5",
           "kerbwatch.yaml: period_days: 2.5 is not a whole number"),
@@ -95,8 +95,8 @@ BREAKS = [
     Break(P001, "template: hikvision", "template: hikvison",
           f"{P001}: recordings.template: 'hikvison' is neither a preset (hikvision, dahua, iso) nor a template with "
           "{year} ... {minute}; did you mean 'hikvision'?"),
-    Break(P001, ROAD_1, "polygon: [[0, 245], [960, 403], [960, 213], [0, 445]]",
-          f"{P001}: zones[0].polygon: the outline crosses itself (Self-intersection[480 324])"),
+    Break(P001, ROAD_1, "polygon: [[0, 200], [960, 320], [960, 200], [0, 240]]",
+          f"{P001}: zones[0].polygon: the outline crosses itself (Self-intersection[240 230])"),
     Break(P001, "kind: no_parking", "knd: no_parking", f"{P001}: zones[1].knd: unknown key; did you mean 'kind'?"),
     Break(P001, "id: stalls", "id: kerb", f"{P001}: zones[3].id: 'kerb' is the id of an earlier zone of this camera"),
     Break(P001, "clock_offset_s: 0", "clock_offset_s: '0'",
@@ -126,7 +126,6 @@ BREAKS = [
 ]  # fmt: skip
 
 
-
 def faults_in(folder: Path) -> list[str]:
     with pytest.raises(BadConfig) as caught:
         load_settings(folder)
@@ -153,7 +152,9 @@ def test_whatever_is_broken_together_is_told_together(copies: Callable[[], Path]
 
 
 def test_faults_stand_in_the_order_of_files_and_places(folder: Path) -> None:
-    zones = "".join(f"  - {{id: z{i}, kind: sidewlk, polygon: [[0, 0], [9, 0], [9, 9]]}}\n" for i in range(11))
+    zones = "".join(
+        f"  - {{id: z{i}, kind: sidewlk, polygon: [[0, 0], [9, 0], [9, 9]]}}\n" for i in range(11)
+    )
     (folder / P036).write_text(
         "id: p036\nname: x\nname_en: x\ncategory: arterial\nresolution_wh: [9, 9]\n"
         f"recordings: {{folder: a, template: iso}}\nzones:\n{zones}"
@@ -194,19 +195,18 @@ def test_a_misnamed_file_is_suggested(folder: Path) -> None:
     [
         (b"", "is empty"),
         (b"# a comment only\n", "is empty"),
-        ("name: 示例县".encode("gbk"), "is not UTF-8 text (byte 6); save it as UTF-8"),
+        ("name: 示例县".encode("gbk"), "is not UTF-8 text (byte 8); save it as UTF-8"),
         (b"- a\n- b\n", "['a', 'b'] is not a mapping of keys to values"),
-        (b"a: \x07", "is not YAML: unacceptable character #x0007: special characters are not allowed in "
-         '"<unicode string>", position 3'),
+        (b"a: \x07", "is not YAML: a character that no text file holds (#x0007)"),
         (b"a: &x [*x]", "is not YAML: line 1, column 4: found unconstructable recursive node"),
         (b"[" * 5000, "is nested too deeply, or contains itself"),
         (b"a: *gone", "is not YAML: line 1, column 4: found undefined alias 'gone'"),
-        (b"a: !!python/object:os.system {}", "is not YAML: line 1, column 4: could not determine a constructor "
-         "for the tag 'tag:yaml.org,2002:python/object:os.system'"),
+        (b"a: !!set2 {}",
+         "is not YAML: line 1, column 4: could not determine a constructor for the tag 'tag:yaml.org,2002:set2'"),
         (b"? [a, b]\n: c\n", "is not YAML: line 1, column 3: found unhashable key"),
         (b"illegal_parking:\n", "illegal_parking: has nothing in it; to switch the rule off, say enabled: false"),
         (b"street_vending: {enabled: true}\n", "street_vending: unknown key"),
-        (b"5: x\n", "5: the key is not text"),
+        (b"5: x\n", "[5]: the key is not text"),
         (b"camera_fault: {enabled: 1}\n", "camera_fault.enabled: 1 is neither true nor false"),
         (b"illegal_parking: {dwell_s: 1, zones: []}", "illegal_parking.zones: must not be empty"),
         (b"illegal_parking: {dwell_s: 1, hours: []}", "illegal_parking.hours: must not be empty"),

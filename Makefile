@@ -1,0 +1,44 @@
+# `make demo` and `make test` work in a fresh checkout, in either order; each does its own set-up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_DIR ?= demo-work
+export YOLO_OFFLINE := 1
+export YOLO_AUTOINSTALL := 0
+
+.PHONY: install demo check test soak constraints clean
+
+install: $(VENV)/.installed models/yolov8n.pt
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("kerbwatch needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --upgrade -c constraints.txt pip setuptools wheel
+	$(BIN)/python -m pip install -q -c constraints.txt --no-build-isolation -e '.[dev]'
+	touch $@
+
+models/yolov8n.pt: | $(VENV)/.installed
+	$(BIN)/kerbwatch models fetch yolov8n
+
+demo: install
+	$(BIN)/kerbwatch demo run $(DEMO_DIR)
+
+check: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: install
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+soak: install
+	KERBWATCH_SOAK=1 $(BIN)/python -m pytest -m slow --timeout 7200
+
+constraints: $(VENV)/.installed
+	{ echo "# Pinned versions of everything that 'make install' may bring; made by 'make constraints'."; \
+	  $(BIN)/python -m pip freeze --all --exclude-editable | sort -f; } > constraints.tmp
+	mv constraints.tmp constraints.txt
+
+clean:
+	rm -rf $(VENV) demo-work .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,347 @@
+"""`init`, `points`, `coverage`, `scan`, `judge`: the archive and the nightly flow, by hand."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from detector.cli.common import (
+    AsJson,
+    Days,
+    Folder,
+    Points,
+    Rules,
+    Until,
+    chosen,
+    detector_of,
+    evidence_folder,
+    now,
+    opened_shop,
+    period_of,
+    settings_in,
+)
+from detector.cli.output import complain, progress, say, say_json, table
+from detector.config.settings import Settings, load_rules
+from detector.config.template import write_template
+from detector.core.errors import BadInput
+from detector.core.times import Interval
+from detector.core.wording import duration_en
+from detector.database import Database
+from detector.evidence import sweep
+from detector.footage.archive import Archive, find_recordings, parts
+from detector.footage.catalogue import Catalogue
+from detector.footage.coverage import PointCoverage, coverage
+from detector.decoding.reader import probe
+from detector.issues.queue import IssueQueue
+from detector.observing.store import ObservationStore
+from detector.pipeline.rejudge import Change, rejudge
+from detector.pipeline.scan import CameraReport, Progress, cadence_needed, scan_camera, unreadable
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(init)
+    app.command()(points)
+    app.command("coverage")(coverage_)
+    app.command()(scan)
+    app.command()(judge)
+
+
+def init(folder: Annotated[Path, typer.Argument(help="A new or empty folder.")]) -> None:
+    """Write a working folder: 39 points, rules, codes, departments, ready to be edited.
+
+    Example: kerbwatch init county
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BadInput(f"{folder} is there already and not an empty folder")
+    written = write_template(folder)
+    (folder / "recordings").mkdir(exist_ok=True)
+    say(f"{len(written)} files written to {folder}; put recordings under {folder}/recordings, then:")
+    say(f"  kerbwatch coverage -C {folder}\n  kerbwatch scan -C {folder}")
+
+
+def points(folder: Folder = Path(), as_json: AsJson = False) -> None:
+    """The monitored points with their cameras and zones.
+
+    Example: kerbwatch points -C county
+    """
+    settings = settings_in(folder)
+    if as_json:
+        say_json(
+            [
+                {
+                    "id": point.id,
+                    "name": point.name,
+                    "name_en": point.name_en,
+                    "category": point.category.value,
+                    "grid": point.grid,
+                    "cameras": [
+                        {"id": c.id, "folder": c.folder, "template": c.template, "zones": [z.id for z in c.zones]}
+                        for c in point.cameras
+                    ],
+                }
+                for point in settings.points
+            ]
+        )
+        return
+    rows = [
+        (p.id, p.name, p.category, ", ".join(c.id for c in p.cameras), ", ".join(z.id for c in p.cameras for z in c.zones))
+        for p in settings.points
+    ]
+    table("", ("point", "name", "category", "cameras", "zones"), rows)
+    say(f"{len(settings.points)} points")
+
+
+def coverage_(
+    folder: Folder = Path(), point: Points = None, until: Until = None, days: Days = None, as_json: AsJson = False
+) -> None:
+    """For each point and day: what has a readable recording, what was observed, and why the rest is missing.
+
+    Example: kerbwatch coverage -C county --until 2026-01-30 --json
+    """
+    settings = settings_in(folder)
+    period = period_of(settings, until, days)
+    with Database.open(settings.database_url) as database:
+        catalogue = Catalogue(database)
+        covered = []
+        cameras = chosen(settings, point)
+        with progress("reading folders", len(cameras), quiet=as_json) as tick:
+            for index, (place, camera) in enumerate(cameras, 1):
+                known = catalogue.known(camera.id)
+                archive = find_recordings(camera, settings.archive_root, probe=probe, known=known, now=now())
+                catalogue.remember(camera.id, archive.recordings, now())
+                seen = catalogue.observed_parts(camera.id, period)
+                observed = [part.observed for part in seen if part.observed]
+                blind = [(b.interval, b.reason) for part in seen for b in part.blind]
+                covered.append(coverage(camera, place.id, period, archive, observed, blind=blind))
+                tick(index, camera.id)
+    if as_json:
+        say_json([one.to_json() for one in covered])
+    else:
+        _coverage_table(covered, settings)
+
+
+def _coverage_table(covered: Sequence[PointCoverage], settings: Settings) -> None:
+    rows = []
+    for one in covered:
+        reasons = Counter(gap.reason for day in one.days for gap in day.gaps)
+        rows.append(
+            (
+                one.camera.id,
+                f"{one.days_covered} of {len(one.days)}" + ("" if one.complete else " !"),
+                f"{sum(d.readable_s for d in one.days) / 3600:.2f} h",
+                f"{sum(d.observed_s for d in one.days) / 3600:.2f} h",
+                one.fault or ", ".join(f"{reason} {count}" for reason, count in reasons.most_common()),
+            )
+        )
+    table(
+        "",
+        ("camera", "days", "readable", "observed", "gaps, by reason"),
+        rows,
+        right=("readable", "observed"),
+    )
+    short = sum(not one.complete for one in covered)
+    say(f"{len(covered)} cameras; {short} of them marked '!' have less than {settings.period_days} days of recordings")
+    for one in covered:
+        for name in one.unplaced:
+            say(f"{one.camera.id}: {name}")
+
+
+def scan(
+    folder: Folder = Path(),
+    point: Points = None,
+    until: Until = None,
+    days: Days = None,
+    plan_only: Annotated[bool, typer.Option("--plan-only", help="Show which moments would be looked at and why.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look through the recordings, prove what stands where it may not, and file it in the queue.
+
+    Exit 0: done, 3: done, with some recordings unreadable. Stop it at any time and run it again to go on.
+
+    Example: kerbwatch scan -C county --until 2026-01-30 --days 1
+    """
+    settings = settings_in(folder)
+    period = period_of(settings, until, days)
+    if plan_only:
+        _show_plan(settings, point, period, as_json)
+        return
+    began = time.monotonic()
+    evidence_folder(settings).mkdir(parents=True, exist_ok=True)
+    sweep(evidence_folder(settings))
+    cameras = chosen(settings, point)
+    reports: list[CameraReport] = []
+    with (
+        opened_shop(settings, detector_of(settings.model)) as shop,
+        progress("scanning", len(cameras), quiet=as_json) as tick,
+    ):
+        for index, (place, camera) in enumerate(cameras):
+
+            def tell(step: Progress, index: int = index) -> None:
+                tick(index + step.done / max(1, step.total) * 0.99, f"{step.camera_id} {step.done}/{step.total}")
+
+            reports.append(scan_camera(shop, place, camera, period, now=now(), tell=tell))
+            tick(index + 1, camera.id)
+    if as_json:
+        say_json(_scan_json(reports, time.monotonic() - began))
+    else:
+        show_scan(reports, settings, time.monotonic() - began)
+    if any(unreadable(report) for report in reports):
+        raise typer.Exit(3)
+
+
+def show_scan(reports: Sequence[CameraReport], settings: Settings, took_s: float) -> None:
+    """The summary of a scan, for people."""
+    for report in reports:
+        for line in _troubles(report):
+            complain(line)
+    filed = [(incident, done) for report in reports for incident, done in report.filed]
+    by_violation = Counter((incident.violation, done.outcome) for incident, done in filed)
+    table(
+        "",
+        ("violation", "outcome", "issues"),
+        [(violation, outcome, count) for (violation, outcome), count in sorted(by_violation.items())],
+        right=("issues",),
+    )
+    hours = sum(report.footage_s for report in reports) / 3600
+    samples = sum(report.samples for report in reports)
+    reused = sum(report.reused for report in reports)
+    dropped = sum(len(report.dropped) for report in reports)
+    known = sum(report.known for report in reports)
+    say(
+        f"{len(reports)} cameras, {hours:.1f} camera-hours of recordings; {samples} moments looked at, {reused} recordings "
+        f"already observed; {dropped} suspicions dropped when looked at closer, {known} decided earlier; {len(filed)} "
+        f"filed; {duration_en(took_s)}"
+    )
+    say(f"evidence: {settings.evidence_root}\nnext: kerbwatch issues list -C {settings.folder}")
+
+
+def _troubles(report: CameraReport) -> list[str]:
+    lines = [f"{report.camera.id}: {report.archive.fault}"] if report.archive.fault else []
+    lines += [f"{report.camera.id}: {u.path}: {u.reason}" for u in report.archive.unplaced]
+    lines += [
+        f"{report.camera.id}: {r.path}: {r.state}{f': {r.reason}' if r.reason else ''}"
+        for r in report.archive.recordings
+        if r.state != "readable"
+    ]
+    return lines + [f"{report.camera.id}: {recording.path}: {reason}" for recording, reason in report.failed]
+
+
+def _scan_json(reports: Sequence[CameraReport], took_s: float) -> dict[str, object]:
+    return {
+        "took_s": round(took_s, 2),
+        "cameras": [
+            {
+                "point": report.point.id,
+                "camera": report.camera.id,
+                "footage_s": round(report.footage_s, 2),
+                "samples": report.samples,
+                "reused": report.reused,
+                "known": report.known,
+                "filed": [done.to_json() for _, done in report.filed],
+                "dropped": [
+                    {"violation": d.incident.violation.value, "zone": d.incident.zone_id, "reason": d.reason}
+                    for d in report.dropped
+                ],
+                "troubles": _troubles(report),
+            }
+            for report in reports
+        ],
+    }
+
+
+def _show_plan(settings: Settings, point: list[str] | None, period: Interval, as_json: bool) -> None:
+    rows = []
+    with Database.open(settings.database_url) as database:
+        catalogue = Catalogue(database)
+        for place, camera in chosen(settings, point):
+            known = catalogue.known(camera.id)
+            archive: Archive = find_recordings(camera, settings.archive_root, probe=probe, known=known, now=now())
+            footage_s, looks, why = 0.0, 0.0, Counter[str]()
+            for _, part in parts(archive.recordings):
+                if shared := part.intersection(period):
+                    cadence = cadence_needed(place, camera, settings, shared)
+                    footage_s += shared.duration_s
+                    looks += shared.duration_s / cadence.cadence.every_s
+                    why[f"{cadence.why}: every {cadence.cadence.every_s:g} s"] += 1
+            rows.append((camera.id, place.category, f"{footage_s / 3600:.2f} h", round(looks), "; ".join(why)))
+    columns = ("camera", "category", "recordings", "samples", "why")
+    if as_json:
+        say_json([dict(zip(columns, row, strict=True)) for row in rows])
+    else:
+        table("", columns, rows, right=("recordings", "samples"))
+        say(f"{sum(int(row[3]) for row in rows)} samples")
+
+
+def judge(
+    folder: Folder = Path(),
+    rules: Rules = None,
+    point: Points = None,
+    until: Until = None,
+    days: Days = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge stored observations again after a rule changed, without touching a recording.
+
+    Says what appeared (a scan would look closer), what vanished, and why. Changes nothing.
+
+    Example: kerbwatch judge -C county --rules stricter.yaml
+    """
+    settings = settings_in(folder)
+    if rules:
+        settings = replace(settings, rules=load_rules(rules))
+    period = period_of(settings, until, days)
+    began = time.monotonic()
+    with Database.open(settings.database_url) as database:
+        store, queue = ObservationStore(settings.observations_root), IssueQueue(database)
+        changes = [
+            rejudge(Catalogue(database), store, queue, place, camera, settings.rules, period)
+            for place, camera in chosen(settings, point)
+        ]
+    if as_json:
+        say_json([_change_json(change) for change in changes])
+    else:
+        _change_table(changes, time.monotonic() - began)
+
+
+def _change_table(changes: Sequence[Change], took_s: float) -> None:
+    rows: list[tuple[object, ...]] = []
+    for change in changes:
+        zone = change.camera.timezone
+        for incident in change.appeared:
+            at = f"{incident.interval.start.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+            rows.append(("appeared", change.camera.id, incident.violation, incident.zone_id, at, "no scan looked closer yet"))
+        for verdict, reason in change.vanished:
+            at = f"{verdict.interval.start.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+            rows.append(("vanished", change.camera.id, verdict.violation, verdict.zone_id, at, f"issue {verdict.issue_id}: {reason}"))
+    table("", ("", "camera", "violation", "zone", "from", "note"), rows)
+    say(
+        f"{sum(c.observations for c in changes)} observations judged in {took_s:.1f} s: "
+        f"{sum(len(c.kept) for c in changes)} issues stay, {sum(len(c.appeared) for c in changes)} suspicions appeared, "
+        f"{sum(len(c.vanished) for c in changes)} vanished"
+    )
+
+
+def _change_json(change: Change) -> dict[str, object]:
+    return {
+        "point": change.point.id,
+        "camera": change.camera.id,
+        "observations": change.observations,
+        "kept": [verdict.issue_id for verdict in change.kept],
+        "appeared": [
+            {
+                "violation": i.violation.value,
+                "zone": i.zone_id,
+                "start": i.interval.start.isoformat(),
+                "end": i.interval.end.isoformat(),
+                "fingerprint": i.fingerprint,
+            }
+            for i in change.appeared
+        ],
+        "vanished": [{"issue": verdict.issue_id, "reason": reason} for verdict, reason in change.vanished],
+    }

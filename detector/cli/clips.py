@@ -1,0 +1,234 @@
+"""`check` one clip, and `evaluate` labelled clips."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from json import dumps
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from detector.cli.common import DEFAULT_MODEL, AsJson, Rules, detector_of, settings_in
+from detector.cli.output import progress, say, say_json, table
+from detector.config.labels import load_labels
+from detector.config.rules import RuleSet
+from detector.config.settings import Settings, default_rules, load_rules, load_zones
+from detector.core.errors import BadInput, UnreadableRecording
+from detector.core.geometry import Box
+from detector.core.times import local_day
+from detector.core.values import Camera, Category, Point, Proof
+from detector.core.wording import duration_en
+from detector.evaluation.evaluate import Evaluation
+from detector.evaluation.evaluate import evaluate as run_evaluation
+from detector.evidence import Captions, annotated, jpeg
+from detector.pipeline.clips import Checked, check_files
+
+LOCAL = ZoneInfo("Asia/Shanghai")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(check)
+    app.command()(evaluate)
+
+
+def check(
+    clip: Annotated[list[Path], typer.Argument(help="A recording; several follow each other.")],
+    point: Annotated[str | None, typer.Option("--point", "-p", help="Judge by this point's zones.")] = None,
+    zones: Annotated[Path | None, typer.Option("--zones", help="Judge by the zones in this YAML file.")] = None,
+    folder: Annotated[Path, typer.Option("--dir", "-C", envvar="KERBWATCH_DIR")] = Path(),
+    at: Annotated[
+        str | None, typer.Option("--at", help="When the clip starts, such as 2026-01-08T08:00; hours of rules hold.")
+    ] = None,
+    stills: Annotated[Path | None, typer.Option("--stills", help="Write annotated stills into this folder.")] = None,
+    rules: Rules = None,
+    as_json: AsJson = False,
+) -> None:
+    """Spot-check a clip. Exit 0: clean, 1: something found, 2: bad input.
+
+    Example: kerbwatch check clip.mp4 --zones zones.yaml --stills out/
+    """
+    place, ruleset, settings = _place(point, zones, folder, rules)
+    camera = place.cameras[0]
+    start = _start(at, camera)
+    detector = detector_of(settings.model if settings else DEFAULT_MODEL)
+    try:
+        checked = check_files(clip, start, place, camera, ruleset, detector)
+    except UnreadableRecording as error:
+        raise BadInput(str(error)) from error
+    files = _write_stills(checked, camera, stills) if stills else {}
+    if as_json:
+        say_json(_check_json(checked, camera, files))
+    else:
+        _check_table(checked, files)
+    if checked.proofs:
+        raise typer.Exit(1)
+
+
+def _place(
+    point: str | None, zones: Path | None, folder: Path, rules: Path | None
+) -> tuple[Point, RuleSet, Settings | None]:
+    if (point is None) == (zones is None):
+        raise BadInput("say either --point POINT or --zones FILE")
+    if point is not None:
+        settings = settings_in(folder)
+        return settings.point(point), load_rules(rules) if rules else settings.rules, settings
+    assert zones is not None
+    polygons, resolution_wh, limited = load_zones(zones)
+    camera = Camera(id="clip", zones=polygons, timezone=LOCAL, resolution_wh=resolution_wh)
+    place = Point(id="clip", name=zones.stem, name_en=zones.stem, category=Category.ARTERIAL, cameras=(camera,))
+    return place, load_rules(rules) if rules else (limited or default_rules()), None
+
+
+def _start(at: str | None, camera: Camera) -> datetime:
+    """The clip's start; noon of an ordinary day where none is said, when every usual rule is in force."""
+    if at is None:
+        return local_day(datetime(2026, 1, 8, tzinfo=camera.timezone).date(), camera.timezone).start.replace(hour=4)
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError as error:
+        raise BadInput(f"--at: {at!r} is not a time such as 2026-01-08T08:00") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=camera.timezone)
+
+
+def _seconds(proof: Proof, checked: Checked) -> tuple[float, float]:
+    interval = proof.incident.interval
+    return (interval.start - checked.start).total_seconds(), (interval.end - checked.start).total_seconds()
+
+
+def _check_table(checked: Checked, files: dict[str, list[str]]) -> None:
+    rows = []
+    for proof in checked.proofs:
+        from_s, until_s = _seconds(proof, checked)
+        rows.append(
+            (proof.incident.violation, proof.incident.zone_id or "-", f"{from_s:.1f}", f"{until_s:.1f}", proof.explanation)
+        )
+    if rows:
+        table("", ("violation", "zone", "from s", "until s", "why"), rows, right=("from s", "until s"))
+    looks = len(checked.observations)
+    say(
+        f"{len(rows)} found in {duration_en(checked.duration_s)}; {looks} moments looked at, {len(checked.failed)} of them "
+        f"unreadable; {len(checked.dropped)} suspicions dropped when looked at closer; view {checked.view}"
+    )
+    for names in files.values():
+        for name in names:
+            say(f"still: {name}")
+
+
+def _check_json(checked: Checked, camera: Camera, files: dict[str, list[str]]) -> dict[str, object]:
+    width, height = camera.resolution_wh
+    incidents = []
+    for proof in checked.proofs:
+        incident = proof.incident
+        from_s, until_s = _seconds(proof, checked)
+        incidents.append(
+            {
+                "violation": incident.violation.value,
+                "zone": incident.zone_id,
+                "from_s": round(from_s, 2),
+                "until_s": round(until_s, 2),
+                "box": _pixels(incident.box, width, height),
+                "explanation": proof.explanation,
+                "explanation_zh": proof.explanation_zh,
+                "stills": files.get(incident.fingerprint, []),
+            }
+        )
+    return {
+        "view": checked.view,
+        "duration_s": round(checked.duration_s, 2),
+        "looks": len(checked.observations),
+        "unreadable_looks": len(checked.failed),
+        "incidents": incidents,
+        "dropped": [{"violation": d.incident.violation.value, "reason": d.reason} for d in checked.dropped],
+    }
+
+
+def _pixels(box: Box | None, width: int, height: int) -> list[int] | None:
+    return [round(box[0] * width), round(box[1] * height), round(box[2] * width), round(box[3] * height)] if box else None
+
+
+def _write_stills(checked: Checked, camera: Camera, folder: Path) -> dict[str, list[str]]:
+    folder.mkdir(parents=True, exist_ok=True)
+    written: dict[str, list[str]] = {}
+    for number, proof in enumerate(checked.proofs, 1):
+        incident = proof.incident
+        zones = [zone for zone in camera.zones if zone.id == incident.zone_id]
+        names = []
+        for index, still in enumerate(proof.stills, 1):
+            offset_s = (still.at - checked.start).total_seconds()
+            captions = Captions(
+                below=((f"{incident.violation} {incident.zone_id or ''}", f"{offset_s:.1f} s"), (proof.explanation,)),
+                violation=incident.violation,
+            )
+            boxes = [(incident.violation, still.box)] if still.box else []
+            path = folder / f"{number:02d}_{incident.violation}_{index}.jpg"
+            path.write_bytes(jpeg(annotated(still.frame.image, boxes, zones, captions)))
+            names.append(str(path))
+        written[incident.fingerprint] = names
+    return written
+
+
+def evaluate(
+    labels: Annotated[Path, typer.Argument(help="A labels file, in the form of shared/footage/labels.json.")],
+    rules: Rules = None,
+    out: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+) -> None:
+    """Score the program on labelled clips, by the same code as `scan` and `check`.
+
+    Example: kerbwatch evaluate ../shared/footage/labels.json --json scores.json
+    """
+    read = load_labels(labels)
+    base = load_rules(rules) if rules else default_rules()
+    detector = detector_of(DEFAULT_MODEL)
+    done = 0
+    with progress("evaluating", len(read.clips)) as ticker:
+
+        def tick(name: str) -> None:
+            nonlocal done
+            done += 1
+            ticker(done, name)
+
+        try:
+            result = run_evaluation(read, base, detector, tick)
+        except UnreadableRecording as error:
+            raise BadInput(str(error)) from error
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(dumps(result.to_json(), indent=1, ensure_ascii=False) + "\n")
+    _score_table(result)
+
+
+def _score_table(result: Evaluation) -> None:
+    rows = [
+        (
+            violation,
+            t.events,
+            t.incidents,
+            t.matched,
+            f"{t.precision:.3f}",
+            f"{t.recall:.3f}",
+            f"{t.f1:.3f}",
+            _worst(t.start_errors_s),
+            _worst(t.end_errors_s),
+        )
+        for violation, t in [*result.by_violation.items(), ("all", result.overall)]
+    ]
+    columns = ("violation", "events", "incidents", "matched", "precision", "recall", "F1", "start error s", "end error s")
+    table("", columns, rows, right=columns[1:])
+    table(
+        "",
+        ("clip", "view", "labelled", "incidents", "dropped"),
+        [
+            (s.clip.files[0], s.checked.view, s.clip.view, len(s.findings), len(s.checked.dropped)) for s in result.clips
+        ],
+    )
+    say(
+        f"{result.false_alarms} false alarms and {result.overall.duplicates} duplicates in "
+        f"{result.camera_hours:.3f} camera-hours; start and end errors are the largest"
+    )
+
+
+def _worst(errors_s: tuple[float, ...]) -> str:
+    return f"{max(map(abs, errors_s)):.1f}" if errors_s else "-"
+

@@ -1,0 +1,183 @@
+"""`issues`: the queue from the command line."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from detector.cli.common import AsJson, Folder, Points, evidence_folder, opened_queue, settings_in
+from detector.cli.output import say, say_json, table
+from detector.config.settings import Settings
+from detector.core.errors import BadInput
+from detector.core.times import Interval, local_day
+from detector.core.values import Violation
+from detector.core.wording import duration_en
+from detector.evidence import verify_evidence
+from detector.issues.lifecycle import REJECT_REASONS, State
+from detector.issues.values import HistoryRow, Issue, IssueFilter
+
+app = typer.Typer(help="The queue of issues: list, show, claim, confirm, reject, verify.", no_args_is_help=True)
+Number = Annotated[int, typer.Argument(help="The issue's number.")]
+Who = Annotated[str, typer.Option("--as", help="Who does it; the name of the login if left out.")]
+Note = Annotated[str | None, typer.Option("--note", help="A remark for the history.")]
+
+
+def _me() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+ME = _me()
+
+
+@app.command("list")
+def list_(
+    folder: Folder = Path(),
+    state: Annotated[list[State] | None, typer.Option("--state", help="Only in this state; may be repeated.")] = None,
+    violation: Annotated[list[Violation] | None, typer.Option("--violation", help="Only this violation.")] = None,
+    point: Points = None,
+    day: Annotated[str | None, typer.Option("--day", help="Only issues that touch this day, 2026-01-08.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """The issues, newest first.
+
+    Example: kerbwatch issues list --state flagged --point p017
+    """
+    settings = settings_in(folder)
+    for name in point or ():
+        settings.point(name)
+    wanted = IssueFilter(
+        states=tuple(state or ()),
+        violations=tuple(violation or ()),
+        points=tuple(point or ()),
+        period=_day(day, settings) if day else None,
+    )
+    with opened_queue(settings) as queue:
+        found = queue.find(wanted, limit=limit)
+        counts = queue.counts("state", wanted)
+    if as_json:
+        say_json([issue.to_json() for issue in found])
+        return
+    table("", ("no.", "state", "violation", "point", "zone", "from", "stood", "claimed by"), [_row(i, settings) for i in found], right=("no.",))
+    total = sum(counts.values())
+    say(f"{len(found)} of {total} issues" + ("" if len(found) == total else "; --limit shows more"))
+
+
+def _row(issue: Issue, settings: Settings) -> tuple[object, ...]:
+    start = issue.interval.start.astimezone(settings.timezone)
+    return (
+        issue.id, issue.state, issue.violation, issue.point_id, issue.zone_id or "-", f"{start:%Y-%m-%d %H:%M:%S}",
+        duration_en(issue.interval.duration_s), issue.claimed_by or "",
+    )  # fmt: skip
+
+
+def _day(day: str, settings: Settings) -> Interval:
+    try:
+        return local_day(date.fromisoformat(day), settings.timezone)
+    except ValueError as error:
+        raise BadInput(f"--day: {day!r} is not a day such as 2026-01-08") from error
+
+
+@app.command()
+def show(number: Number, folder: Folder = Path(), as_json: AsJson = False) -> None:
+    """One issue with its explanation, evidence and history.
+
+    Example: kerbwatch issues show 12
+    """
+    settings = settings_in(folder)
+    with opened_queue(settings) as queue:
+        issue, history, evidence = queue.get(number), queue.history(number), queue.evidence(number)
+    root = evidence_folder(settings)
+    if as_json:
+        say_json(
+            {
+                **issue.to_json(),
+                "history": [row.to_json() for row in history],
+                "evidence": [row.to_json() for row in evidence],
+                "evidence_root": str(root),
+            }
+        )
+        return
+    start, end = (at.astimezone(settings.timezone) for at in (issue.interval.start, issue.interval.end))
+    say(f"issue {issue.id}: {issue.violation} ({settings.codes[issue.violation].name}), {issue.state}")
+    say(f"where: {issue.point_id} {settings.point(issue.point_id).name}, zone {issue.zone_id or '-'}")
+    say(f"when: {start:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S}")
+    say(f"why: {issue.explanation}\n     {issue.explanation_zh}")
+    table("", ("file", "bytes", "SHA-256"), [(str(root / e.folder / e.name), e.size_bytes, e.sha256[:16]) for e in evidence])
+    table("", ("version", "at", "who", "move", "state", "reason", "note"), [_history_row(h, settings) for h in history])
+
+
+def _history_row(row: HistoryRow, settings: Settings) -> tuple[object, ...]:
+    at = row.at.astimezone(settings.timezone)
+    return (row.version, f"{at:%Y-%m-%d %H:%M:%S}", row.who, row.move, row.to_state, row.reason or "", row.note or "")
+
+
+@app.command()
+def claim(
+    number: Number,
+    folder: Folder = Path(),
+    who: Who = ME,
+    lease_s: Annotated[float, typer.Option("--lease", min=1, help="Seconds until the claim runs out.")] = 900.0,
+) -> None:
+    """Take an issue for review, so that nobody else decides it meanwhile.
+
+    Example: kerbwatch issues claim 12 --as officer.li
+    """
+    with opened_queue(settings_in(folder)) as queue:
+        issue = queue.claim(number, who, lease_s)
+    say(f"issue {issue.id} is claimed by {issue.claimed_by} until {issue.claimed_until:%H:%M:%S} UTC")
+
+
+@app.command()
+def confirm(number: Number, folder: Folder = Path(), who: Who = ME, note: Note = None) -> None:
+    """The violation is real (已立案).
+
+    Example: kerbwatch issues confirm 12 --as officer.li
+    """
+    with opened_queue(settings_in(folder)) as queue:
+        issue = queue.confirm(number, who, note=note)
+    say(f"issue {issue.id} is {issue.state}")
+
+
+@app.command()
+def reject(
+    number: Number,
+    reason: Annotated[str, typer.Option("--reason", help=f"One of: {', '.join(REJECT_REASONS)}.")],
+    folder: Folder = Path(),
+    who: Who = ME,
+    note: Note = None,
+) -> None:
+    """It is no violation (已驳回), with the reason.
+
+    Example: kerbwatch issues reject 12 --reason permitted_activity
+    """
+    with opened_queue(settings_in(folder)) as queue:
+        issue = queue.reject(number, who, reason, note=note)
+    say(f"issue {issue.id} is {issue.state}: {reason}")
+
+
+@app.command()
+def verify(folder: Folder = Path()) -> None:
+    """Check the history's chain and every evidence file's hash. Exit 1 if anything is wrong.
+
+    Example: kerbwatch issues verify
+    """
+    settings = settings_in(folder)
+    root = evidence_folder(settings)
+    with opened_queue(settings) as queue:
+        faults = queue.verify()
+        issues = queue.find()
+        folders = {row.folder for issue in issues for row in queue.evidence(issue.id)}
+    faults += [f"{name}: {fault}" for name in sorted(folders) for fault in verify_evidence(root / name)]
+    for fault in faults:
+        say(fault)
+    say(f"{len(issues)} issues, {len(folders)} folders of evidence, {len(faults)} faults")
+    if faults:
+        raise typer.Exit(1)

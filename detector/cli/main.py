@@ -1,0 +1,54 @@
+"""The command's outermost frame: subcommands, exit codes, and no traceback for what a person can mend."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from detector import __version__
+from detector.cli import archive, clips, demo, issues, models
+from detector.cli.output import complain, say
+from detector.core.errors import KerbwatchError
+
+app = typer.Typer(
+    help="Finds parking violations in a city's surveillance recordings, proves them and keeps them in a queue.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+archive.add_to(app)
+clips.add_to(app)
+app.add_typer(issues.app, name="issues")
+app.add_typer(models.app, name="models")
+app.add_typer(demo.app, name="demo")
+
+
+def _version(value: bool) -> None:
+    if value:
+        say(f"kerbwatch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command. Exit codes: 0 clean, 1 found or failed, 2 bad input, 3 some recordings unreadable."""
+    try:
+        app()
+    except KerbwatchError as error:
+        complain(str(error))
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except KeyboardInterrupt:
+        complain("stopped; run the same command again to go on")
+        sys.exit(130)

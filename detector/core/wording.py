@@ -1,0 +1,20 @@
+"""Durations in words, in English and in Chinese."""
+
+from __future__ import annotations
+
+
+def duration_zh(seconds: float) -> str:
+    """'7分12秒', '3分', '1小时2分5秒', '0秒'."""
+    return "".join(_parts(seconds, ("小时", "分", "秒")))
+
+
+def duration_en(seconds: float) -> str:
+    """'7 min 12 s', '3 min', '1 h 2 min 5 s', '0 s'."""
+    return " ".join(_parts(seconds, (" h", " min", " s")))
+
+
+def _parts(seconds: float, units: tuple[str, str, str]) -> list[str]:
+    """Hours, minutes and seconds that are not zero, each with its unit."""
+    whole = max(0, round(seconds))
+    figures = (whole // 3600, whole // 60 % 60, whole % 60)
+    return [f"{figure}{unit}" for figure, unit in zip(figures, units, strict=True) if figure] or [f"0{units[2]}"]

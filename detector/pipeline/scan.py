@@ -1,0 +1,378 @@
+"""`scan`: the whole flow over an archive, camera by camera. Stopping it at any moment loses nothing that was done."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from detector import __version__
+from detector.config.settings import Settings
+from detector.core.errors import UnreadableRecording
+from detector.core.geometry import Box, iou
+from detector.core.times import Interval, union
+from detector.core.values import Camera, Image, Incident, Observation, Point, Proof, Recording, RecordingState
+from detector.core.wording import duration_en
+from detector.decoding.reader import probe
+from detector.evidence import Scene, write_evidence
+from detector.footage.archive import Archive, find_recordings, parts
+from detector.footage.catalogue import BlindStretch, Catalogue, ObservedPart
+from detector.inference.detector import Detector
+from detector.issues.queue import IssueQueue
+from detector.issues.filing import SAME_PLACE_IOU
+from detector.issues.values import Filed, Issue, IssueFilter
+from detector.judging.camera_fault import ViewFault
+from detector.judging.judge import judge
+from detector.observing.observe import Observed
+from detector.observing.store import ObservationStore
+from detector.pipeline.flow import Part, looker_over, observe_part, plan_part, stretches_of
+from detector.proving.looker import Looker
+from detector.proving.prove import Dropped, prove
+from detector.sampling.plan import Cadence, cadence_for
+
+PROOF_VERSION = "1"
+"""Changes when proving would decide otherwise; a suspicion is then looked at again."""
+
+CLIP_PICTURES = 40
+CLIP_LEAD_S = 8.0
+"""The clip begins so long before the object came and ends so long after it left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """What a scan works with."""
+
+    settings: Settings
+    detector: Detector
+    catalogue: Catalogue
+    store: ObservationStore
+    queue: IssueQueue
+    evidence_root: Path
+
+
+@dataclass(frozen=True, slots=True)
+class CameraReport:
+    """What a scan did with one camera."""
+
+    point: Point
+    camera: Camera
+    archive: Archive
+    parts: tuple[Part, ...]
+    samples: int = 0
+    reused: int = 0
+    failed: tuple[tuple[Recording, str], ...] = ()
+    """Recordings of which nothing, or not everything, could be observed, and why."""
+    dropped: tuple[Dropped, ...] = ()
+    filed: tuple[tuple[Incident, Filed], ...] = ()
+    known: int = 0
+    """Suspicions that were decided by an earlier scan."""
+    faults: tuple[ViewFault, ...] = ()
+
+    @property
+    def footage_s(self) -> float:
+        return sum(interval.duration_s for _, interval in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One step of a scan: a recording observed, or a camera finished."""
+
+    camera_id: str
+    done: int
+    total: int
+    what: str = field(default="observed")
+
+
+Tell = Callable[[Progress], None]
+
+
+def scan_camera(
+    shop: Shop, point: Point, camera: Camera, period: Interval, *, now: datetime, tell: Tell = lambda _: None
+) -> CameraReport:
+    """Observe what is owed of one camera's period, judge it, look closer, and file what holds.
+
+    A recording that cannot be read costs its own samples. Raises StorageFull, and QueueRefusal never.
+    """
+    archive = archive_of(shop, camera, now)
+    todo = [(r, shared) for r, part in parts(archive.recordings) if (shared := part.intersection(period))]
+    report = CameraReport(point, camera, archive, tuple(todo))
+    report = _observe(shop, report, tell)
+    model = _short(shop.detector.model_id)
+    observations = list(observations_of(shop.catalogue, shop.store, camera, report.parts, model))
+    judgement = judge(observations, point, camera, shop.settings.rules)
+    _mark_blind(shop, report.parts, camera, judgement.faults)
+    report = replace(report, faults=judgement.faults)
+    with looker_over(report.parts, shop.settings.archive_root) as looker:
+        report = _prove_and_file(shop, report, judgement.incidents, looker)
+    tell(Progress(camera.id, len(todo), len(todo), "finished"))
+    return report
+
+
+def archive_of(shop: Shop, camera: Camera, now: datetime) -> Archive:
+    """What the camera's folder holds now, kept in the catalogue."""
+    known = shop.catalogue.known(camera.id)
+    archive = find_recordings(camera, shop.settings.archive_root, probe=probe, known=known, now=now)
+    shop.catalogue.remember(camera.id, archive.recordings, now)
+    return archive
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """How closely a part is to be looked at, and which rule asks for it."""
+
+    cadence: Cadence
+    why: str
+
+
+def cadence_needed(point: Point, camera: Camera, settings: Settings, part: Interval) -> Needed:
+    """The closest cadence that any rule in force within the part asks for; the whole part is looked at so."""
+    stretches = stretches_of(point, camera, settings.rules, part)
+    closest = min(stretches, key=lambda s: s.limit_s or math.inf)
+    limit = f", limit {duration_en(closest.limit_s)}" if closest.limit_s else ""
+    return Needed(cadence_for(closest.limit_s), f"{closest.why}{limit}")
+
+
+def _observe(shop: Shop, report: CameraReport, tell: Tell) -> CameraReport:
+    """Observe every part that no earlier scan has observed closely enough."""
+    model = _short(shop.detector.model_id)
+    samples, reused = 0, 0
+    failed: list[tuple[Recording, str]] = []
+    done = _observed(shop.catalogue, report.camera, report.parts)
+    for index, part in enumerate(report.parts):
+        recording, interval = part
+        cadence = cadence_needed(report.point, report.camera, shop.settings, interval).cadence
+        if _closely_enough(done.get(recording.id, ()), model, cadence, interval):
+            reused += 1
+        else:
+            try:
+                seen = _observe_one(shop, report, part, cadence, model)
+            except UnreadableRecording as error:
+                failed.append((recording, error.reason))
+            else:
+                samples += len(seen.seen)
+                if seen.failed:
+                    reasons = ", ".join(sorted({f.reason for f in seen.failed}))
+                    failed.append((recording, f"{len(seen.failed)} moments: {reasons}"))
+        tell(Progress(report.camera.id, index + 1, len(report.parts)))
+    return replace(report, samples=samples, reused=reused, failed=tuple(failed))
+
+
+def _observe_one(shop: Shop, report: CameraReport, part: Part, cadence: Cadence, model: str) -> Observed:
+    recording, interval = part
+    plan = plan_part(part, report.point, report.camera, shop.settings.rules, cadence)
+    settings = shop.settings
+    seen = observe_part(part, plan, settings.archive_root, shop.detector, batch=settings.model.batch)
+    local = interval.start.astimezone(report.camera.timezone)
+    key = f"{cadence.every_s:g}s-{model}"
+    file = shop.store.write(report.camera.id, recording.id, key, local, seen.seen)
+    shop.catalogue.mark_observed(
+        recording,
+        key,
+        model_id=shop.detector.model_id,
+        file=file,
+        samples=len(seen.seen),
+        failed=len(seen.failed),
+        observed=interval if seen.seen or not plan else None,
+        blind=_failed_stretches(recording, interval, seen, cadence),
+    )
+    return seen
+
+
+def _failed_stretches(
+    recording: Recording, interval: Interval, seen: Observed, cadence: Cadence
+) -> list[BlindStretch]:
+    """The time that failed moments stand for, reason by reason."""
+    stretches = []
+    for reason in sorted({f.reason for f in seen.failed}):
+        missed = []
+        for failed in seen.failed:
+            start = recording.interval.start + timedelta(seconds=failed.offset_s)
+            stood_for = Interval(start, start + timedelta(seconds=cadence.every_s))
+            if failed.reason == reason and (shared := stood_for.intersection(interval)):
+                missed.append(shared)
+        stretches += [BlindStretch(stretch, reason) for stretch in union(missed, join_gap_s=1.0)]
+    return stretches
+
+
+def _observed(catalogue: Catalogue, camera: Camera, wanted: Sequence[Part]) -> dict[str, list[ObservedPart]]:
+    if not wanted:
+        return {}
+    whole = Interval(wanted[0][1].start, max(interval.end for _, interval in wanted))
+    done: dict[str, list[ObservedPart]] = {}
+    for observed in catalogue.observed_parts(camera.id, whole):
+        done.setdefault(observed.recording_id, []).append(observed)
+    return done
+
+
+def _closely_enough(
+    done: Sequence[ObservedPart], model: str, cadence: Cadence, interval: Interval
+) -> ObservedPart | None:
+    """The closest earlier look at a part that serves: the same model, no wider cadence, the whole part."""
+    serving = [
+        part
+        for part in done
+        if part.plan_key.endswith(model)
+        and _every_s(part) <= cadence.every_s + 1e-6
+        and part.observed is not None
+        and part.observed.start <= interval.start
+        and part.observed.end >= interval.end
+    ]
+    return min(serving, key=_every_s, default=None)
+
+
+def _every_s(part: ObservedPart) -> float:
+    return float(part.plan_key.partition("s-")[0])
+
+
+def observations_of(
+    catalogue: Catalogue, store: ObservationStore, camera: Camera, wanted: Sequence[Part], model: str = ""
+) -> Iterator[Observation]:
+    """The stored observations of the parts, in order of time, the closest look at each; of one model if named."""
+    done = _observed(catalogue, camera, wanted)
+    for recording, interval in wanted:
+        looked = [part for part in done.get(recording.id, ()) if part.plan_key.endswith(model)]
+        if looked:
+            best = min(looked, key=_every_s)
+            for observation in store.read(best.file, camera.id, recording.id):
+                if observation.at in interval:
+                    yield observation
+
+
+def _mark_blind(shop: Shop, wanted: Sequence[Part], camera: Camera, faults: Sequence[ViewFault]) -> None:
+    """Say in the catalogue which observed time cannot be judged, so that coverage never calls it clean."""
+    if not faults:
+        return
+    for recording, interval in wanted:
+        for observed in _observed(shop.catalogue, camera, [(recording, interval)]).get(recording.id, []):
+            blind = [BlindStretch(s, f.what) for f in faults if (s := f.interval.intersection(interval))]
+            new = [stretch for stretch in blind if stretch not in observed.blind]
+            if new:
+                shop.catalogue.mark_observed(
+                    recording,
+                    observed.plan_key,
+                    model_id=observed.model_id,
+                    file=observed.file,
+                    samples=observed.samples,
+                    failed=observed.failed,
+                    observed=observed.observed,
+                    blind=[*observed.blind, *new],
+                )
+
+
+def _prove_and_file(
+    shop: Shop, report: CameraReport, incidents: Sequence[Incident], looker: Looker
+) -> CameraReport:
+    if not incidents:
+        return report
+    whole = Interval(min(i.interval.start for i in incidents), max(i.interval.end for i in incidents))
+    decided = shop.queue.verdicts(report.camera.id, Interval(whole.start - timedelta(days=1), whole.end))
+    dropped: list[Dropped] = []
+    filed: list[tuple[Incident, Filed]] = []
+    known = 0
+    for incident in incidents:
+        key = verdict_key(incident, shop)
+        if key in decided:
+            known += 1
+            continue
+        verdict = prove(incident, looker, shop.detector)
+        if isinstance(verdict, Proof) and (same := _same_stay(shop, verdict.incident)):
+            verdict = Dropped(incident, f"the same object as issue {same.id}")
+        if isinstance(verdict, Dropped):
+            shop.queue.drop(incident, verdict_key=key, reason=verdict.reason)
+            dropped.append(verdict)
+        else:
+            filed.append((verdict.incident, _file(shop, report, key, verdict, looker)))
+    return replace(report, dropped=tuple(dropped), filed=tuple(filed), known=known)
+
+
+def _same_stay(shop: Shop, incident: Incident) -> Issue | None:
+    """An issue that tells all that this incident would; filing it again would only add pictures."""
+    wanted = IssueFilter(cameras=(incident.camera_id,), violations=(incident.violation,), period=incident.interval)
+    for issue in shop.queue.find(wanted):
+        covers = issue.interval.start <= incident.interval.start and issue.interval.end >= incident.interval.end
+        placed = issue.box is None or incident.box is None or iou(issue.box, incident.box) >= SAME_PLACE_IOU
+        if covers and placed and issue.zone_id == incident.zone_id and issue.fingerprint != incident.fingerprint:
+            return issue
+    return None
+
+
+def verdict_key(incident: Incident, shop: Shop) -> str:
+    """Names a suspicion together with all that its proof depends on."""
+    depends = (
+        incident.fingerprint,
+        incident.interval.end.isoformat(),
+        f"{incident.limit_s:g}",
+        shop.detector.model_id,
+        PROOF_VERSION,
+    )
+    return hashlib.sha256("|".join(depends).encode()).hexdigest()[:40]
+
+
+def _file(shop: Shop, report: CameraReport, key: str, proof: Proof, looker: Looker) -> Filed:
+    evidence = write_evidence(
+        shop.evidence_root, proof, scene_of(shop, report.point, report.camera, proof.incident), _clip(proof, looker)
+    )
+    return shop.queue.file(
+        proof.incident,
+        evidence,
+        explanation=proof.explanation,
+        explanation_zh=proof.explanation_zh,
+        model_id=shop.detector.model_id,
+        rules_version=shop.settings.rules.version,
+        verdict_key=key,
+        start_uncertainty_s=proof.start_uncertainty_s,
+        end_uncertainty_s=proof.end_uncertainty_s,
+    )
+
+
+def scene_of(shop: Shop, point: Point, camera: Camera, incident: Incident) -> Scene:
+    code = shop.settings.codes[incident.violation]
+    return Scene(
+        point=point,
+        camera=camera,
+        zone_name=incident.zone_id or "",
+        code=code.code,
+        violation_zh=code.name,
+        violation_en=code.name_en,
+        model_id=shop.detector.model_id,
+        model_sha256=shop.detector.sha256,
+        rules_version=shop.settings.rules.version,
+        kerbwatch_version=__version__,
+    )
+
+
+def _clip(proof: Proof, looker: Looker) -> Iterator[tuple[datetime, Image, Box | None]]:
+    """Pictures from shortly before the object came to shortly after it left, closer together at both ends."""
+    interval = proof.incident.interval
+    start = interval.start - timedelta(seconds=CLIP_LEAD_S)
+    end = interval.end + timedelta(seconds=CLIP_LEAD_S)
+    near_s = min(2 * CLIP_LEAD_S, (end - start).total_seconds() / 3)
+    quarter = CLIP_PICTURES // 4
+    coming = [start + timedelta(seconds=near_s * k / quarter) for k in range(quarter)]
+    leaving = [end - timedelta(seconds=near_s * k / quarter) for k in range(quarter, 0, -1)]
+    rest_s = (end - start).total_seconds() - 2 * near_s
+    middle = [coming[0] + timedelta(seconds=near_s + rest_s * k / (2 * quarter)) for k in range(2 * quarter)]
+    last: datetime | None = None
+    for moments, tolerance_s in ((coming, 0.0), (middle, rest_s / (4 * quarter)), (leaving, 0.0)):
+        for seen in looker.each(moments, tolerance_s):
+            if last is None or seen.at > last:
+                last = seen.at
+                yield seen.at, seen.frame.image, proof.incident.box if seen.at in interval else None
+
+
+def unreadable(report: CameraReport) -> bool:
+    """Whether the scan of a camera finished with something that could not be read."""
+    usable = (RecordingState.READABLE, RecordingState.REPEATED, RecordingState.GROWING)
+    return bool(
+        report.failed
+        or report.archive.fault
+        or report.archive.unplaced
+        or any(recording.state not in usable for recording in report.archive.recordings)
+    )
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:10]

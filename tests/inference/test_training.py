@@ -1,0 +1,194 @@
+"""The litter recipe: its settings, the pictures it composes, its scores, and a training in the small."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detector.config.training import TrainingSettings, load_training
+from detector.core.errors import BadConfig, BadInput, BadWeights
+from detector.inference import litter_data, training
+from detector.inference.litter_data import Composer, Scene
+from detector.inference.weights import sha256_of
+
+RECIPE = Path(__file__).parents[2] / "configs" / "training" / "litter.yaml"
+MARKS = st.lists(st.tuples(st.sampled_from([0.1, 0.3, 0.5, 0.7, 0.9]), st.booleans()), max_size=30)
+
+
+def recipe() -> TrainingSettings:
+    return load_training(RECIPE)
+
+
+def written(tmp_path: Path, **changes: object) -> Path:
+    document = yaml.safe_load(RECIPE.read_text())
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump({**document, **changes}))
+    return path
+
+
+def bag() -> litter_data.Cutout:
+    cutout = np.full((60, 64, 4), 255, np.uint8)
+    cutout[:, :, :2] = 40
+    return cutout
+
+
+def composer(**changes: object) -> Composer:
+    street = Scene(np.full((720, 1280, 3), 110, np.uint8), np.full((720, 1280), 255, np.uint8))
+    mix = recipe().mix.model_copy(update=changes)
+    return Composer(mix, (bag(),), (), (street,))
+
+
+def close_up_folder(folder: Path, photos: int) -> Path:
+    """Grey pictures with one red bag each, two augmentations a photo."""
+    (folder / "images").mkdir(parents=True)
+    (folder / "labels").mkdir()
+    for number in range(photos):
+        for turn in "ab":
+            image = np.full((200, 200, 3), 120, np.uint8)
+            cv2.rectangle(image, (50, 60), (130, 140), (30, 30, 200), -1)
+            cv2.imwrite(str(folder / "images" / f"p{number}_jpg.rf.{turn}.jpg"), image)
+            (folder / "labels" / f"p{number}_jpg.rf.{turn}.txt").write_text("1 .25 .3 .65 .3 .65 .7 .25 .7\n")
+    return folder
+
+
+def test_the_recipe_of_the_project_is_valid_and_its_folders_start_at_the_file() -> None:
+    found = recipe()
+    assert found.trashbags.is_absolute()
+    assert {street.use for street in found.streets} == {"train", "test"}
+
+
+def test_every_fault_of_a_recipe_is_told_at_once_with_its_place(tmp_path: Path) -> None:
+    document = yaml.safe_load(RECIPE.read_text())
+    path = written(tmp_path, mix={**document["mix"], "anywhere": 2}, seeed=1)
+    with pytest.raises(BadConfig) as caught:
+        load_training(path)
+    assert {fault.place for fault in caught.value.faults} == {"mix.anywhere", "seeed"}
+
+
+def test_a_recipe_without_a_view_to_test_on_is_refused(tmp_path: Path) -> None:
+    streets = [{**street, "use": "train"} for street in yaml.safe_load(RECIPE.read_text())["streets"]]
+    with pytest.raises(BadConfig, match="another to test on"):
+        load_training(written(tmp_path, streets=streets))
+
+
+def test_no_photo_is_trained_on_and_kept_out(tmp_path: Path) -> None:
+    close_ups = litter_data.read_close_ups(close_up_folder(tmp_path / "train", 9))
+    training_half, tuning_half = litter_data.kept_out(close_ups, 3, seed=1)
+    assert {c.photo for c in training_half} & {c.photo for c in tuning_half} == set()
+    assert (len(training_half), len(tuning_half)) == (12, 6)
+
+
+def test_a_bag_is_cut_out_by_its_polygon_unless_the_picture_cuts_it_off(tmp_path: Path) -> None:
+    folder = close_up_folder(tmp_path / "train", 1)
+    (cutout, _) = litter_data.cut_out_bags(litter_data.read_close_ups(folder))
+    assert abs(cutout.shape[1] - 80) <= 2
+    assert (cutout[:, :, 3] == 255).all()
+    for label in (folder / "labels").iterdir():
+        label.write_text("1 0 .3 .65 .3 .65 .7 0 .7\n")
+    assert litter_data.cut_out_bags(litter_data.read_close_ups(folder)) == []
+
+
+def test_a_folder_without_close_ups_is_bad_input(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no close-ups"):
+        litter_data.read_close_ups(tmp_path)
+
+
+@settings(max_examples=15)
+@given(seed=st.integers(0, 2**32))
+def test_the_same_seed_composes_the_same_picture(seed: int) -> None:
+    first, again = (composer().for_training(np.random.default_rng(seed)) for _ in range(2))
+    assert litter_data.encoded(first) == litter_data.encoded(again)
+    assert (first.boxes == again.boxes).all()
+
+
+@settings(max_examples=15)
+@given(seed=st.integers(0, 2**32))
+def test_boxes_lie_inside_the_picture_and_bags_are_as_wide_as_their_band(seed: int) -> None:
+    bands = recipe().trial.bands
+    made = composer(without_rubbish=0.0, max_distractors=1).for_testing(
+        np.random.default_rng(seed), (640, 360), bands
+    )
+    assert made.image.shape == (360, 640, 3)
+    assert (made.boxes >= 0).all()
+    assert (made.boxes <= (640, 360, 640, 360)).all()
+    assert (made.boxes[:, 2] - made.boxes[:, 0] <= bands[-1].until_px).all()
+
+
+@settings(max_examples=15)
+@given(seed=st.integers(0, 2**32))
+def test_a_picture_of_other_things_has_no_box(seed: int) -> None:
+    assert len(composer(without_rubbish=1.0).for_training(np.random.default_rng(seed)).boxes) == 0
+
+
+def test_a_bag_of_the_street_s_own_colour_is_not_pasted() -> None:
+    grey = replace(
+        composer(without_rubbish=0.0, dark_bags=0.0, max_distractors=1),
+        bags=(np.full((60, 60, 4), 0, np.uint8),),
+    )
+    made = grey.for_testing(np.random.default_rng(1), (640, 360), recipe().trial.bands)
+    assert len(made.boxes) == 0
+
+
+def test_each_bag_is_hit_once_and_by_the_surest_detection() -> None:
+    boxes = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [50, 50, 60, 60]], float)
+    assert training.match(boxes, np.array([0.5, 0.9, 0.8]), np.array([[0, 0, 10, 10.0]])) == [None, 0, None]
+
+
+@given(marks=MARKS, precision=st.sampled_from([0.5, 0.9, 1.0]))
+def test_the_precision_holds_at_the_threshold_for_it(
+    marks: list[tuple[float, bool]], precision: float
+) -> None:
+    threshold = training.threshold_for(marks, precision)
+    assert training.precision_recall(marks, max(1, len(marks)), threshold)[0] >= precision or threshold == 1
+
+
+@given(marks=MARKS, threshold=st.floats(0, 1))
+def test_a_lower_threshold_never_finds_less(marks: list[tuple[float, bool]], threshold: float) -> None:
+    bags = max(1, len(marks))
+    assert (
+        training.precision_recall(marks, bags, threshold / 2)[1]
+        >= training.precision_recall(marks, bags, threshold)[1]
+    )
+
+
+def test_a_picture_goes_unscaled_into_the_network() -> None:
+    assert training.input_for((640, 360)) == (384, 640)
+    assert training.input_for((1280, 720)) == (736, 1280)
+
+
+def test_training_without_the_coco_weights_is_refused_before_it_starts(tmp_path: Path) -> None:
+    with pytest.raises(BadWeights, match=r"gone\.pt"):
+        training.train(RECIPE, tmp_path / "out.pt", weights=tmp_path / "gone.pt")
+
+
+def test_the_trained_file_is_small_and_the_one_its_report_describes(checkout: Path) -> None:
+    weights = checkout / "models" / "litter_yolov8n.pt"
+    report = json.loads((checkout / "models" / "litter_yolov8n.json").read_text())
+    assert weights.stat().st_size <= 8_000_000
+    assert sha256_of(weights) == report["sha256"]
+
+
+@pytest.mark.slow
+def test_the_trained_file_sees_a_close_up_s_bags_and_nothing_on_the_street_views(
+    shared: Path, checkout: Path
+) -> None:
+    see = training.seeing(checkout / "models" / "litter_yolov8n.pt")
+    settings = recipe()
+    close_ups = litter_data.read_close_ups(shared / "datasets" / "trashbags" / "val")[:6]
+    for close_up in close_ups:
+        seen = see(litter_data.read_picture(close_up.path), (416, 416))
+        hits = training.match(seen.boxes, seen.confidences, close_up.boxes())
+        assert any(hit is not None for hit in hits), close_up.path.name
+    stills = [
+        (street.file, litter_data.read_picture(shared / "footage" / "stills" / street.file))
+        for street in settings.streets
+    ]
+    assert list(training.false_alarms(see, stills, settings.trial.threshold)) == []
