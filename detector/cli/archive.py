@@ -18,12 +18,11 @@ from detector.cli.common import (
     Points,
     Rules,
     Until,
+    Workers,
     chosen,
-    detector_of,
-    evidence_folder,
     now,
-    opened_shop,
     period_of,
+    scanned,
     settings_in,
 )
 from detector.cli.output import complain, progress, say, say_json, table
@@ -33,15 +32,14 @@ from detector.core.errors import BadInput
 from detector.core.times import Interval
 from detector.core.wording import duration_en
 from detector.database import Database
-from detector.evidence import sweep
+from detector.decoding.reader import probe
 from detector.footage.archive import Archive, find_recordings, parts
 from detector.footage.catalogue import Catalogue
 from detector.footage.coverage import PointCoverage, coverage
-from detector.decoding.reader import probe
 from detector.issues.queue import IssueQueue
 from detector.observing.store import ObservationStore
 from detector.pipeline.rejudge import Change, rejudge
-from detector.pipeline.scan import CameraReport, Progress, cadence_needed, scan_camera, unreadable
+from detector.pipeline.scan import CameraReport, cadence_needed, unreadable
 
 
 def add_to(app: typer.Typer) -> None:
@@ -81,7 +79,12 @@ def points(folder: Folder = Path(), as_json: AsJson = False) -> None:
                     "category": point.category.value,
                     "grid": point.grid,
                     "cameras": [
-                        {"id": c.id, "folder": c.folder, "template": c.template, "zones": [z.id for z in c.zones]}
+                        {
+                            "id": c.id,
+                            "folder": c.folder,
+                            "template": c.template,
+                            "zones": [z.id for z in c.zones],
+                        }
                         for c in point.cameras
                     ],
                 }
@@ -90,7 +93,13 @@ def points(folder: Folder = Path(), as_json: AsJson = False) -> None:
         )
         return
     rows = [
-        (p.id, p.name, p.category, ", ".join(c.id for c in p.cameras), ", ".join(z.id for c in p.cameras for z in c.zones))
+        (
+            p.id,
+            p.name,
+            p.category,
+            ", ".join(c.id for c in p.cameras),
+            ", ".join(z.id for c in p.cameras for z in c.zones),
+        )
         for p in settings.points
     ]
     table("", ("point", "name", "category", "cameras", "zones"), rows)
@@ -98,7 +107,11 @@ def points(folder: Folder = Path(), as_json: AsJson = False) -> None:
 
 
 def coverage_(
-    folder: Folder = Path(), point: Points = None, until: Until = None, days: Days = None, as_json: AsJson = False
+    folder: Folder = Path(),
+    point: Points = None,
+    until: Until = None,
+    days: Days = None,
+    as_json: AsJson = False,
 ) -> None:
     """For each point and day: what has a readable recording, what was observed, and why the rest is missing.
 
@@ -146,7 +159,9 @@ def _coverage_table(covered: Sequence[PointCoverage], settings: Settings) -> Non
         right=("readable", "observed"),
     )
     short = sum(not one.complete for one in covered)
-    say(f"{len(covered)} cameras; {short} of them marked '!' have less than {settings.period_days} days of recordings")
+    say(
+        f"{len(covered)} cameras; {short} of them marked '!' have less than {settings.period_days} days of recordings"
+    )
     for one in covered:
         for name in one.unplaced:
             say(f"{one.camera.id}: {name}")
@@ -157,7 +172,10 @@ def scan(
     point: Points = None,
     until: Until = None,
     days: Days = None,
-    plan_only: Annotated[bool, typer.Option("--plan-only", help="Show which moments would be looked at and why.")] = False,
+    plan_only: Annotated[
+        bool, typer.Option("--plan-only", help="Show which moments would be looked at and why.")
+    ] = False,
+    workers: Workers = None,
     as_json: AsJson = False,
 ) -> None:
     """Look through the recordings, prove what stands where it may not, and file it in the queue.
@@ -172,21 +190,7 @@ def scan(
         _show_plan(settings, point, period, as_json)
         return
     began = time.monotonic()
-    evidence_folder(settings).mkdir(parents=True, exist_ok=True)
-    sweep(evidence_folder(settings))
-    cameras = chosen(settings, point)
-    reports: list[CameraReport] = []
-    with (
-        opened_shop(settings, detector_of(settings.model)) as shop,
-        progress("scanning", len(cameras), quiet=as_json) as tick,
-    ):
-        for index, (place, camera) in enumerate(cameras):
-
-            def tell(step: Progress, index: int = index) -> None:
-                tick(index + step.done / max(1, step.total) * 0.99, f"{step.camera_id} {step.done}/{step.total}")
-
-            reports.append(scan_camera(shop, place, camera, period, now=now(), tell=tell))
-            tick(index + 1, camera.id)
+    reports = scanned(settings, chosen(settings, point), period, workers=workers, quiet=as_json)
     if as_json:
         say_json(_scan_json(reports, time.monotonic() - began))
     else:
@@ -261,7 +265,9 @@ def _show_plan(settings: Settings, point: list[str] | None, period: Interval, as
         catalogue = Catalogue(database)
         for place, camera in chosen(settings, point):
             known = catalogue.known(camera.id)
-            archive: Archive = find_recordings(camera, settings.archive_root, probe=probe, known=known, now=now())
+            archive: Archive = find_recordings(
+                camera, settings.archive_root, probe=probe, known=known, now=now()
+            )
             footage_s, looks, why = 0.0, 0.0, Counter[str]()
             for _, part in parts(archive.recordings):
                 if shared := part.intersection(period):
@@ -269,7 +275,9 @@ def _show_plan(settings: Settings, point: list[str] | None, period: Interval, as
                     footage_s += shared.duration_s
                     looks += shared.duration_s / cadence.cadence.every_s
                     why[f"{cadence.why}: every {cadence.cadence.every_s:g} s"] += 1
-            rows.append((camera.id, place.category, f"{footage_s / 3600:.2f} h", round(looks), "; ".join(why)))
+            rows.append(
+                (camera.id, place.category, f"{footage_s / 3600:.2f} h", round(looks), "; ".join(why))
+            )
     columns = ("camera", "category", "recordings", "samples", "why")
     if as_json:
         say_json([dict(zip(columns, row, strict=True)) for row in rows])
@@ -315,10 +323,28 @@ def _change_table(changes: Sequence[Change], took_s: float) -> None:
         zone = change.camera.timezone
         for incident in change.appeared:
             at = f"{incident.interval.start.astimezone(zone):%Y-%m-%d %H:%M:%S}"
-            rows.append(("appeared", change.camera.id, incident.violation, incident.zone_id, at, "no scan looked closer yet"))
+            rows.append(
+                (
+                    "appeared",
+                    change.camera.id,
+                    incident.violation,
+                    incident.zone_id,
+                    at,
+                    "no scan looked closer yet",
+                )
+            )
         for verdict, reason in change.vanished:
             at = f"{verdict.interval.start.astimezone(zone):%Y-%m-%d %H:%M:%S}"
-            rows.append(("vanished", change.camera.id, verdict.violation, verdict.zone_id, at, f"issue {verdict.issue_id}: {reason}"))
+            rows.append(
+                (
+                    "vanished",
+                    change.camera.id,
+                    verdict.violation,
+                    verdict.zone_id,
+                    at,
+                    f"issue {verdict.issue_id}: {reason}",
+                )
+            )
     table("", ("", "camera", "violation", "zone", "from", "note"), rows)
     say(
         f"{sum(c.observations for c in changes)} observations judged in {took_s:.1f} s: "

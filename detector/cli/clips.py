@@ -36,12 +36,17 @@ def add_to(app: typer.Typer) -> None:
 def check(
     clip: Annotated[list[Path], typer.Argument(help="A recording; several follow each other.")],
     point: Annotated[str | None, typer.Option("--point", "-p", help="Judge by this point's zones.")] = None,
-    zones: Annotated[Path | None, typer.Option("--zones", help="Judge by the zones in this YAML file.")] = None,
+    zones: Annotated[
+        Path | None, typer.Option("--zones", help="Judge by the zones in this YAML file.")
+    ] = None,
     folder: Annotated[Path, typer.Option("--dir", "-C", envvar="KERBWATCH_DIR")] = Path(),
     at: Annotated[
-        str | None, typer.Option("--at", help="When the clip starts, such as 2026-01-08T08:00; hours of rules hold.")
+        str | None,
+        typer.Option("--at", help="When the clip starts, such as 2026-01-08T08:00; hours of rules hold."),
     ] = None,
-    stills: Annotated[Path | None, typer.Option("--stills", help="Write annotated stills into this folder.")] = None,
+    stills: Annotated[
+        Path | None, typer.Option("--stills", help="Write annotated stills into this folder.")
+    ] = None,
     rules: Rules = None,
     as_json: AsJson = False,
 ) -> None:
@@ -77,14 +82,18 @@ def _place(
     assert zones is not None
     polygons, resolution_wh, limited = load_zones(zones)
     camera = Camera(id="clip", zones=polygons, timezone=LOCAL, resolution_wh=resolution_wh)
-    place = Point(id="clip", name=zones.stem, name_en=zones.stem, category=Category.ARTERIAL, cameras=(camera,))
+    place = Point(
+        id="clip", name=zones.stem, name_en=zones.stem, category=Category.ARTERIAL, cameras=(camera,)
+    )
     return place, load_rules(rules) if rules else (limited or default_rules()), None
 
 
 def _start(at: str | None, camera: Camera) -> datetime:
     """The clip's start; noon of an ordinary day where none is said, when every usual rule is in force."""
     if at is None:
-        return local_day(datetime(2026, 1, 8, tzinfo=camera.timezone).date(), camera.timezone).start.replace(hour=4)
+        return local_day(datetime(2026, 1, 8, tzinfo=camera.timezone).date(), camera.timezone).start.replace(
+            hour=4
+        )
     try:
         moment = datetime.fromisoformat(at)
     except ValueError as error:
@@ -102,7 +111,13 @@ def _check_table(checked: Checked, files: dict[str, list[str]]) -> None:
     for proof in checked.proofs:
         from_s, until_s = _seconds(proof, checked)
         rows.append(
-            (proof.incident.violation, proof.incident.zone_id or "-", f"{from_s:.1f}", f"{until_s:.1f}", proof.explanation)
+            (
+                proof.incident.violation,
+                proof.incident.zone_id or "-",
+                f"{from_s:.1f}",
+                f"{until_s:.1f}",
+                proof.explanation,
+            )
         )
     if rows:
         table("", ("violation", "zone", "from s", "until s", "why"), rows, right=("from s", "until s"))
@@ -145,7 +160,11 @@ def _check_json(checked: Checked, camera: Camera, files: dict[str, list[str]]) -
 
 
 def _pixels(box: Box | None, width: int, height: int) -> list[int] | None:
-    return [round(box[0] * width), round(box[1] * height), round(box[2] * width), round(box[3] * height)] if box else None
+    return (
+        [round(box[0] * width), round(box[1] * height), round(box[2] * width), round(box[3] * height)]
+        if box
+        else None
+    )
 
 
 def _write_stills(checked: Checked, camera: Camera, folder: Path) -> dict[str, list[str]]:
@@ -158,7 +177,10 @@ def _write_stills(checked: Checked, camera: Camera, folder: Path) -> dict[str, l
         for index, still in enumerate(proof.stills, 1):
             offset_s = (still.at - checked.start).total_seconds()
             captions = Captions(
-                below=((f"{incident.violation} {incident.zone_id or ''}", f"{offset_s:.1f} s"), (proof.explanation,)),
+                below=(
+                    (f"{incident.violation} {incident.zone_id or ''}", f"{offset_s:.1f} s"),
+                    (proof.explanation,),
+                ),
                 violation=incident.violation,
             )
             boxes = [(incident.violation, still.box)] if still.box else []
@@ -214,13 +236,24 @@ def _score_table(result: Evaluation) -> None:
         )
         for violation, t in [*result.by_violation.items(), ("all", result.overall)]
     ]
-    columns = ("violation", "events", "incidents", "matched", "precision", "recall", "F1", "start error s", "end error s")
+    columns = (
+        "violation",
+        "events",
+        "incidents",
+        "matched",
+        "precision",
+        "recall",
+        "F1",
+        "start error s",
+        "end error s",
+    )
     table("", columns, rows, right=columns[1:])
     table(
         "",
         ("clip", "view", "labelled", "incidents", "dropped"),
         [
-            (s.clip.files[0], s.checked.view, s.clip.view, len(s.findings), len(s.checked.dropped)) for s in result.clips
+            (s.clip.files[0], s.checked.view, s.clip.view, len(s.findings), len(s.checked.dropped))
+            for s in result.clips
         ],
     )
     say(
@@ -231,4 +264,3 @@ def _score_table(result: Evaluation) -> None:
 
 def _worst(errors_s: tuple[float, ...]) -> str:
     return f"{max(map(abs, errors_s)):.1f}" if errors_s else "-"
-

@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from detector.cli.output import progress
 from detector.config.manifest import cache_folder, load_manifest, models_folder
 from detector.config.settings import ModelSettings, Settings, load_settings
 from detector.core.errors import BadInput, BadWeights
 from detector.core.times import Interval, local_day
 from detector.core.values import Camera, Point
 from detector.database import Database
+from detector.engines.local import Task, run
+from detector.evidence import sweep
 from detector.footage.catalogue import Catalogue
+from detector.footage.templates import parse_template
 from detector.inference.detector import Detector, open_detector
 from detector.inference.weights import Weights, verified
 from detector.issues.queue import IssueQueue
 from detector.observing.store import ObservationStore
-from detector.pipeline.scan import Shop
+from detector.pipeline.scan import CameraReport, Shop
 
 Folder = Annotated[
     Path, typer.Option("--dir", "-C", envvar="KERBWATCH_DIR", help="The working folder that `init` wrote.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Points = Annotated[list[str] | None, typer.Option("--point", "-p", help="Only this point; may be repeated.")]
-Until = Annotated[str | None, typer.Option("--until", help="The last day, such as 2026-01-30; yesterday if left out.")]
-Days = Annotated[int | None, typer.Option("--days", min=1, help="How many days, ending with the last; as configured.")]
+Until = Annotated[
+    str | None, typer.Option("--until", help="The last day, such as 2026-01-30; yesterday if left out.")
+]
+Days = Annotated[
+    int | None, typer.Option("--days", min=1, help="How many days, ending with the last; as configured.")
+]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, help="How many processes; one a core if left out.")
+]
 Rules = Annotated[Path | None, typer.Option("--rules", help="Another rules.yaml than the working folder's.")]
 
 
@@ -46,20 +58,30 @@ def weights_of(settings: ModelSettings) -> Path:
 def manifest_weights(name: str) -> Weights:
     manifest = load_manifest(models_folder())
     if name not in manifest.weights:
-        raise BadWeights(f"no weights named '{name}' in {manifest.folder}/manifest.yaml: {', '.join(manifest.weights)}")
+        raise BadWeights(
+            f"no weights named '{name}' in {manifest.folder}/manifest.yaml: {', '.join(manifest.weights)}"
+        )
     part = manifest.weights[name]
-    return Weights(name, part.file, part.sha256, part.size_bytes, part.classes, part.licence, tuple(part.sources))
+    return Weights(
+        name, part.file, part.sha256, part.size_bytes, part.classes, part.licence, tuple(part.sources)
+    )
 
 
-def detector_of(settings: ModelSettings) -> Detector:
+def detector_of(settings: ModelSettings, threads: int = 0) -> Detector:
     return open_detector(
         weights_of(settings),
         cache_folder(),
+        threads=threads,
         device=settings.device,
         input_hw=settings.imgsz_hw,
         confidence=settings.confidence,
         precision=settings.precision,
     )
+
+
+def prepare_detector(settings: ModelSettings) -> None:
+    """Check the weights and make their export, so that workers find it ready."""
+    detector_of(settings)
 
 
 DEFAULT_MODEL = ModelSettings("yolov8n", "auto", (384, 640), 0.25, 4, "bf16")
@@ -72,17 +94,46 @@ def opened_queue(settings: Settings) -> Iterator[IssueQueue]:
         yield IssueQueue(database)
 
 
-@contextmanager
-def opened_shop(settings: Settings, detector: Detector) -> Iterator[Shop]:
-    with Database.open(settings.database_url) as database:
-        yield Shop(
-            settings=settings,
-            detector=detector,
-            catalogue=Catalogue(database),
-            store=ObservationStore(settings.observations_root),
-            queue=IssueQueue(database),
-            evidence_root=evidence_folder(settings),
-        )
+def open_shop(settings: Settings, threads: int = 0) -> Shop:
+    """What a scan works with; lives as long as the process."""
+    database = Database.open(settings.database_url)
+    return Shop(
+        settings=settings,
+        detector=detector_of(settings.model, threads),
+        catalogue=Catalogue(database),
+        store=ObservationStore(settings.observations_root),
+        queue=IssueQueue(database),
+        evidence_root=evidence_folder(settings),
+    )
+
+
+def scanned(
+    settings: Settings,
+    cameras: Sequence[tuple[Point, Camera]],
+    period: Interval,
+    *,
+    workers: int | None,
+    quiet: bool,
+) -> list[CameraReport]:
+    """Scan the cameras, with progress. Faults of model, database and folders are told before any work starts."""
+    for _, camera in cameras:
+        try:
+            parse_template(camera.template)
+        except ValueError as error:
+            raise BadInput(f"camera {camera.id}: recordings.template: {error}") from error
+    evidence = evidence_folder(settings)
+    evidence.mkdir(parents=True, exist_ok=True)
+    sweep(evidence)
+    Database.open(settings.database_url).close()
+    prepare_detector(settings.model)
+    reports: list[CameraReport] = []
+    tasks = [Task(point, camera, period, now()) for point, camera in cameras]
+    with progress("scanning", len(tasks), quiet=quiet) as tick:
+        for report in run(tasks, partial(open_shop, settings), workers=workers):
+            reports.append(report)
+            tick(len(reports), report.camera.id)
+    order = {camera.id: index for index, (_, camera) in enumerate(cameras)}
+    return sorted(reports, key=lambda report: order[report.camera.id])
 
 
 def evidence_folder(settings: Settings) -> Path:
@@ -104,7 +155,9 @@ def chosen(settings: Settings, points: list[str] | None) -> list[tuple[Point, Ca
 def period_of(settings: Settings, until: str | None, days: int | None) -> Interval:
     """Whole local days, the last one given, else yesterday. Raises BadInput for what is not a day."""
     try:
-        last = date.fromisoformat(until) if until else datetime.now(settings.timezone).date() - timedelta(days=1)
+        last = (
+            date.fromisoformat(until) if until else datetime.now(settings.timezone).date() - timedelta(days=1)
+        )
     except ValueError as error:
         raise BadInput(f"--until: {until!r} is not a day such as 2026-01-30") from error
     first = last - timedelta(days=(days or settings.period_days) - 1)

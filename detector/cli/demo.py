@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections import Counter
@@ -15,8 +14,8 @@ from typing import Annotated
 import typer
 
 from detector.cli.archive import show_scan
-from detector.cli.common import chosen, detector_of, evidence_folder, now, opened_shop, period_of, settings_in
-from detector.cli.output import progress, say, table
+from detector.cli.common import chosen, opened_queue, period_of, scanned, settings_in
+from detector.cli.output import say, table
 from detector.config.settings import Settings
 from detector.config.template import write_template
 from detector.core.errors import BadInput
@@ -24,11 +23,13 @@ from detector.core.wording import duration_en
 from detector.demo.archive import Truth, compose_archive
 from detector.demo.cases import CASES, make_case
 from detector.demo.tell import Told, compare
-from detector.evidence import sweep
+from detector.engines.local import cores
 from detector.issues.values import Issue
-from detector.pipeline.scan import CameraReport, Progress, scan_camera
+from detector.pipeline.scan import CameraReport
 
-app = typer.Typer(help="Made recordings with known answers: the whole job on them, or one hard case.", no_args_is_help=True)
+app = typer.Typer(
+    help="Made recordings with known answers: the whole job on them, or one hard case.", no_args_is_help=True
+)
 
 SEED = 20260108
 
@@ -47,7 +48,9 @@ class Outcome:
 def run(
     folder: Annotated[Path, typer.Argument(help="Where to work; made anew.")] = Path("demo-work"),
     days: Annotated[int, typer.Option("--days", min=1, help="How many days of recordings.")] = 30,
-    minutes: Annotated[float, typer.Option("--minutes", min=1, help="Minutes of recording a day and camera.")] = 4.0,
+    minutes: Annotated[
+        float, typer.Option("--minutes", min=1, help="Minutes of recording a day and camera.")
+    ] = 4.0,
     seed: Annotated[int, typer.Option("--seed", help="Another seed makes other recordings.")] = SEED,
 ) -> None:
     """Compose 39 points x 30 days of recordings, scan them with the real model, and compare with what was composed.
@@ -62,7 +65,9 @@ def run(
     (folder / ".kerbwatch-demo").touch()
     settings = settings_in(folder)
     period = period_of(settings, None, days)
-    say(f"composing {days} days of recordings for {len(settings.points)} points under {settings.archive_root}")
+    say(
+        f"composing {days} days of recordings for {len(settings.points)} points under {settings.archive_root}"
+    )
     began = time.monotonic()
     truth = compose_archive(
         settings.points,
@@ -82,48 +87,55 @@ def run(
 
 def _scan(settings: Settings, period_days: int, composing_s: float) -> Outcome:
     period = period_of(settings, None, period_days)
-    evidence_folder(settings).mkdir(parents=True, exist_ok=True)
-    sweep(evidence_folder(settings))
-    reports = []
-    detector = detector_of(settings.model)
     began = time.monotonic()
-    cameras = chosen(settings, None)
-    with opened_shop(settings, detector) as shop, progress("scanning", len(cameras)) as tick:
-        for index, (point, camera) in enumerate(cameras):
-
-            def tell(step: Progress, index: int = index) -> None:
-                tick(index + step.done / max(1, step.total) * 0.99, step.camera_id)
-
-            reports.append(scan_camera(shop, point, camera, period, now=now(), tell=tell))
-            tick(index + 1, camera.id)
-        issues = tuple(shop.queue.find())
+    reports = scanned(settings, chosen(settings, None), period, workers=None, quiet=False)
+    with opened_queue(settings) as queue:
+        issues = tuple(queue.find())
     return Outcome(tuple(reports), issues, composing_s, time.monotonic() - began)
 
 
 def _show(settings: Settings, truth: Truth, outcome: Outcome, days: int) -> None:
-    told = compare(truth.events, [i for i in outcome.issues if i.violation in {e.violation for e in truth.events}])
+    told = compare(
+        truth.events, [i for i in outcome.issues if i.violation in {e.violation for e in truth.events}]
+    )
     show_scan(outcome.reports, settings, outcome.scanning_s)
-    table("issues by point", ("point", "name", "issues", "recordings", "days"), _by_point(settings, outcome), right=("issues", "recordings", "days"))
+    table(
+        "issues by point",
+        ("point", "name", "issues", "recordings", "days"),
+        _by_point(settings, outcome),
+        right=("issues", "recordings", "days"),
+    )
     hours = sum(report.footage_s for report in outcome.reports) / 3600
     errors = told.start_errors_s
     by_violation = Counter(issue.violation for issue in outcome.issues)
     reasons = Counter(_kind(d.reason) for report in outcome.reports for d in report.dropped)
     rows = [
         ("points", len(settings.points)),
-        ("coverage", f"{sum(len(r.parts) for r in outcome.reports)} of {days * len(outcome.reports)} recordings readable, {hours:.1f} camera-hours; {len(truth.gaps)} gaps made on purpose"),
+        (
+            "coverage",
+            f"{sum(len(r.parts) for r in outcome.reports)} of {days * len(outcome.reports)} recordings readable, {hours:.1f} camera-hours; {len(truth.gaps)} gaps made on purpose",
+        ),
         ("samples", sum(report.samples for report in outcome.reports)),
-        ("dropped when looked at closer", f"{sum(reasons.values())}: " + ", ".join(f"{n} {what}" for what, n in reasons.most_common())),
+        (
+            "dropped when looked at closer",
+            f"{sum(reasons.values())}: " + ", ".join(f"{n} {what}" for what, n in reasons.most_common()),
+        ),
         ("issues", ", ".join(f"{count} {violation}" for violation, count in sorted(by_violation.items()))),
-        ("found / missed / false", f"{len(told.found)} / {len(told.missed)} / {len(told.false)} (of {len(truth.events)} true events; traps: {_traps(truth)})"),
+        (
+            "found / missed / false",
+            f"{len(told.found)} / {len(told.missed)} / {len(told.false)} (of {len(truth.events)} true events; traps: {_traps(truth)})",
+        ),
         ("start error", f"median {median(errors):.1f} s, largest {max(errors):.1f} s" if errors else "-"),
         ("time", f"composing {duration_en(outcome.composing_s)}, scanning {duration_en(outcome.scanning_s)}"),
-        ("camera-hours per core-hour", f"{hours / (outcome.scanning_s / 3600 * _cores()):.0f}"),
+        ("camera-hours per core-hour", f"{hours / (outcome.scanning_s / 3600 * cores()):.0f}"),
         ("evidence", settings.evidence_root),
     ]
     table("demo", ("what", "figure"), rows)
     _show_misses(told)
     place = settings.folder
-    say(f"next: kerbwatch issues list -C {place}\n      kerbwatch issues show 1 -C {place}\n      kerbwatch coverage -C {place}\n      kerbwatch issues verify -C {place}")
+    say(
+        f"next: kerbwatch issues list -C {place}\n      kerbwatch issues show 1 -C {place}\n      kerbwatch coverage -C {place}\n      kerbwatch issues verify -C {place}"
+    )
 
 
 def _by_point(settings: Settings, outcome: Outcome) -> list[tuple[object, ...]]:
@@ -138,21 +150,25 @@ def _by_point(settings: Settings, outcome: Outcome) -> list[tuple[object, ...]]:
 
 def _show_misses(told: Told) -> None:
     for event in told.missed:
-        say(f"missed: {event.camera_id} {event.violation} {event.zone} from {event.interval.start} ({event.recording})")
+        say(
+            f"missed: {event.camera_id} {event.violation} {event.zone} from {event.interval.start} ({event.recording})"
+        )
     for issue in told.false:
-        say(f"false: issue {issue.id} {issue.camera_id} {issue.violation} {issue.zone_id} from {issue.interval.start}")
+        say(
+            f"false: issue {issue.id} {issue.camera_id} {issue.violation} {issue.zone_id} from {issue.interval.start}"
+        )
 
 
 def _kind(reason: str) -> str:
-    return "stood too short a time" if reason.startswith("the same object stood") else reason.split(",")[0]
+    return (
+        "stood too short a time"
+        if reason.startswith("the same object stood")
+        else reason.split(",", maxsplit=1)[0]
+    )
 
 
 def _traps(truth: Truth) -> str:
     return ", ".join(f"{count} {name}" for name, count in truth.traps.items())
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
 
 
 @app.command()

@@ -20,7 +20,9 @@ from detector.evidence import verify_evidence
 from detector.issues.lifecycle import REJECT_REASONS, State
 from detector.issues.values import HistoryRow, Issue, IssueFilter
 
-app = typer.Typer(help="The queue of issues: list, show, claim, confirm, reject, verify.", no_args_is_help=True)
+app = typer.Typer(
+    help="The queue of issues: list, show, claim, confirm, reject, verify.", no_args_is_help=True
+)
 Number = Annotated[int, typer.Argument(help="The issue's number.")]
 Who = Annotated[str, typer.Option("--as", help="Who does it; the name of the login if left out.")]
 Note = Annotated[str | None, typer.Option("--note", help="A remark for the history.")]
@@ -39,10 +41,16 @@ ME = _me()
 @app.command("list")
 def list_(
     folder: Folder = Path(),
-    state: Annotated[list[State] | None, typer.Option("--state", help="Only in this state; may be repeated.")] = None,
-    violation: Annotated[list[Violation] | None, typer.Option("--violation", help="Only this violation.")] = None,
+    state: Annotated[
+        list[State] | None, typer.Option("--state", help="Only in this state; may be repeated.")
+    ] = None,
+    violation: Annotated[
+        list[Violation] | None, typer.Option("--violation", help="Only this violation.")
+    ] = None,
     point: Points = None,
-    day: Annotated[str | None, typer.Option("--day", help="Only issues that touch this day, 2026-01-08.")] = None,
+    day: Annotated[
+        str | None, typer.Option("--day", help="Only issues that touch this day, 2026-01-08.")
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100,
     as_json: AsJson = False,
 ) -> None:
@@ -65,7 +73,12 @@ def list_(
     if as_json:
         say_json([issue.to_json() for issue in found])
         return
-    table("", ("no.", "state", "violation", "point", "zone", "from", "stood", "claimed by"), [_row(i, settings) for i in found], right=("no.",))
+    table(
+        "",
+        ("no.", "state", "violation", "point", "zone", "from", "stood", "claimed by"),
+        [_row(i, settings) for i in found],
+        right=("no.",),
+    )
     total = sum(counts.values())
     say(f"{len(found)} of {total} issues" + ("" if len(found) == total else "; --limit shows more"))
 
@@ -110,13 +123,29 @@ def show(number: Number, folder: Folder = Path(), as_json: AsJson = False) -> No
     say(f"where: {issue.point_id} {settings.point(issue.point_id).name}, zone {issue.zone_id or '-'}")
     say(f"when: {start:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S}")
     say(f"why: {issue.explanation}\n     {issue.explanation_zh}")
-    table("", ("file", "bytes", "SHA-256"), [(str(root / e.folder / e.name), e.size_bytes, e.sha256[:16]) for e in evidence])
-    table("", ("version", "at", "who", "move", "state", "reason", "note"), [_history_row(h, settings) for h in history])
+    table(
+        "",
+        ("file", "bytes", "SHA-256"),
+        [(str(root / e.folder / e.name), e.size_bytes, e.sha256[:16]) for e in evidence],
+    )
+    table(
+        "",
+        ("version", "at", "who", "move", "state", "reason", "note"),
+        [_history_row(h, settings) for h in history],
+    )
 
 
 def _history_row(row: HistoryRow, settings: Settings) -> tuple[object, ...]:
     at = row.at.astimezone(settings.timezone)
-    return (row.version, f"{at:%Y-%m-%d %H:%M:%S}", row.who, row.move, row.to_state, row.reason or "", row.note or "")
+    return (
+        row.version,
+        f"{at:%Y-%m-%d %H:%M:%S}",
+        row.who,
+        row.move,
+        row.to_state,
+        row.reason or "",
+        row.note or "",
+    )
 
 
 @app.command()
@@ -124,7 +153,9 @@ def claim(
     number: Number,
     folder: Folder = Path(),
     who: Who = ME,
-    lease_s: Annotated[float, typer.Option("--lease", min=1, help="Seconds until the claim runs out.")] = 900.0,
+    lease_s: Annotated[
+        float, typer.Option("--lease", min=1, help="Seconds until the claim runs out.")
+    ] = 900.0,
 ) -> None:
     """Take an issue for review, so that nobody else decides it meanwhile.
 

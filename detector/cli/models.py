@@ -41,7 +41,9 @@ def _state(weights: Weights) -> str:
 
 @app.command("fetch")
 def fetch_(
-    name: Annotated[list[str] | None, typer.Argument(help="Names in the manifest; all of them if left out.")] = None,
+    name: Annotated[
+        list[str] | None, typer.Argument(help="Names in the manifest; all of them if left out.")
+    ] = None,
 ) -> None:
     """Fetch weights and check their SHA-256; the only command that uses the network.
 

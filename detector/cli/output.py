@@ -33,7 +33,9 @@ def say_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[str] = ()) -> None:
+def table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[str] = ()
+) -> None:
     """A table; columns named in `right` are aligned to the right."""
     made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
@@ -53,7 +55,7 @@ class Ticker(Protocol):
 def progress(title: str, total: float, *, quiet: bool = False) -> Iterator[Ticker]:
     """A progress bar on a terminal, a plain line every twentieth elsewhere, both on standard error."""
     if quiet:
-        yield lambda done, what: None
+        yield lambda *_: None
     elif sys.stderr.isatty():
         columns = (
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),

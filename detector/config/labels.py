@@ -146,7 +146,9 @@ class _EventPart(_Span):
             return value
         right, bottom = (side + BOX_TOLERANCE_PX for side in size)
         if min(value) < -BOX_TOLERANCE_PX or value[2] > right or value[3] > bottom:
-            raise wrong(f"{shown([round(v) for v in value])} lies outside the picture of {size[0]}x{size[1]} pixels")
+            raise wrong(
+                f"{shown([round(v) for v in value])} lies outside the picture of {size[0]}x{size[1]} pixels"
+            )
         return value
 
     def value(self, resolution_wh: tuple[int, int]) -> LabelledEvent:

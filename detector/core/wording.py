@@ -17,4 +17,6 @@ def _parts(seconds: float, units: tuple[str, str, str]) -> list[str]:
     """Hours, minutes and seconds that are not zero, each with its unit."""
     whole = max(0, round(seconds))
     figures = (whole // 3600, whole // 60 % 60, whole % 60)
-    return [f"{figure}{unit}" for figure, unit in zip(figures, units, strict=True) if figure] or [f"0{units[2]}"]
+    return [f"{figure}{unit}" for figure, unit in zip(figures, units, strict=True) if figure] or [
+        f"0{units[2]}"
+    ]

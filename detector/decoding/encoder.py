@@ -42,7 +42,9 @@ class VideoWriter:
         if codec == "libx264":
             options["x264-params"] = f"keyint={keyframe_every}:min-keyint={keyframe_every}:scenecut=0"
         if codec == "libx265":
-            options["x265-params"] = f"keyint={keyframe_every}:min-keyint={keyframe_every}:scenecut=0:log-level=1"
+            options["x265-params"] = (
+                f"keyint={keyframe_every}:min-keyint={keyframe_every}:scenecut=0:log-level=1"
+            )
         rate = Fraction(fps).limit_denominator(1001)
         stream = self._container.add_stream(codec, rate=rate, options=options)
         assert isinstance(stream, VideoStream)

@@ -27,7 +27,16 @@ SEEK_BACK_S = (5.0, 60.0, None)
 """Containers without an index may land after the wanted moment; then the seek is tried again so much earlier,
 and at last the file is read from its beginning."""
 
-MAGIC = {b"ftyp": 4, b"moov": 4, b"mdat": 4, b"RIFF": 0, b"\x1a\x45\xdf\xa3": 0, b"DHAV": 0, b"IMKH": 0, b"FLV": 0}
+MAGIC = {
+    b"ftyp": 4,
+    b"moov": 4,
+    b"mdat": 4,
+    b"RIFF": 0,
+    b"\x1a\x45\xdf\xa3": 0,
+    b"DHAV": 0,
+    b"IMKH": 0,
+    b"FLV": 0,
+}
 """What video containers begin with, and at which byte."""
 
 
@@ -332,4 +341,6 @@ def _image(frame: VideoFrame, fit_wh: tuple[int, int] | None) -> Image:
     if fit_wh is not None:
         scale = min(1.0, fit_wh[0] / width, fit_wh[1] / height)
         width, height = max(1, round(width * scale)), max(1, round(height * scale))
-    return cast("Image", frame.to_ndarray(format="bgr24", width=width, height=height, interpolation="BILINEAR"))
+    return cast(
+        "Image", frame.to_ndarray(format="bgr24", width=width, height=height, interpolation="BILINEAR")
+    )

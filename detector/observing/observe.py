@@ -53,7 +53,9 @@ def observe(
         for (_, frame), detections in zip(pictures, found, strict=True):
             at = recording.interval.start + timedelta(seconds=frame.offset_s)
             seen.append(
-                Observation(recording.camera_id, at, recording.id, frame.offset_s, detections, view_state(frame))
+                Observation(
+                    recording.camera_id, at, recording.id, frame.offset_s, detections, view_state(frame)
+                )
             )
     return Observed(tuple(seen), tuple(failed))
 

@@ -35,13 +35,17 @@ def stretches_of(point: Point, camera: Camera, rules: RuleSet, part: Interval) -
     """The part cut where the shortest limit in force changes."""
     stretches = []
     for day in days_of(part, camera.timezone):
-        for interval, limit_s, why in rules.shortest_limits(point.category, camera.zones, day, camera.timezone):
+        for interval, limit_s, why in rules.shortest_limits(
+            point.category, camera.zones, day, camera.timezone
+        ):
             if shared := interval.intersection(part):
                 stretches.append(Stretch(shared, limit_s, why))
     return stretches
 
 
-def observe_part(part: Part, plan: Sequence[Look], root: Path, detector: Detector, *, batch: int = 4) -> Observed:
+def observe_part(
+    part: Part, plan: Sequence[Look], root: Path, detector: Detector, *, batch: int = 4
+) -> Observed:
     """Look at one recording at the planned moments. Raises UnreadableRecording where it cannot be opened."""
     recording, _ = part
     offsets_s = [max(0.0, (look.at - recording.interval.start).total_seconds()) for look in plan]

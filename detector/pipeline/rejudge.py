@@ -56,7 +56,9 @@ def rejudge(
         if suspicion is None:
             vanished.append((verdict, "no rule speaks of it any more"))
         elif verdict.interval.duration_s <= suspicion.limit_s and suspicion.box is not None:
-            vanished.append((verdict, f"stood {verdict.interval.duration_s:.0f} s, within {suspicion.limit_s:.0f} s"))
+            vanished.append(
+                (verdict, f"stood {verdict.interval.duration_s:.0f} s, within {suspicion.limit_s:.0f} s")
+            )
         else:
             kept.append(verdict)
     appeared = [incident for fingerprint, incident in suspicions.items() if fingerprint not in decided]

@@ -21,8 +21,8 @@ from detector.evidence import Scene, write_evidence
 from detector.footage.archive import Archive, find_recordings, parts
 from detector.footage.catalogue import BlindStretch, Catalogue, ObservedPart
 from detector.inference.detector import Detector
-from detector.issues.queue import IssueQueue
 from detector.issues.filing import SAME_PLACE_IOU
+from detector.issues.queue import IssueQueue
 from detector.issues.values import Filed, Issue, IssueFilter
 from detector.judging.camera_fault import ViewFault
 from detector.judging.judge import judge
@@ -290,11 +290,20 @@ def _prove_and_file(
 
 def _same_stay(shop: Shop, incident: Incident) -> Issue | None:
     """An issue that tells all that this incident would; filing it again would only add pictures."""
-    wanted = IssueFilter(cameras=(incident.camera_id,), violations=(incident.violation,), period=incident.interval)
+    wanted = IssueFilter(
+        cameras=(incident.camera_id,), violations=(incident.violation,), period=incident.interval
+    )
     for issue in shop.queue.find(wanted):
-        covers = issue.interval.start <= incident.interval.start and issue.interval.end >= incident.interval.end
+        covers = (
+            issue.interval.start <= incident.interval.start and issue.interval.end >= incident.interval.end
+        )
         placed = issue.box is None or incident.box is None or iou(issue.box, incident.box) >= SAME_PLACE_IOU
-        if covers and placed and issue.zone_id == incident.zone_id and issue.fingerprint != incident.fingerprint:
+        if (
+            covers
+            and placed
+            and issue.zone_id == incident.zone_id
+            and issue.fingerprint != incident.fingerprint
+        ):
             return issue
     return None
 
@@ -313,7 +322,10 @@ def verdict_key(incident: Incident, shop: Shop) -> str:
 
 def _file(shop: Shop, report: CameraReport, key: str, proof: Proof, looker: Looker) -> Filed:
     evidence = write_evidence(
-        shop.evidence_root, proof, scene_of(shop, report.point, report.camera, proof.incident), _clip(proof, looker)
+        shop.evidence_root,
+        proof,
+        scene_of(shop, report.point, report.camera, proof.incident),
+        _clip(proof, looker),
     )
     return shop.queue.file(
         proof.incident,

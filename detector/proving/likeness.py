@@ -24,15 +24,26 @@ FLAT = 4.0
 """A block whose grey values spread less than this (standard deviation) says nothing."""
 
 ALIKE_BLOCK = 0.6
+"""Correlation from which two blocks show the same structure."""
+
+COLOUR_APART = 14.0
+"""Two blocks whose mean colours (a and b of CIELAB, 8 bit) lie further apart are of differently painted things."""
+
+LIGHT_APART = 0.3
+"""Two blocks whose mean lightness, each against its whole picture, differs by a larger part are so as well."""
+
+LIGHT_FLOOR = 12.0
+"""Differences of mean lightness up to this many grey levels count for nothing, least of all at night."""
 
 Patch = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One box of one picture as a grey patch."""
+    """One box of one picture: CIELAB, 8 bit, as float32, square with a margin; and the whole picture's mean grey."""
 
     patch: Patch
+    surroundings: float
 
 
 def place_of(image: Image, box: Box) -> Place:
@@ -45,35 +56,48 @@ def place_of(image: Image, box: Box) -> Place:
     side = PATCH_PX + 2 * SHIFT_PX
     scale = np.array([[(x2 - x1) / side, 0, x1], [0, (y2 - y1) / side, y1]], dtype=np.float32)
     smooth = _smoothed(image, x1, y1, x2, y2)
-    patch = cv2.warpAffine(
-        smooth, scale, (side, side), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
-    )
-    return Place(cv2.cvtColor(patch, cv2.COLOR_BGR2GRAY).astype(np.float32))
+    method = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    patch = cv2.warpAffine(smooth, scale, (side, side), flags=method, borderMode=cv2.BORDER_REPLICATE)
+    lab = cv2.cvtColor(patch, cv2.COLOR_BGR2LAB).astype(np.float32)
+    return Place(lab, max(1.0, float(image[::8, ::8].mean())))
 
 
 def likeness(reference: Place, other: Place) -> float:
-    """Which part of the reference's textured blocks is found again in the other picture, in [0, 1].
+    """Which part of the reference's blocks is found again in the other picture, in [0, 1].
 
-    Blocks are compared by normalised cross-correlation (mean and contrast removed), so a cloud or a headlight
-    changes little, and each at the shift that suits the whole patch best. A reference without any texture gives 0.
+    A block is found again when its structure correlates (mean and contrast removed, so that a cloud or a headlight
+    changes little) and its paint is the same: colour, and lightness against the whole picture. All blocks are
+    compared at the one shift that suits the whole patch best. Blocks without structure say nothing; a reference
+    without any gives 0.
     """
     core = reference.patch[SHIFT_PX:-SHIFT_PX, SHIFT_PX:-SHIFT_PX]
-    if core.std() < FLAT / 2:
+    grey = np.ascontiguousarray(core[..., 0])
+    if grey.std() < FLAT / 2:
         return 0.0
-    whole = cv2.matchTemplate(other.patch, core, cv2.TM_CCOEFF_NORMED)
+    whole = cv2.matchTemplate(np.ascontiguousarray(other.patch[..., 0]), grey, cv2.TM_CCOEFF_NORMED)
     dy, dx = np.unravel_index(int(np.argmax(whole)), whole.shape)
     moved = other.patch[dy : dy + PATCH_PX, dx : dx + PATCH_PX]
+    light = reference.surroundings / other.surroundings
     side = PATCH_PX // BLOCKS
-    weights, found = 0.0, 0.0
+    compared, found = 0, 0
     for y in range(0, PATCH_PX, side):
         for x in range(0, PATCH_PX, side):
             a, b = core[y : y + side, x : x + side], moved[y : y + side, x : x + side]
-            spread = float(a.std())
-            if spread < FLAT:
+            if float(a[..., 0].std()) < FLAT:
                 continue
-            weights += 1.0
-            found += float(_correlation(a, b) >= ALIKE_BLOCK)
-    return found / weights if weights else float(max(0.0, whole.max()))
+            compared += 1
+            found += _correlation(a[..., 0], b[..., 0]) >= ALIKE_BLOCK and _same_paint(a, b, light)
+    return found / compared if compared else float(max(0.0, whole.max()))
+
+
+def _same_paint(a: Patch, b: Patch, light: float) -> bool:
+    """Whether two blocks have one colour and one lightness; `light` is how much brighter the first picture is."""
+    a_mean, b_mean = a.mean(axis=(0, 1)), b.mean(axis=(0, 1))
+    if float(np.hypot(*(a_mean[1:] - b_mean[1:]))) > COLOUR_APART:
+        return False
+    lit = float(b_mean[0]) * light
+    apart = abs(float(a_mean[0]) - lit)
+    return apart <= LIGHT_FLOOR + LIGHT_APART * max(float(a_mean[0]), lit)
 
 
 def _correlation(a: Patch, b: Patch) -> float:

@@ -18,6 +18,7 @@ KEPT_PICTURES = 16
 JOIN_GAP_S = 3.0
 """Recorder segments follow each other with gaps of up to so many seconds."""
 
+
 class OpenRecording(Protocol):
     """One recording being read; offsets in any order."""
 

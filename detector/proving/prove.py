@@ -24,10 +24,10 @@ from detector.proving.looker import Looker, Seen
 ALIKE = 0.6
 """Two pictures of a place show the same object when so much of it is found again."""
 
-LOOKS = 32
+LOOKS = 48
 """So many looks are spread over a suspicion, beside those at which the model saw the object."""
 
-CLOSEST_LOOKS = 10
+CLOSEST_LOOKS = 40
 """Looks lie no closer than the limit divided by this."""
 
 MOST_SIGHTINGS = 12
@@ -95,7 +95,9 @@ def prove(incident: Incident, looker: Looker, detector: Detector) -> Proof | Dro
     end, end_uncertainty_s = _bisect(stand, looker, incident.stay.absent_after, _Edge.DEPARTURE)
     if (end - start).total_seconds() <= incident.limit_s:
         stood_s = max(0.0, (end - start).total_seconds())
-        return Dropped(incident, f"the same object stood for {stood_s:.0f} s, the limit is {incident.limit_s:.0f} s")
+        return Dropped(
+            incident, f"the same object stood for {stood_s:.0f} s, the limit is {incident.limit_s:.0f} s"
+        )
     refined = replace(incident, interval=Interval(start, end))
     stills = _stills(stand, looker, refined)
     if len(stills) < 3 or (stills[-1].at - stills[0].at).total_seconds() <= incident.limit_s:
@@ -188,9 +190,7 @@ def _gone(seen: Seen | None, box: Box, detector: Detector) -> bool:
     return max(covered, default=0.0) < HIDING_SHARE * box_area(box)
 
 
-def _bisect(
-    stand: _Stand, looker: Looker, missed_at: datetime | None, edge: _Edge
-) -> tuple[datetime, float]:
+def _bisect(stand: _Stand, looker: Looker, missed_at: datetime | None, edge: _Edge) -> tuple[datetime, float]:
     """When the object came or went, and how far off in seconds that may be; inf where the recordings end before.
 
     `missed_at` is the look nearest to the stay at which the model did not see the object. It may have stood there

@@ -73,7 +73,8 @@ def looks_at(interval: Interval, cadence: Cadence) -> Iterator[Look]:
 
     They lie on a grid counted from 2000-01-01 UTC, so that an interval cut in two gives the same moments as the whole.
     """
-    index = math.ceil((interval.start - EPOCH).total_seconds() / cadence.every_s)
+    # One early: rounded to a microsecond, the moment before may fall on the interval's start.
+    index = math.ceil((interval.start - EPOCH).total_seconds() / cadence.every_s) - 1
     while (at := EPOCH + timedelta(seconds=index * cadence.every_s)) < interval.end:
         if at in interval:
             yield Look(at, cadence.tolerance_s)

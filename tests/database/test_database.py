@@ -214,7 +214,7 @@ def test_the_folder_of_a_database_is_created(tmp_path: Path) -> None:
 
 
 def test_without_migrating_nothing_is_created(tmp_path: Path, empty_url: str) -> None:
-    with pytest.raises(DatabaseUnusable, match="no such file|no kerbwatch tables"):
+    with pytest.raises(DatabaseUnusable, match=r"no such file|no kerbwatch tables"):
         Database.open(empty_url, migrate=False)
     assert list(tmp_path.iterdir()) == []
 

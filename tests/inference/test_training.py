@@ -17,9 +17,14 @@ from detector.config.training import TrainingSettings, load_training
 from detector.core.errors import BadConfig, BadInput, BadWeights
 from detector.inference import litter_data, training
 from detector.inference.litter_data import Composer, Scene
+from detector.inference.quiet import import_ultralytics
 from detector.inference.weights import sha256_of
 
 RECIPE = Path(__file__).parents[2] / "configs" / "training" / "litter.yaml"
+EXPORT_WARNS = pytest.mark.filterwarnings(
+    "ignore:.*torch.jit.*:FutureWarning", "ignore:.*torch.jit.*:DeprecationWarning"
+)
+"""ultralytics exports through a way that torch has given up."""
 MARKS = st.lists(st.tuples(st.sampled_from([0.1, 0.3, 0.5, 0.7, 0.9]), st.booleans()), max_size=30)
 
 
@@ -128,13 +133,15 @@ def test_a_picture_of_other_things_has_no_box(seed: int) -> None:
     assert len(composer(without_rubbish=1.0).for_training(np.random.default_rng(seed)).boxes) == 0
 
 
-def test_a_bag_of_the_street_s_own_colour_is_not_pasted() -> None:
-    grey = replace(
-        composer(without_rubbish=0.0, dark_bags=0.0, max_distractors=1),
-        bags=(np.full((60, 60, 4), 0, np.uint8),),
+def test_a_bag_that_nobody_could_see_is_not_pasted() -> None:
+    soot = np.dstack([np.zeros((60, 60, 3), np.uint8), np.full((60, 60), 255, np.uint8)])
+    night = Scene(np.zeros((360, 640, 3), np.uint8), np.full((360, 640), 255, np.uint8))
+    hidden = replace(
+        composer(without_rubbish=0.0, dark_bags=0.0, max_distractors=0), bags=(soot,), scenes=(night,)
     )
-    made = grey.for_testing(np.random.default_rng(1), (640, 360), recipe().trial.bands)
-    assert len(made.boxes) == 0
+    for seed in range(20):
+        made = hidden.for_testing(np.random.default_rng(seed), (640, 360), recipe().trial.bands)
+        assert len(made.boxes) == 0
 
 
 def test_each_bag_is_hit_once_and_by_the_surest_detection() -> None:
@@ -169,6 +176,45 @@ def test_training_without_the_coco_weights_is_refused_before_it_starts(tmp_path:
         training.train(RECIPE, tmp_path / "out.pt", weights=tmp_path / "gone.pt")
 
 
+@pytest.mark.slow
+@EXPORT_WARNS
+def test_a_recipe_in_the_small_trains_twice_on_the_same_pictures(tmp_path: Path) -> None:
+    path = recipe_in_the_small(tmp_path)
+    untrained = tmp_path / "untrained.pt"
+    import_ultralytics(tmp_path / "ultralytics").YOLO("yolov8n.yaml").save(str(untrained))
+    first, again = (
+        training.train(path, tmp_path / name, weights=untrained, work=tmp_path / f"work-{name}")
+        for name in ("first.pt", "again.pt")
+    )
+    assert first.data_sha256 == again.data_sha256
+    assert first.size_bytes == (tmp_path / "first.pt").stat().st_size < 8_000_000
+    assert json.loads((tmp_path / "first.json").read_text())["sha256"] == first.sha256
+    assert {score.name for score in first.scores.streets} == {"tuning", "test"}
+
+
+def recipe_in_the_small(tmp_path: Path) -> Path:
+    """One epoch over a few made pictures."""
+    for half, photos in (("train", 4), ("val", 2)):
+        close_up_folder(tmp_path / "bags" / half, photos)
+    for name in ("seen.jpg", "unseen.jpg"):
+        cv2.imwrite(str(tmp_path / name), np.full((360, 640, 3), 90, np.uint8))
+    document = yaml.safe_load(RECIPE.read_text())
+    ground = [[0, 0], [1, 0], [1, 1], [0, 1]]
+    return written(
+        tmp_path,
+        trashbags="bags",
+        stills=".",
+        tuning_photos=1,
+        streets=[
+            {"file": "seen.jpg", "use": "train", "ground": ground},
+            {"file": "unseen.jpg", "use": "test", "ground": ground},
+        ],
+        mix={**document["mix"], "composed": 4, "canvas_px": 128},
+        fit={**document["fit"], "epochs": 1, "imgsz": 128, "batch": 4, "close_mosaic": 0, "threads": 1},
+        trial={**document["trial"], "pictures": 2, "close_up_imgsz": [128]},
+    )
+
+
 def test_the_trained_file_is_small_and_the_one_its_report_describes(checkout: Path) -> None:
     weights = checkout / "models" / "litter_yolov8n.pt"
     report = json.loads((checkout / "models" / "litter_yolov8n.json").read_text())
@@ -177,6 +223,7 @@ def test_the_trained_file_is_small_and_the_one_its_report_describes(checkout: Pa
 
 
 @pytest.mark.slow
+@EXPORT_WARNS
 def test_the_trained_file_sees_a_close_up_s_bags_and_nothing_on_the_street_views(
     shared: Path, checkout: Path
 ) -> None:

@@ -69,6 +69,7 @@ def _decide(queue: IssueQueue, who: str, chance: random.Random, deeds: Deeds) ->
         move, reason = ("confirm", None) if claimed.state is State.FLAGGED else ("withdraw", "made up")
         if chance.random() < 0.2:
             move, reason = "reject", "wrong_object"
+        time.sleep(0.005)  # looks at the pictures
         deeds.claims.append((issue.id, since, time.monotonic()))
         moved = queue.move(issue.id, move, who, reason=reason, seen_version=claimed.version)
         deeds.moves.append((issue.id, moved.version, move))

@@ -1,0 +1,95 @@
+"""Cameras scanned side by side in processes of this machine, each with its own model and database connection.
+
+What a worker has filed is filed: the parent only counts. Workers end when their parent does, however it ends.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from multiprocessing.connection import wait as wait_for
+
+from detector.core.times import Interval
+from detector.core.values import Camera, Point
+from detector.pipeline.scan import CameraReport, Shop, scan_camera
+
+OpenShop = Callable[[int], Shop]
+"""Opens what a worker scans with, given how many threads it may use; picklable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One camera's period."""
+
+    point: Point
+    camera: Camera
+    period: Interval
+    now: datetime
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def run(tasks: Sequence[Task], open_shop: OpenShop, *, workers: int | None = None) -> Iterator[CameraReport]:
+    """Scan every task; reports come as they are done. One worker a core, or `workers`.
+
+    An error that ends the scan (a full disk, a database that is gone) is raised here; tasks that are done stay done.
+    """
+    count = max(1, min(workers or cores(), len(tasks)))
+    threads = max(1, cores() // count)
+    if count == 1:
+        shop = open_shop(threads)
+        for task in tasks:
+            yield scan_camera(shop, task.point, task.camera, task.period, now=task.now)
+        return
+    with _pool(count, open_shop, threads) as pool:
+        waiting = {pool.submit(_scan, task) for task in tasks}
+        while waiting:
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
+
+
+@contextmanager
+def _pool(count: int, open_shop: OpenShop, threads: int) -> Iterator[ProcessPoolExecutor]:
+    pool = ProcessPoolExecutor(
+        count,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_start,
+        initargs=(open_shop, threads),
+    )
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+class _Worker:
+    """What this process scans with; set once, when the worker starts."""
+
+    shop: Shop | None = None
+
+
+def _start(open_shop: OpenShop, threads: int) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _Worker.shop = open_shop(threads)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait_for([parent.sentinel])
+        os._exit(1)
+
+
+def _scan(task: Task) -> CameraReport:
+    assert _Worker.shop is not None
+    return scan_camera(_Worker.shop, task.point, task.camera, task.period, now=task.now)
