@@ -1,4 +1,4 @@
-"""Made videos whose brightness tells the time. A room's conftest imports the fixtures that it wants from here."""
+"""Made videos whose pictures tell their own number. A room's conftest imports the fixtures that it wants from here."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ from detector.decoding.encoder import VideoWriter
 
 WIDTH, HEIGHT = 160, 120
 FPS = 10.0
-STEP = 5
-LEVELS = 50
-"""The level repeats after so many pictures, far more than any test is off by."""
+BITS = 10
 
 FORMATS = [
     (codec, suffix)
@@ -33,14 +31,16 @@ FORMATS = [
 
 
 def picture(index: int) -> Image:
-    """A picture that says which one it is: even, so that compression leaves its level as it is."""
-    image: Image = np.full((HEIGHT, WIDTH, 3), (index % LEVELS) * STEP, np.uint8)
-    return image
+    """A picture that says which one it is: black and white bars, the number's bits from left to right."""
+    bars = [255 if index >> bit & 1 else 0 for bit in range(BITS)]
+    row = np.repeat(np.array(bars, np.uint8), WIDTH // BITS)
+    return np.ascontiguousarray(np.broadcast_to(row[None, :, None], (HEIGHT, WIDTH, 3)))
 
 
 def index_of(frame: Frame) -> int:
-    """Which picture a frame shows, counted within a round of LEVELS."""
-    return round(float(frame.image.mean()) / STEP)
+    """Which picture a frame shows."""
+    bars = frame.image.mean(axis=(0, 2)).reshape(BITS, -1).mean(axis=1) > 128
+    return sum(int(bar) << bit for bit, bar in enumerate(bars))
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ class Made:
     keyframe_every: int
 
     def shown_at(self, offset_s: float) -> int:
-        """The picture that shows at an offset, within a round of LEVELS."""
+        """The picture that shows at an offset."""
         before = [i for i, t in enumerate(self.times_s) if t - self.times_s[0] <= offset_s + 1e-6]
-        return before[-1] % LEVELS
+        return before[-1]
 
     @property
     def duration_s(self) -> float:

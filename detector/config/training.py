@@ -54,6 +54,8 @@ class SizeBand(Part):
 class Mix(Part):
     """What the training set is made of; counts are pictures, shares are chances in [0, 1]."""
 
+    close_up_repeats: Count
+    """How often each close-up is shown in an epoch."""
     composed: Count
     canvas_px: Annotated[int, Field(ge=128, multiple_of=32)]
     zoom: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
@@ -65,6 +67,10 @@ class Mix(Part):
     """Chance that an object lies anywhere and not on the ground."""
     dark_bags: Share
     """Chance that a bag is recoloured black: the data set labels none."""
+    max_stains: Annotated[int, Field(ge=0)]
+    """Puddles, dry patches, shadows and reflections on the ground: soft, brighter or darker, not rubbish."""
+    surroundings: Share
+    """Chance that a pasted patch is from beside the bags of a close-up and not from a street view."""
     procedural_ground: Share
     sample_photos: Share
     bands: Annotated[tuple[SizeBand, ...], Field(min_length=1)]

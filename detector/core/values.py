@@ -309,7 +309,7 @@ class Frame:
     offset_s: float
     image: Image
     source_sha256: str
-    """SHA-256 over the bytes of the packets that this picture was decoded from."""
+    """SHA-256 over the bytes of the packets from the last keyframe up to this picture's own, as they are stored."""
 
 
 @dataclass(frozen=True, slots=True)

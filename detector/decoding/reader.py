@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,12 +21,21 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.frame import VideoFrame
 
+TINY_S = 1e-6
+"""Times closer than this are the same moment: sums of fractions of a second are rounded."""
+
 END_MARGIN_S = 2.0
 """A container may claim so much more than its last picture shows without counting as cut short."""
 
 SEEK_BACK_S = (5.0, 60.0, None)
 """Containers without an index may land after the wanted moment; then the seek is tried again so much earlier,
 and at last the file is read from its beginning."""
+
+GO_ON_S = 2.0
+"""Where the next keyframes are not known, decoding so far forward is cheaper than a seek."""
+
+KEPT_DIGESTS = 64
+"""More than the pictures that a decoder may hold back to put them in order."""
 
 MAGIC = {
     b"ftyp": 4,
@@ -85,6 +95,15 @@ def frames_at(
             yield opened.frame_at(offset_s, tolerance_s, fit_wh)
 
 
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """A picture out of the decoder, and the hash of its group's packets from the keyframe up to its own."""
+
+    at_s: float
+    frame: VideoFrame
+    sha256: str
+
+
 class Reader:
     """One open recording: seeks, decodes forward, and remembers where the decoder stands.
 
@@ -98,15 +117,23 @@ class Reader:
             self.stream = self._video_stream()
             self.stream.thread_count = 1
             self._base = self.stream.time_base or Fraction(1, av.time_base)
-            self._packets = self._demux()
-            self._digest = hashlib.sha256()
-            self._decoded: list[tuple[float, VideoFrame]] = []
-            self._key_s: float | None = None
-            self._ended = False
+            self._restart()
             self.first_s = self._first_picture_s()
+        except (av.error.FFmpegError, OSError) as error:
+            self.container.close()
+            raise UnreadableRecording(str(path), f"no picture can be decoded: {error}") from error
         except BaseException:
             self.container.close()
             raise
+
+    def _restart(self) -> None:
+        """Forget what was decoded: the packets that come next are read from where the container stands."""
+        self._packets = self._from_keyframe()
+        self._group = hashlib.sha256()
+        self._digests: dict[int, str] = {}
+        self._decoded: list[_Decoded] = []
+        self._ended = False
+        self._lone = False
 
     def __enter__(self) -> Self:
         return self
@@ -158,11 +185,11 @@ class Reader:
         """The picture that shows `offset_s` after the first, or a keyframe at most `tolerance_s` before; any order."""
         target_s = self.first_s + offset_s
         try:
-            if not self._can_go_on(self._keyframe_before_s(target_s), target_s):
+            if not self._can_go_on(target_s, tolerance_s):
                 self._seek(target_s)
             chosen = self._advance(target_s, tolerance_s)
             for back_s in SEEK_BACK_S:
-                if chosen is not None and chosen[0] <= target_s + 1e-6:
+                if chosen is not None and chosen.at_s <= target_s + TINY_S:
                     break
                 if back_s is None:
                     self._rewind()
@@ -170,99 +197,116 @@ class Reader:
                     self._seek(max(self.first_s, target_s - back_s))
                 chosen = self._advance(target_s, tolerance_s)
         except (av.error.FFmpegError, OSError) as error:
-            self._key_s = None
+            self._lone = True
             return Missed(f"cannot be decoded: {error}")
-        if chosen is None or abs(chosen[0] - target_s) > max(END_MARGIN_S, tolerance_s):
+        if chosen is None or abs(chosen.at_s - target_s) > max(self._longest_show_s, tolerance_s):
             return Missed("no picture can be decoded here")
-        shown_s, frame = chosen
-        if frame.is_corrupt:
+        if chosen.frame.is_corrupt:
             return Missed("the picture is damaged")
-        return Frame(shown_s - self.first_s, _image(frame, fit_wh), self._digest.hexdigest())
+        return Frame(chosen.at_s - self.first_s, _image(chosen.frame, fit_wh), chosen.sha256)
+
+    @property
+    def _longest_show_s(self) -> float:
+        """For so long a picture may show; what is missing for longer is a hole in the recording."""
+        rate = self.stream.average_rate
+        return max(END_MARGIN_S, 2 / float(rate)) if rate else END_MARGIN_S
 
     def _keyframe_before_s(self, target_s: float) -> float | None:
-        """The keyframe a seek would land on, from the container's index; None where it has none."""
+        """The keyframe a seek would land on, from the container's index; None where that does not reach so far."""
         entries = self.stream.index_entries
-        if not len(entries):
+        if not len(entries) or float(entries[-1].timestamp * self._base) < target_s:
             return None
-        index = entries.search_timestamp(int(target_s / self._base), backward=True, any_frame=False)
+        index = entries.search_timestamp(self._ticks(target_s), backward=True, any_frame=False)
         return float(entries[index].timestamp * self._base) if index >= 0 else None
 
-    def _can_go_on(self, key_s: float | None, target_s: float) -> bool:
+    def _can_go_on(self, target_s: float, tolerance_s: float) -> bool:
         """Whether decoding forward from where the decoder stands reaches the target with nothing to gain by a seek."""
-        if self._key_s is None or not self._decoded or self._decoded[0][0] > target_s:
+        if self._lone or not self._decoded or self._decoded[0].at_s > target_s + TINY_S:
             return False
-        return key_s is not None and key_s <= self._decoded[-1][0]
+        stands_s = self._decoded[-1].at_s
+        key_s = self._keyframe_before_s(target_s)
+        if key_s is None:
+            return tolerance_s == 0 and target_s - stands_s < GO_ON_S
+        return key_s <= stands_s
+
+    def _ticks(self, moment_s: float) -> int:
+        return math.floor((moment_s + TINY_S) / self._base)
 
     def _seek(self, target_s: float) -> None:
         self.stream.codec_context.flush_buffers()
-        self.container.seek(int(target_s / self._base), stream=self.stream, backward=True, any_frame=False)
-        self._packets = self._demux()
-        self._digest = hashlib.sha256()
-        self._decoded = []
-        self._ended = False
-        self._key_s = target_s
+        self.container.seek(self._ticks(target_s), stream=self.stream, backward=True, any_frame=False)
+        self._restart()
 
     def _rewind(self) -> None:
         self.container.close()
         self.container = _open(self.path)
         self.stream = self._video_stream()
         self.stream.thread_count = 1
-        self._packets = self._demux()
-        self._digest = hashlib.sha256()
-        self._decoded = []
-        self._ended = False
-        self._key_s = self.first_s
+        self._restart()
 
-    def _advance(self, target_s: float, tolerance_s: float) -> tuple[float, VideoFrame] | None:
+    def _advance(self, target_s: float, tolerance_s: float) -> _Decoded | None:
         """Decode until the picture shown at the target is known, or a keyframe near enough is there."""
         if not self._decoded and tolerance_s > 0:
             near = self._lone_keyframe(target_s, tolerance_s)
             if near is not None:
                 return near
-        while not self._ended and (not self._decoded or self._decoded[-1][0] <= target_s):
+        while not self._ended and (not self._decoded or self._decoded[-1].at_s <= target_s + TINY_S):
             self._decode_more()
-        shown = [entry for entry in self._decoded if entry[0] <= target_s + 1e-6]
+        shown = [entry for entry in self._decoded if entry.at_s <= target_s + TINY_S]
         if shown:
             self._decoded = self._decoded[len(shown) - 1 :]
             return shown[-1]
         return self._decoded[0] if self._decoded else None
 
-    def _lone_keyframe(self, target_s: float, tolerance_s: float) -> tuple[float, VideoFrame] | None:
+    def _lone_keyframe(self, target_s: float, tolerance_s: float) -> _Decoded | None:
         """The keyframe that the seek landed on, decoded alone, if it is near enough before the target."""
-        packet = next(self._packets, None)
+        packet = self._read()
         if packet is None:
-            self._ended = True
             return None
         at_s = self._packet_s(packet)
-        self._digest.update(bytes(packet))
-        frames = self._decode(packet)
-        if at_s is None or not (target_s - tolerance_s <= at_s <= target_s + 1e-6) or not packet.is_keyframe:
-            self._decoded += frames
-            return None
-        self._key_s = None
-        frames = frames or self._decode(None)
-        return frames[0] if frames else None
+        near = at_s is not None and target_s - tolerance_s <= at_s <= target_s + TINY_S
+        self._decoded += self._decode(packet)
+        if near and not self._decoded:
+            self._decoded = self._decode(None)
+        self._lone = near
+        return self._decoded[0] if near and self._decoded else None
 
     def _decode_more(self) -> None:
+        self._decoded += self._decode(self._read())
+        del self._decoded[:-32]
+
+    def _read(self) -> Packet[Any] | None:
+        """The next packet, added to the digest of its group; None at the end."""
         packet = next(self._packets, None)
         if packet is None:
             self._ended = True
-        else:
-            self._digest.update(bytes(packet))
-        self._decoded += self._decode(packet)
-        del self._decoded[:-32]
+            return None
+        if packet.is_keyframe:
+            self._group = hashlib.sha256()
+        self._group.update(bytes(packet))
+        self._digests[_ticks_of(packet) or 0] = self._group.hexdigest()
+        if len(self._digests) > KEPT_DIGESTS:
+            del self._digests[next(iter(self._digests))]
+        return packet
 
-    def _decode(self, packet: Packet[Any] | None) -> list[tuple[float, VideoFrame]]:
+    def _decode(self, packet: Packet[Any] | None) -> list[_Decoded]:
         """Pictures that come out for a packet (None: all that are left). A damaged packet gives none."""
         try:
             frames = self.stream.codec_context.decode(packet)
         except (av.error.InvalidDataError, av.error.EOFError):
             return []
-        return [(at_s, frame) for frame in frames if (at_s := self._frame_s(frame)) is not None]
+        return [
+            _Decoded(float(ticks * self._base), frame, self._digests.get(ticks) or self._group.hexdigest())
+            for frame in frames
+            if (ticks := _ticks_of(frame)) is not None
+        ]
 
-    def _demux(self) -> Iterator[Packet[Any]]:
+    def _from_keyframe(self) -> Iterator[Packet[Any]]:
+        """The packets from the next keyframe on: what comes before it would decode to a grey ghost."""
+        begun = False
         for packet in self.container.demux(self.stream):
-            if packet.size:
+            begun = begun or packet.is_keyframe
+            if begun and packet.size:
                 yield packet
 
     def _first_picture_s(self) -> float:
@@ -271,9 +315,7 @@ class Reader:
                 break
             self._decode_more()
             if self._decoded:
-                first_s = self._decoded[0][0]
-                self._key_s = first_s
-                return first_s
+                return self._decoded[0].at_s
         raise UnreadableRecording(str(self.path), "no picture can be decoded")
 
     def _last_packet_s(self, from_s: float, stop_after: int | None = None) -> float:
@@ -281,25 +323,26 @@ class Reader:
         latest = -1.0
         try:
             self._seek(self.first_s + from_s)
-            for count, packet in enumerate(self._packets):
+            for count, packet in enumerate(self.container.demux(self.stream)):
                 at_s = self._packet_s(packet)
-                if at_s is not None and not packet.is_corrupt:
+                if packet.size and at_s is not None and not packet.is_corrupt:
                     latest = max(latest, at_s - self.first_s)
                 if stop_after is not None and count >= stop_after:
                     break
         except (av.error.FFmpegError, OSError):
             return latest
         finally:
-            self._key_s = None
+            self._lone = True
         return latest
 
     def _packet_s(self, packet: Packet[Any]) -> float | None:
-        ticks = packet.pts if packet.pts is not None else packet.dts
-        return float(ticks * packet.time_base) if ticks is not None and packet.time_base else None
-
-    def _frame_s(self, frame: VideoFrame) -> float | None:
-        ticks = frame.pts if frame.pts is not None else frame.dts
+        ticks = _ticks_of(packet)
         return float(ticks * self._base) if ticks is not None else None
+
+
+def _ticks_of(timed: Packet[Any] | VideoFrame) -> int | None:
+    """Presentation time in the stream's ticks; the decoding time where a container (AVI) knows no other."""
+    return timed.pts if timed.pts is not None else timed.dts
 
 
 def _open(path: Path) -> InputContainer:

@@ -11,12 +11,13 @@ from typing import Any, Protocol
 
 import cv2
 import numpy as np
-import openvino
 
 from detector.core.geometry import FloatArray
 from detector.core.values import NO_DETECTIONS, Detections, Image
-from detector.inference.quiet import import_ultralytics
+from detector.inference.quiet import import_openvino, import_ultralytics
 from detector.inference.weights import sha256_of
+
+openvino = import_openvino()
 
 IOU_OF_ONE_OBJECT = 0.7
 """Boxes of one label that overlap more are one object (ultralytics' own default)."""
@@ -107,7 +108,7 @@ class OpenVinoDetector:
         self.sha256 = digest = sha256_of(weights)
         folder = _exported(weights, digest, cache, input_hw)
         self._names: list[str] = json.loads((folder / "names.json").read_text())
-        core = openvino.Core()
+        core = import_openvino().Core()
         if precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             precision = "f32"
         model = core.read_model(folder / "model.xml")
@@ -220,9 +221,8 @@ def open_detector(
 
 def _exported(weights: Path, digest: str, cache: Path, input_hw: tuple[int, int]) -> Path:
     """The folder with `model.xml` and `names.json`, made whole in one rename so that no run sees half an export."""
-    folder = (
-        cache / f"{digest[:16]}-{input_hw[0]}x{input_hw[1]}-openvino-{openvino.__version__.split('-')[0]}"
-    )
+    version = import_openvino().__version__.split("-")[0]
+    folder = cache / f"{digest[:16]}-{input_hw[0]}x{input_hw[1]}-openvino-{version}"
     if (folder / "model.xml").is_file():
         return folder
     cache.mkdir(parents=True, exist_ok=True)

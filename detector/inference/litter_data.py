@@ -107,6 +107,25 @@ def cut_out_bags(close_ups: Iterable[CloseUp]) -> list[Cutout]:
     return [bag for bag in bags if bag.shape[1] >= 48 and bag.shape[0] >= 32]
 
 
+def cut_out_surroundings(close_ups: Iterable[CloseUp], seed: int) -> list[Image]:
+    """Squares of 128 px from beside the bags, three a photo at most: kerbs, walls, cardboard, leaves."""
+    rng = np.random.default_rng(seed)
+    side, squares = 128, []
+    for close_up in {one.photo: one for one in close_ups}.values():
+        image = read_picture(close_up.path)
+        height, width = image.shape[:2]
+        taken = ((image.max(axis=2) < 6) | (image.min(axis=2) > 250)).astype(np.uint8)
+        for polygon in close_up.polygons:
+            cv2.fillPoly(taken, [np.rint(polygon * (width, height)).astype(np.int32)], 1)
+        free = [
+            (y, x)
+            for y, x in rng.integers(0, (height - side + 1, width - side + 1), (40, 2))
+            if taken[y : y + side, x : x + side].mean() < 0.01
+        ]
+        squares += [image[y : y + side, x : x + side] for y, x in free[:3]]
+    return squares
+
+
 def _touches_the_rim(image: Image, mask: Mask) -> bool:
     """Whether the bag is cut off by the picture, or by the black and white that augmentation filled it up with."""
     if mask[[0, -1]].any() or mask[:, [0, -1]].any():
@@ -185,6 +204,7 @@ class Composer:
     people: tuple[Cutout, ...]
     scenes: tuple[Scene, ...]
     samples: tuple[Image, ...] = ()
+    surroundings: tuple[Image, ...] = ()
 
     def for_training(self, rng: np.random.Generator) -> Composed:
         """A square of a street view (or of a sample photo, or of made ground) with things on it."""
@@ -202,7 +222,11 @@ class Composer:
         kind = rng.random()
         side = self.mix.canvas_px
         if kind < self.mix.procedural_ground:
-            return _made_ground(rng, side)
+            if self.surroundings and rng.random() < 0.5:
+                ground = _tiled(rng, self.surroundings[rng.integers(len(self.surroundings))], side)
+            else:
+                ground = _made_ground(rng, side)
+            return Scene(self._stained(rng, ground), np.full((side, side), 255, np.uint8))
         scene = self.scenes[rng.integers(len(self.scenes))]
         if self.samples and kind > 1 - self.mix.sample_photos:
             photo = self.samples[rng.integers(len(self.samples))]
@@ -215,7 +239,21 @@ class Composer:
         image, ground = image[y : y + side, x : x + side], ground[y : y + side, x : x + side]
         if rng.random() < 0.5:
             image, ground = image[:, ::-1], ground[:, ::-1]
-        return Scene(_relit(rng, image), np.ascontiguousarray(ground))
+        return Scene(self._stained(rng, _relit(rng, image)), np.ascontiguousarray(ground))
+
+    def _stained(self, rng: np.random.Generator, image: Image) -> Image:
+        """Soft patches of light and dark, as water, lamps and shadows lay them on a street."""
+        canvas = image.astype(np.float32)
+        height, width = image.shape[:2]
+        for _ in range(int(rng.integers(self.mix.max_stains + 1)) if self.mix.max_stains else 0):
+            reach = rng.uniform(6, 45, 2) * (1.6, 1)
+            middle = rng.random(2) * (width, height)
+            corners = middle + rng.uniform(-1, 1, (int(rng.integers(4, 9)), 2)) * reach
+            mask = np.zeros((height, width), np.float32)
+            cv2.fillConvexPoly(mask, cv2.convexHull(np.rint(corners).astype(np.int32)), 1.0)
+            depth = rng.uniform(-0.5, 0.9) * rng.uniform(0.85, 1.15, 3)
+            canvas *= 1 + _blurred(mask, rng.uniform(0.8, 5))[:, :, None] * depth
+        return _in_bytes(canvas)
 
     def _furnished(self, rng: np.random.Generator, scene: Scene, bands: Sequence[SizeBand]) -> Composed:
         """Bags and other things in random order, then the camera's own noise and blur."""
@@ -246,6 +284,8 @@ class Composer:
                 person = _part(rng, person)
             return person[:, ::-1] if rng.random() < 0.5 else person
         source = street if rng.random() < 0.5 else self.scenes[rng.integers(len(self.scenes))].image
+        if self.surroundings and rng.random() < self.mix.surroundings:
+            source = self.surroundings[rng.integers(len(self.surroundings))]
         shape = self._outline(rng)
         height, width = shape.shape
         if kind < 0.65:
@@ -410,7 +450,16 @@ def _plain(rng: np.random.Generator, size_wh: tuple[int, int]) -> Image:
     return _in_bytes(surface + folds[:, :, None])
 
 
-def _made_ground(rng: np.random.Generator, side: int) -> Scene:
+def _tiled(rng: np.random.Generator, square: Image, side: int) -> Image:
+    """A real surface without end: a square beside its mirror images, over and over."""
+    small = scaled(square, rng.uniform(0.5, 1.5))
+    four = np.hstack([small, small[:, ::-1]])
+    four = np.vstack([four, four[::-1]])
+    times = -(-side // four.shape[0])
+    return _relit(rng, np.tile(four, (times, times, 1))[:side, :side])
+
+
+def _made_ground(rng: np.random.Generator, side: int) -> Image:
     """Asphalt, earth or grass in the large: noise of several sizes around one colour, with painted lines."""
     hue, saturation = (
         (int(rng.integers(35, 60)), 110) if rng.random() < 0.35 else (int(rng.integers(8, 120)), 25)
@@ -431,7 +480,7 @@ def _made_ground(rng: np.random.Generator, side: int) -> Scene:
             int(rng.integers(1, 14)),
             cv2.LINE_AA,
         )
-    return Scene(_in_bytes(ground), np.full((side, side), 255, np.uint8))
+    return _in_bytes(ground)
 
 
 def _as_filmed(rng: np.random.Generator, canvas: Floats) -> Image:
@@ -467,7 +516,7 @@ def _pictures(
     settings: TrainingSettings, composer: Composer, close_ups: Sequence[CloseUp]
 ) -> Iterator[tuple[str, bytes, Boxes]]:
     """Name, JPEG bytes and boxes in [0, 1] of every training picture."""
-    for number, close_up in enumerate(close_ups):
+    for number, close_up in enumerate([*close_ups] * settings.mix.close_up_repeats):
         yield f"close_{number:04d}", close_up.path.read_bytes(), close_up.boxes()
     for number in range(settings.mix.composed):
         made = composer.for_training(np.random.default_rng([settings.seed, 1, number]))

@@ -27,6 +27,7 @@ from detector.inference.litter_data import (
     Composer,
     cut_out_bags,
     cut_out_people,
+    cut_out_surroundings,
     kept_out,
     read_close_ups,
     read_picture,
@@ -173,7 +174,14 @@ def read_material(settings: TrainingSettings, assets: Path) -> Material:
     seen, other = (tuple(read_scenes(settings.stills, settings.streets, use)) for use in ("train", "test"))
     photos = tuple(image for image, _ in samples)
     composers = {
-        "train": Composer(settings.mix, tuple(cut_out_bags(training)), people, seen, photos),
+        "train": Composer(
+            settings.mix,
+            tuple(cut_out_bags(training)),
+            people,
+            seen,
+            samples=photos,
+            surroundings=tuple(cut_out_surroundings(training, settings.seed)),
+        ),
         "test": Composer(settings.mix, tuple(cut_out_bags(unseen)), people, other),
     }
     if tuning:

@@ -13,6 +13,7 @@ from detector.issues.queue import IssueQueue
 from detector.issues.values import (
     EvidenceRow,
     Filed,
+    FiledAs,
     HistoryRow,
     Issue,
     IssueFilter,
@@ -27,6 +28,7 @@ __all__ = [
     "ClaimedByOther",
     "EvidenceRow",
     "Filed",
+    "FiledAs",
     "HistoryRow",
     "IllegalMove",
     "Issue",

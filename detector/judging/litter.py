@@ -1,0 +1,449 @@
+"""litter 暴露垃圾: what was not there before, stays, and is neither person, vehicle nor shadow; or what a detector names.
+
+Two ways, joined. New and still: the pictures kept of the looks are compared as medians over several looks before
+and several after, so that whatever moves, and noise, drops out; a small compact difference that stays is a thing
+put down. Named: a detector of rubbish bags saw it again and again in one place, even if it always lay there.
+Both are suspicions; `proving` compares them at full size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from detector.config.rules import RuleSet
+from detector.core.geometry import Box, box_area, contact_share, iou
+from detector.core.times import Interval
+from detector.core.values import (
+    Camera,
+    Image,
+    Incident,
+    LabelGroup,
+    Observation,
+    Point,
+    Sighting,
+    Stay,
+    Violation,
+    Zone,
+    ZoneKind,
+)
+from detector.judging.stays import find_stays
+
+NEW_THING = "object"
+"""The label of a sighting that only its being new and still tells of."""
+
+BEFORE_LOOKS = 5
+AFTER_LOOKS = 3
+"""A stay as long as its limit is looked at three times: the median of three shows it."""
+
+FEWEST_BEFORE = 2
+BREAK_S = 900.0
+"""Over a longer break between looks light and street may change: nothing is compared across it."""
+
+BREAK_LOOKS = 3.5
+
+WIDTHS = (0.009, 0.11)
+HEIGHTS_OF_WIDTH = (0.3, 3.0)
+"""A thing left on the street: its width in picture widths (12 to 140 px of 1280), and its height in its widths."""
+
+FILLED = 0.4
+"""The part of its box that a compact thing fills."""
+
+CHANGED_GREYS = 14.0
+"""A pixel changed when a channel leaves what its neighbours were before by more than this, of 255 as lit."""
+
+SWAY_PX = 1
+"""Neighbours so near count as the same pixel: the pole sways and the codec smears."""
+
+VIEW_CHANGED = 0.25
+"""Where so much of the zones' surroundings changed at once, the light or the view did."""
+
+COVERED = 0.3
+"""A place is hidden when a person or vehicle covers so much of it."""
+
+INSIDE = 0.7
+PART_OF_SHARE = 0.25
+"""A thing that lies to INSIDE in a vehicle's box in so many of the looks that show it is part of that vehicle."""
+
+REACH_HEIGHTS = 1.5
+"""Who stands still within so many of his heights owns what lies there."""
+
+MOVERS = (LabelGroup.PERSON, LabelGroup.VEHICLE, LabelGroup.BIKE)
+MARGIN = 0.1
+"""A box of something that moves is taken a little larger: the detector cuts feet and wheels."""
+
+SAME_THING_IOU = 0.25
+SURE_SHARE = 0.4
+"""A named thing is seen in at least so many of the looks over its stay."""
+
+Grid = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """The part of the picture that is judged: pixels [y1, y2) x [x1, x2) of a picture of `wh`; where zones lie in it."""
+
+    wh: tuple[int, int]
+    x1: int
+    y1: int
+    x2: int
+    y2: int
+    zones: Mask
+
+    def cut(self, image: Image) -> Image:
+        return image[self.y1 : self.y2, self.x1 : self.x2]
+
+    def pixels(self, box: Box) -> tuple[int, int, int, int]:
+        """A box in [0, 1] of the whole picture in whole pixels of the window, clipped to it."""
+        w, h = self.wh
+        x1, x2 = (int(np.clip(round(v * w) - self.x1, 0, self.x2 - self.x1)) for v in (box[0], box[2]))
+        y1, y2 = (int(np.clip(round(v * h) - self.y1, 0, self.y2 - self.y1)) for v in (box[1], box[3]))
+        return x1, y1, x2, y2
+
+    def box(self, x: int, y: int, w: int, h: int) -> Box:
+        left, top = self.x1 + x, self.y1 + y
+        return left / self.wh[0], top / self.wh[1], (left + w) / self.wh[0], (top + h) / self.wh[1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plate:
+    """One look: its picture within the window, and the same with what moves replaced by what was seen there last."""
+
+    at: datetime
+    image: Image
+    clean: Image
+    movers: tuple[Box, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Blob:
+    """A new and still thing between two looks: its box in pixels of the window, its mask within the box."""
+
+    x: int
+    y: int
+    mask: Mask
+
+    @property
+    def xyxy(self) -> tuple[int, int, int, int]:
+        return self.x, self.y, self.x + self.mask.shape[1], self.y + self.mask.shape[0]
+
+
+@dataclass(slots=True)
+class _Track:
+    box: Box
+    there: list[int]
+    until: int
+    """The last look at which it may still be there."""
+    absent_before: datetime | None
+    absent_after: datetime | None
+    hidden: set[int] = field(default_factory=set)
+
+
+def litter_incidents(
+    observations: Sequence[Observation], point: Point, camera: Camera, rules: RuleSet, cadence_s: float
+) -> Iterator[Incident]:
+    """Suspicions of litter among one camera's observations, in rising order of time.
+
+    `cadence_s` is the usual time between looks; pictures may have been kept of fewer.
+    """
+    zones = _zones(camera, rules)
+    if not zones:
+        return
+    owners = [s for s in find_stays(observations, LabelGroup.PERSON) if len(s.sightings) > 1]
+    stays = join_stays(_new_things(observations, camera, zones), _named_things(observations, rules))
+    for stay in stays:
+        zone, share = _place(stay.box, zones, rules)
+        if zone is None:
+            continue
+        for part, limit_s in _parts_in_force(stay, owners, zone, zones, point, camera, rules):
+            if part.seen_s > 0 and _longest_possible_s(part, cadence_s) > limit_s:
+                yield Incident(
+                    violation=Violation.LITTER,
+                    point_id=point.id,
+                    camera_id=camera.id,
+                    zone_id=zone.id,
+                    interval=Interval(*part.seen),
+                    limit_s=limit_s,
+                    box=part.box,
+                    share=share,
+                    confidence=max(s.confidence for s in part.sightings),
+                    stay=part,
+                )
+
+
+def join_stays(new: Sequence[Stay], named: Sequence[Stay]) -> list[Stay]:
+    """Both ways as one list: what both tell of is one stay, with the sightings of both."""
+    joined: list[Stay] = []
+    left = list(named)
+    for stay in new:
+        same = [s for s in left if _one_place(s.box, stay.box) and _meet(s, stay)]
+        left = [s for s in left if s not in same]
+        sightings = {s.at: s for s in stay.sightings}
+        for sighting in (x for other in same for x in other.sightings):
+            sightings[sighting.at] = sighting
+        joined.append(replace(stay, sightings=tuple(sightings[at] for at in sorted(sightings))))
+    return sorted([*joined, *left], key=lambda stay: (stay.sightings[0].at, stay.sightings[0].box))
+
+
+def _one_place(a: Box, b: Box) -> bool:
+    """Whether two boxes are of one thing; what is new is cut closer than what a detector names."""
+    return iou(a, b) >= SAME_THING_IOU or max(_share_inside(a, b), _share_inside(b, a)) >= INSIDE
+
+
+def _meet(a: Stay, b: Stay) -> bool:
+    return a.seen[0] <= b.seen[1] and b.seen[0] <= a.seen[1]
+
+
+def _share_inside(box: Box, other: Box) -> float:
+    """Which part of a box another covers, in [0, 1]."""
+    width = min(box[2], other[2]) - max(box[0], other[0])
+    height = min(box[3], other[3]) - max(box[1], other[1])
+    return width * height / box_area(box) if width > 0 and height > 0 else 0.0
+
+
+# --- where and when the rule holds
+
+
+def _zones(camera: Camera, rules: RuleSet) -> list[Zone]:
+    rule = rules.rules[Violation.LITTER]
+    return [zone for zone in camera.zones if zone.kind in rule.zones]
+
+
+def _place(box: Box, zones: Sequence[Zone], rules: RuleSet) -> tuple[Zone | None, float]:
+    """The zone that holds the largest part of the thing's ground contact, and that part."""
+    shares = [(contact_share(box, zone.polygon), zone) for zone in zones]
+    share, zone = max(shares, key=lambda pair: pair[0])
+    return (zone, share) if share >= rules.rules[Violation.LITTER].min_share else (None, share)
+
+
+def _parts_in_force(
+    stay: Stay,
+    owners: Sequence[Stay],
+    zone: Zone,
+    zones: Sequence[Zone],
+    point: Point,
+    camera: Camera,
+    rules: RuleSet,
+) -> Iterator[tuple[Stay, float]]:
+    """The stretches in which the rule holds and nobody stands by, each with its limit in seconds.
+
+    Wherever a zone of the rule permits it at that hour (a collection point), a larger zone around does not forbid it.
+    """
+    inside = [z for z in zones if contact_share(stay.box, z.polygon) >= rules.rules[Violation.LITTER].min_share]
+    run: list[Sighting] = []
+    run_limit_s: float | None = None
+    before = stay.absent_before
+    for sighting in stay.sightings:
+        local = sighting.at.astimezone(camera.timezone)
+        allowed = any(h.holds_at(local) for z in inside for h in z.permitted)
+        limit_s = rules.limit_s(Violation.LITTER, point.category, zone, local)
+        now_s = None if allowed or _owned(stay.box, sighting.at, owners) else limit_s
+        if run and now_s != run_limit_s:
+            if run_limit_s is not None:
+                yield replace(stay, sightings=tuple(run), absent_before=before, absent_after=sighting.at), run_limit_s
+            before, run = run[-1].at, []
+        run_limit_s = now_s
+        run.append(sighting)
+    if run and run_limit_s is not None:
+        yield replace(stay, sightings=tuple(run), absent_before=before), run_limit_s
+
+
+def _owned(box: Box, at: datetime, owners: Sequence[Stay]) -> bool:
+    """Whether somebody who stands still has the thing within reach at a moment."""
+    return any(s.seen[0] <= at <= s.seen[1] and within_reach(box, s.box) for s in owners)
+
+
+def within_reach(box: Box, person: Box) -> bool:
+    """Whether a thing lies within reach of a person, by both boxes; distances count in the person's heights."""
+    height = person[3] - person[1]
+    across = max(0.0, box[0] - person[2], person[0] - box[2])
+    deep = abs(box[3] - person[3])
+    # A box in [0, 1] is as wide as the picture is wide; most pictures are 16 to 9.
+    return float(np.hypot(across * 16 / 9, deep)) <= REACH_HEIGHTS * height
+
+
+def _longest_possible_s(stay: Stay, cadence_s: float) -> float:
+    first, last = stay.seen
+    reach = timedelta(seconds=cadence_s)
+    return ((stay.absent_after or last + reach) - (stay.absent_before or first - reach)).total_seconds()
+
+
+# --- named by a detector
+
+
+def _named_things(observations: Sequence[Observation], rules: RuleSet) -> list[Stay]:
+    """Stays of what a detector names rubbish, seen in a good part of the looks that it was asked at."""
+    min_confidence = rules.rules[Violation.LITTER].min_confidence
+    asked = [o for o in observations if o.picture is not None]
+    named = []
+    for stay in find_stays(asked, LabelGroup.RUBBISH, min_confidence=min_confidence):
+        looks = sum(stay.seen[0] <= o.at <= stay.seen[1] for o in asked)
+        if len(stay.sightings) >= max(2.0, SURE_SHARE * looks):
+            named.append(stay)
+    return named
+
+
+# --- new and still
+
+
+def _new_things(observations: Sequence[Observation], camera: Camera, zones: Sequence[Zone]) -> list[Stay]:
+    stays: list[Stay] = []
+    for run in _runs(observations):
+        plates, window = _plates(run, zones)
+        for track in _tracks(plates, window):
+            sightings = tuple(Sighting(plates[i].at, track.box, 0.5, NEW_THING) for i in track.there)
+            stays.append(
+                Stay(camera.id, LabelGroup.RUBBISH, sightings, track.absent_before, track.absent_after)
+            )
+    return stays
+
+
+def _runs(observations: Sequence[Observation]) -> Iterator[list[Observation]]:
+    """The looks with a picture, in runs of one size without a longer break."""
+    kept = [o for o in observations if o.picture is not None]
+    times = np.array([o.at.timestamp() for o in kept])
+    usual_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    longest_s = max(BREAK_S, BREAK_LOOKS * usual_s)
+    run: list[Observation] = []
+    for observation in kept:
+        if run and (observation.at - run[-1].at).total_seconds() > longest_s:
+            yield run
+            run = []
+        run.append(observation)
+    if run:
+        yield run
+
+
+def _plates(run: Sequence[Observation], zones: Sequence[Zone]) -> tuple[list[_Plate], _Window]:
+    """The looks' pictures, cut to where the zones lie, and cleaned of what moves."""
+    plates: list[_Plate] = []
+    window: _Window | None = None
+    for observation in run:
+        assert observation.picture is not None
+        image = np.asarray(cv2.imdecode(np.frombuffer(observation.picture, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+        wh = (image.shape[1], image.shape[0])
+        if window is None or window.wh != wh:
+            window, plates = _window(zones, wh), []
+        part = window.cut(image)
+        movers = tuple(_mover_boxes(observation))
+        clean = part.copy()
+        for box in movers if plates else ():
+            x1, y1, x2, y2 = window.pixels(_grown(box, MARGIN))
+            clean[y1:y2, x1:x2] = plates[-1].clean[y1:y2, x1:x2]
+        plates.append(_Plate(observation.at, part, clean, movers))
+    assert window is not None
+    return plates, window
+
+
+def _mover_boxes(observation: Observation) -> Iterator[Box]:
+    for group in MOVERS:
+        for x1, y1, x2, y2 in observation.detections.of(group).boxes:
+            yield float(x1), float(y1), float(x2), float(y2)
+
+
+def _window(zones: Sequence[Zone], wh: tuple[int, int]) -> _Window:
+    w, h = wh
+    corners = np.array([corner for zone in zones for corner in zone.polygon])
+    (x1, y1), (x2, y2) = corners.min(axis=0), corners.max(axis=0)
+    left, right = max(0, int((x1 - 0.06) * w)), min(w, int((x2 + 0.06) * w) + 1)
+    top, bottom = max(0, int((y1 - 0.06) * h)), min(h, int((y2 + 0.06) * h) + 1)
+    mask = np.zeros((h, w), np.uint8)
+    for zone in zones:
+        cv2.fillPoly(mask, [np.round(np.array(zone.polygon) * wh).astype(np.int32)], 1)
+    return _Window(wh, left, top, right, bottom, mask[top:bottom, left:right] > 0)
+
+
+def _grown(box: Box, part: float) -> Box:
+    dx, dy = part * (box[2] - box[0]), part * (box[3] - box[1])
+    return box[0] - dx, box[1] - dy, box[2] + dx, box[3] + dy
+
+
+def _tracks(plates: Sequence[_Plate], window: _Window) -> list[_Track]:
+    """Every new and still thing, with the looks at which it is there, in order of its arrival."""
+    tracks: list[_Track] = []
+    for t in range(FEWEST_BEFORE, len(plates) - AFTER_LOOKS + 1):
+        before = _median([p.clean for p in plates[max(0, t - BEFORE_LOOKS) : t]])
+        after = _median([p.clean for p in plates[t : t + AFTER_LOOKS]])
+        for blob in new_blobs(before, after, window):
+            box = window.box(*blob.xyxy[:2], blob.mask.shape[1], blob.mask.shape[0])
+            if any(track.until >= t - 1 and _one_place(track.box, box) for track in tracks):
+                continue
+            track = _followed(blob, box, t, before, after, plates)
+            if track is not None and not _part_of_a_vehicle(track, plates):
+                tracks.append(track)
+    return tracks
+
+
+def new_blobs(before: Image, after: Image, window: _Window) -> list[_Blob]:
+    """Small compact things that stand out of the picture after and not out of the one before; neither shadow nor light."""
+    after = relit(after, before)
+    changed = changes(before, after)
+    if (changed & window.zones).sum() > VIEW_CHANGED * max(1, window.zones.sum()):
+        return []
+    close = cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    close = cv2.morphologyEx(close, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    _, names, stats, _ = cv2.connectedComponentsWithStats(close, connectivity=8)
+    blobs = []
+    for name, (x, y, w, h, area) in enumerate(stats[1:], 1):
+        low, high = (v * window.wh[0] for v in WIDTHS)
+        flat, tall = HEIGHTS_OF_WIDTH
+        if not (low <= w <= high and flat * w <= h <= tall * w and area >= FILLED * w * h):
+            continue
+        blob = _Blob(int(x), int(y), names[y : y + h, x : x + w] == name)
+        if not is_light(before, after, blob.xyxy, blob.mask) and stands_out(before, after, blob.xyxy, blob.mask):
+            blobs.append(blob)
+    return blobs
+
+
+def _followed(
+    blob: _Blob, box: Box, t: int, before: Image, after: Image, plates: Sequence[_Plate]
+) -> _Track | None:
+    """The looks at which a thing found between t - 1 and t is there; None where it is not there twice."""
+    place = Compared.of(before, after, blob.xyxy, blob.mask)
+    track = _Track(box, [], t, None, None)
+    # Medians show a thing up to a look or two early or late.
+    start = t + AFTER_LOOKS // 2
+    for i in range(start, -1, -1):
+        if _covered(box, plates[i]):
+            track.hidden.add(i)
+        elif place.shows(plates[i].image):
+            track.there.append(i)
+        else:
+            track.absent_before = plates[i].at
+            break
+    for i in range(start + 1, len(plates)):
+        if _covered(box, plates[i]):
+            track.hidden.add(i)
+        elif place.shows(plates[i].image):
+            track.there.append(i)
+            track.absent_after = None
+        elif track.absent_after is None:
+            track.absent_after = plates[i].at
+        else:
+            break
+    track.there.sort()
+    if len(track.there) < 2 or track.absent_before is None:
+        return None
+    track.until = max(track.there)
+    return track
+
+
+def _covered(box: Box, plate: _Plate) -> bool:
+    return any(_share_inside(box, _grown(mover, MARGIN)) >= COVERED for mover in plate.movers)
+
+
+def _part_of_a_vehicle(track: _Track, plates: Sequence[_Plate]) -> bool:
+    """Whether a vehicle or a person that stands there now and then explains the thing: it is not seen without them."""
+    looks = len(track.there) + len(track.hidden)
+    return len(track.hidden) > PART_OF_SHARE * looks and any(
+        sum(_share_inside(track.box, mover) >= INSIDE for i in track.hidden for mover in plates[i].movers) > 1
+        for _ in (0,)
+    )
+
+

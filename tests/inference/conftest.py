@@ -1,0 +1,7 @@
+"""The real model, for every test of this room."""
+
+from __future__ import annotations
+
+from model_fixture import bus, exports, model, weights
+
+__all__ = ["bus", "exports", "model", "weights"]
