@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -10,7 +11,9 @@ import typer
 from detector import __version__
 from detector.cli import archive, clips, demo, issues, models
 from detector.cli.output import complain, say
-from detector.core.errors import KerbwatchError
+from detector.core.errors import KerbwatchError, StorageFull
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 app = typer.Typer(
     help="Finds parking violations in a city's surveillance recordings, proves them and keeps them in a queue.",
@@ -54,3 +57,12 @@ def main() -> None:
     except KeyboardInterrupt:
         complain("stopped; run the same command again to go on")
         sys.exit(130)
+    except OSError as error:
+        complain(_told(error))
+        sys.exit(1 if error.errno in FULL else 2)
+
+
+def _told(error: OSError) -> str:
+    """What the system refused, in one line: no permission, a read-only or a full disk."""
+    what = StorageFull.__doc__ if error.errno in FULL else error.strerror or str(error)
+    return f"{error.filename}: {what}" if error.filename else str(what)

@@ -12,7 +12,7 @@ from itertools import pairwise
 from detector.config.reading import nearest
 from detector.core.errors import BadInput
 from detector.core.times import DailyHours, Interval, local_day
-from detector.core.values import Category, Violation, Zone, ZoneKind
+from detector.core.values import Category, LabelGroup, Violation, Zone, ZoneKind
 
 ALL_DAY = (DailyHours(0, 1440),)
 NOT_IN_FORCE = "no rule in force"
@@ -42,6 +42,10 @@ class RuleSettings:
     exempt_zones: tuple[ZoneKind, ...] = ()
     """Kinds of zones inside which the rule does not hold, wherever they overlap its own."""
     by_category: Mapping[Category, CategorySettings] = field(default_factory=dict)
+    min_count: int = 1
+    """So many together make a violation; of use to disorderly_bikes."""
+    things: tuple[LabelGroup, ...] = ()
+    """What a person must stay beside to be a vendor; of use to street_vending."""
 
     def at(self, category: Category) -> RuleSettings:
         """The rule as it holds at points of one category."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -15,7 +15,7 @@ from detector.config.reading import Part, nearest, shown, wrong
 from detector.config.rules import ALL_DAY, CategorySettings, RuleSet, RuleSettings
 from detector.core.geometry import Polygon, polygon_fault
 from detector.core.times import DailyHours
-from detector.core.values import Camera, Category, Point, Violation, Zone, ZoneKind
+from detector.core.values import Camera, Category, LabelGroup, Point, Violation, Zone, ZoneKind
 
 PRESETS: Final = ("hikvision", "dahua", "iso")
 """Filename templates that `detector.footage.templates` knows by name."""
@@ -309,6 +309,29 @@ class SidewalkParking(StandingRule):
     zones: Annotated[list[ZoneKind], Field(min_length=1)] = Field(default_factory=lambda: [ZoneKind.SIDEWALK])
 
 
+class DisorderlyBikes(StandingRule):
+    zones: Annotated[list[ZoneKind], Field(min_length=1)] = Field(default_factory=lambda: [ZoneKind.SIDEWALK])
+    min_count: Annotated[int, Strict(), Field(ge=1, le=1000)] = 1
+
+    def value(self, violation: Violation) -> RuleSettings:
+        return replace(super().value(violation), min_count=self.min_count)
+
+
+Thing = Literal[LabelGroup.GOODS, LabelGroup.VEHICLE, LabelGroup.BIKE]
+
+
+class StreetVending(StandingRule):
+    zones: Annotated[list[ZoneKind], Field(min_length=1)] = Field(
+        default_factory=lambda: [ZoneKind.NO_VENDING]
+    )
+    things: Annotated[list[Thing], Field(min_length=1)] = Field(
+        default_factory=lambda: [LabelGroup.GOODS, LabelGroup.VEHICLE, LabelGroup.BIKE]
+    )
+
+    def value(self, violation: Violation) -> RuleSettings:
+        return replace(super().value(violation), things=tuple(self.things))
+
+
 class CameraFault(Part):
     """A camera that shows nothing usable is reported however long that lasts, so there is no limit to set."""
 
@@ -329,6 +352,8 @@ class RulesFile(Part):
 
     illegal_parking: Annotated[IllegalParking | None, BeforeValidator(_given)] = None
     sidewalk_parking: Annotated[SidewalkParking | None, BeforeValidator(_given)] = None
+    disorderly_bikes: Annotated[DisorderlyBikes | None, BeforeValidator(_given)] = None
+    street_vending: Annotated[StreetVending | None, BeforeValidator(_given)] = None
     camera_fault: CameraFault = CameraFault()
 
     def value(self) -> RuleSet:

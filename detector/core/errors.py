@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 
@@ -46,6 +47,9 @@ class BadConfig(BadInput):
         super().__init__("\n".join(str(fault) for fault in faults))
         self.faults = tuple(faults)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), (self.faults,))
+
 
 class UnreadableRecording(KerbwatchError):
     """A recording cannot be read; it costs its own samples and nothing else."""
@@ -56,6 +60,10 @@ class UnreadableRecording(KerbwatchError):
         self.reason = reason
         self.empty = empty
         self.not_video = not_video
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """So that it crosses from a worker process: an error is rebuilt from its message alone otherwise."""
+        return (partial(type(self), empty=self.empty, not_video=self.not_video), (self.path, self.reason))
 
 
 class StorageFull(KerbwatchError):

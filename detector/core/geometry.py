@@ -67,3 +67,15 @@ def polygon_fault(polygon: Sequence[Sequence[float]]) -> str | None:
 
 def scaled(box: Box, width: float, height: float) -> Box:
     return (box[0] * width, box[1] * height, box[2] * width, box[3] * height)
+
+
+REACH_HEIGHTS = 1.5
+"""Who stands within so many of his own heights has a thing within reach."""
+
+
+def within_reach(thing: Box, person: Box, *, aspect: float = 16 / 9) -> bool:
+    """Whether a thing lies within a person's reach, feet to foot; boxes in [0, 1], `aspect` is the picture's."""
+    height = person[3] - person[1]
+    across = max(0.0, thing[0] - person[2], person[0] - thing[2]) * aspect
+    deep = abs(thing[3] - person[3])
+    return bool(np.hypot(across, deep) <= REACH_HEIGHTS * height)

@@ -269,6 +269,9 @@ class Incident:
     """Which part of the ground contact lies in the zone, in [0, 1]."""
     confidence: float
     stay: Stay | None = None
+    note: str = ""
+    """What stood, in words for the explanation, where the violation alone does not say it."""
+    note_zh: str = ""
 
     @property
     def dwell_s(self) -> float:

@@ -9,18 +9,26 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing.connection import wait as wait_for
 
+from detector.core.errors import KerbwatchError
 from detector.core.times import Interval
 from detector.core.values import Camera, Point
 from detector.pipeline.scan import CameraReport, Shop, scan_camera
 
 OpenShop = Callable[[int], Shop]
 """Opens what a worker scans with, given how many threads it may use; picklable."""
+
+
+class WorkerEnded(KerbwatchError):
+    """A worker process ended before its work was done, perhaps for want of memory; run the same command again."""
+
+    transient = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,14 @@ def run(tasks: Sequence[Task], open_shop: OpenShop, *, workers: int | None = Non
         while waiting:
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             for future in done:
-                yield future.result()
+                yield _result(future)
+
+
+def _result(future: Future[CameraReport]) -> CameraReport:
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        raise WorkerEnded from error
 
 
 @contextmanager

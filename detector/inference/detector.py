@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,8 +17,6 @@ from detector.core.geometry import FloatArray
 from detector.core.values import NO_DETECTIONS, Detections, Image
 from detector.inference.quiet import import_openvino, import_ultralytics
 from detector.inference.weights import sha256_of
-
-openvino = import_openvino()
 
 IOU_OF_ONE_OBJECT = 0.7
 """Boxes of one label that overlap more are one object (ultralytics' own default)."""
@@ -229,8 +228,10 @@ def _exported(weights: Path, digest: str, cache: Path, input_hw: tuple[int, int]
     with tempfile.TemporaryDirectory(dir=cache, prefix=".export-") as scratch:
         source = Path(scratch) / "weights.pt"
         shutil.copyfile(weights, source)
-        model = import_ultralytics(cache / "ultralytics").YOLO(str(source), task="detect")
-        made = Path(model.export(format="openvino", imgsz=input_hw, dynamic=True, verbose=False))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch announces to ultralytics what it will drop one day
+            model = import_ultralytics(cache / "ultralytics").YOLO(str(source), task="detect")
+            made = Path(model.export(format="openvino", imgsz=input_hw, dynamic=True, verbose=False))
         ready = Path(scratch) / "ready"
         ready.mkdir()
         for part in ("xml", "bin"):

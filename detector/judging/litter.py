@@ -9,15 +9,14 @@ Both are suspicions; `proving` compares them at full size.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from detector.config.rules import RuleSet
-from detector.core.geometry import Box, box_area, contact_share, iou
+from detector.core.geometry import Box, box_area, contact_share, iou, within_reach
 from detector.core.times import Interval
 from detector.core.values import (
     Camera,
@@ -30,7 +29,17 @@ from detector.core.values import (
     Stay,
     Violation,
     Zone,
-    ZoneKind,
+)
+from detector.decoding.change import (
+    Blob,
+    Compared,
+    Mask,
+    blobs_of,
+    changes,
+    is_light,
+    median_of,
+    relit,
+    stands_out,
 )
 from detector.judging.stays import find_stays
 
@@ -47,18 +56,12 @@ BREAK_S = 900.0
 
 BREAK_LOOKS = 3.5
 
-WIDTHS = (0.009, 0.11)
+WIDTHS = (0.0125, 0.11)
 HEIGHTS_OF_WIDTH = (0.3, 3.0)
-"""A thing left on the street: its width in picture widths (12 to 140 px of 1280), and its height in its widths."""
+"""A thing left on the street: its width in picture widths (16 to 140 px of 1280), and its height in its widths."""
 
 FILLED = 0.4
 """The part of its box that a compact thing fills."""
-
-CHANGED_GREYS = 14.0
-"""A pixel changed when a channel leaves what its neighbours were before by more than this, of 255 as lit."""
-
-SWAY_PX = 1
-"""Neighbours so near count as the same pixel: the pole sways and the codec smears."""
 
 VIEW_CHANGED = 0.25
 """Where so much of the zones' surroundings changed at once, the light or the view did."""
@@ -70,19 +73,17 @@ INSIDE = 0.7
 PART_OF_SHARE = 0.25
 """A thing that lies to INSIDE in a vehicle's box in so many of the looks that show it is part of that vehicle."""
 
-REACH_HEIGHTS = 1.5
-"""Who stands still within so many of his heights owns what lies there."""
-
 MOVERS = (LabelGroup.PERSON, LabelGroup.VEHICLE, LabelGroup.BIKE)
 MARGIN = 0.1
 """A box of something that moves is taken a little larger: the detector cuts feet and wheels."""
+
+UNNAMED_CONFIDENCE = 0.5
+"""What a sighting that no detector confirms counts."""
 
 SAME_THING_IOU = 0.25
 SURE_SHARE = 0.4
 """A named thing is seen in at least so many of the looks over its stay."""
 
-Grid = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +107,10 @@ class _Window:
         y1, y2 = (int(np.clip(round(v * h) - self.y1, 0, self.y2 - self.y1)) for v in (box[1], box[3]))
         return x1, y1, x2, y2
 
-    def box(self, x: int, y: int, w: int, h: int) -> Box:
-        left, top = self.x1 + x, self.y1 + y
-        return left / self.wh[0], top / self.wh[1], (left + w) / self.wh[0], (top + h) / self.wh[1]
+    def box(self, blob: Blob) -> Box:
+        x1, y1, x2, y2 = blob.xyxy
+        w, h = self.wh
+        return (self.x1 + x1) / w, (self.y1 + y1) / h, (self.x1 + x2) / w, (self.y1 + y2) / h
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,27 +124,43 @@ class _Plate:
 
 
 @dataclass(frozen=True, slots=True)
-class _Blob:
-    """A new and still thing between two looks: its box in pixels of the window, its mask within the box."""
+class _Shape:
+    """A new and still thing as the medians before and after look `t` show it."""
 
-    x: int
-    y: int
-    mask: Mask
+    t: int
+    box: Box
+    blob: Blob
+    before: Image
+    after: Image
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One thing as several medians show it: whole where all looks after hold it, in parts at either end."""
+
+    shapes: list[_Shape]
 
     @property
-    def xyxy(self) -> tuple[int, int, int, int]:
-        return self.x, self.y, self.x + self.mask.shape[1], self.y + self.mask.shape[0]
+    def last(self) -> int:
+        return max(shape.t for shape in self.shapes)
+
+    def is_of(self, box: Box) -> bool:
+        return any(_one_place(shape.box, box) for shape in self.shapes)
+
+    def typical(self) -> _Shape:
+        """The shape that agrees best with the others, the larger of two."""
+        agrees = {id(a): sum(iou(a.box, b.box) for b in self.shapes) for a in self.shapes}
+        return max(self.shapes, key=lambda a: (round(agrees[id(a)], 3), box_area(a.box)))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Track:
+    """The looks, by index, at which a thing is there, and the moments next to them at which it is not."""
+
     box: Box
-    there: list[int]
-    until: int
-    """The last look at which it may still be there."""
-    absent_before: datetime | None
+    there: tuple[int, ...]
+    absent_before: datetime
     absent_after: datetime | None
-    hidden: set[int] = field(default_factory=set)
 
 
 def litter_incidents(
@@ -259,15 +277,6 @@ def _owned(box: Box, at: datetime, owners: Sequence[Stay]) -> bool:
     return any(s.seen[0] <= at <= s.seen[1] and within_reach(box, s.box) for s in owners)
 
 
-def within_reach(box: Box, person: Box) -> bool:
-    """Whether a thing lies within reach of a person, by both boxes; distances count in the person's heights."""
-    height = person[3] - person[1]
-    across = max(0.0, box[0] - person[2], person[0] - box[2])
-    deep = abs(box[3] - person[3])
-    # A box in [0, 1] is as wide as the picture is wide; most pictures are 16 to 9.
-    return float(np.hypot(across * 16 / 9, deep)) <= REACH_HEIGHTS * height
-
-
 def _longest_possible_s(stay: Stay, cadence_s: float) -> float:
     first, last = stay.seen
     reach = timedelta(seconds=cadence_s)
@@ -297,7 +306,7 @@ def _new_things(observations: Sequence[Observation], camera: Camera, zones: Sequ
     for run in _runs(observations):
         plates, window = _plates(run, zones)
         for track in _tracks(plates, window):
-            sightings = tuple(Sighting(plates[i].at, track.box, 0.5, NEW_THING) for i in track.there)
+            sightings = tuple(Sighting(plates[i].at, track.box, UNNAMED_CONFIDENCE, NEW_THING) for i in track.there)
             stays.append(
                 Stay(camera.id, LabelGroup.RUBBISH, sightings, track.absent_before, track.absent_after)
             )
@@ -367,83 +376,77 @@ def _grown(box: Box, part: float) -> Box:
 def _tracks(plates: Sequence[_Plate], window: _Window) -> list[_Track]:
     """Every new and still thing, with the looks at which it is there, in order of its arrival."""
     tracks: list[_Track] = []
+    still_open: list[_Found] = []
     for t in range(FEWEST_BEFORE, len(plates) - AFTER_LOOKS + 1):
-        before = _median([p.clean for p in plates[max(0, t - BEFORE_LOOKS) : t]])
-        after = _median([p.clean for p in plates[t : t + AFTER_LOOKS]])
+        before = median_of([p.clean for p in plates[max(0, t - BEFORE_LOOKS) : t]])
+        after = median_of([p.clean for p in plates[t : t + AFTER_LOOKS]])
         for blob in new_blobs(before, after, window):
-            box = window.box(*blob.xyxy[:2], blob.mask.shape[1], blob.mask.shape[0])
-            if any(track.until >= t - 1 and _one_place(track.box, box) for track in tracks):
-                continue
-            track = _followed(blob, box, t, before, after, plates)
-            if track is not None and not _part_of_a_vehicle(track, plates):
+            box = window.box(blob)
+            shape = _Shape(t, box, blob, before, after)
+            same = [found for found in still_open if found.is_of(box)]
+            still_open = [found for found in still_open if found not in same]
+            still_open.append(_Found([shape, *(s for found in same for s in found.shapes)]))
+        ended = [found for found in still_open if found.last < t - 1 or t == len(plates) - AFTER_LOOKS]
+        still_open = [found for found in still_open if found not in ended]
+        for found in ended:
+            track = _followed(found.typical(), plates)
+            if track is not None and not any(_same_track(track, other) for other in tracks):
                 tracks.append(track)
     return tracks
 
 
-def new_blobs(before: Image, after: Image, window: _Window) -> list[_Blob]:
+def _same_track(a: _Track, b: _Track) -> bool:
+    return _one_place(a.box, b.box) and a.there[0] <= b.there[-1] and b.there[0] <= a.there[-1]
+
+
+def new_blobs(before: Image, after: Image, window: _Window) -> list[Blob]:
     """Small compact things that stand out of the picture after and not out of the one before; neither shadow nor light."""
     after = relit(after, before)
     changed = changes(before, after)
     if (changed & window.zones).sum() > VIEW_CHANGED * max(1, window.zones.sum()):
         return []
-    close = cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
-    close = cv2.morphologyEx(close, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    _, names, stats, _ = cv2.connectedComponentsWithStats(close, connectivity=8)
-    blobs = []
-    for name, (x, y, w, h, area) in enumerate(stats[1:], 1):
-        low, high = (v * window.wh[0] for v in WIDTHS)
-        flat, tall = HEIGHTS_OF_WIDTH
-        if not (low <= w <= high and flat * w <= h <= tall * w and area >= FILLED * w * h):
-            continue
-        blob = _Blob(int(x), int(y), names[y : y + h, x : x + w] == name)
-        if not is_light(before, after, blob.xyxy, blob.mask) and stands_out(before, after, blob.xyxy, blob.mask):
-            blobs.append(blob)
-    return blobs
+    found = (blob for blob in blobs_of(changed) if _sized(blob, window.wh[0]))
+    return [
+        blob
+        for blob in found
+        if not is_light(before, after, blob.xyxy, blob.mask)
+        and stands_out(before, after, blob.xyxy, blob.mask)
+    ]
 
 
-def _followed(
-    blob: _Blob, box: Box, t: int, before: Image, after: Image, plates: Sequence[_Plate]
-) -> _Track | None:
-    """The looks at which a thing found between t - 1 and t is there; None where it is not there twice."""
-    place = Compared.of(before, after, blob.xyxy, blob.mask)
-    track = _Track(box, [], t, None, None)
-    # Medians show a thing up to a look or two early or late.
-    start = t + AFTER_LOOKS // 2
+def _sized(blob: Blob, picture_width: int) -> bool:
+    height, width = blob.mask.shape
+    low, high = (v * picture_width for v in WIDTHS)
+    flat, tall = HEIGHTS_OF_WIDTH
+    return low <= width <= high and flat * width <= height <= tall * width and blob.filled >= FILLED
+
+
+def _followed(shape: _Shape, plates: Sequence[_Plate]) -> _Track | None:
+    """The looks at which a thing is there; None where it is not seen twice, or belongs to a vehicle or person."""
+    place = Compared.of(shape.before, shape.after, shape.blob.xyxy, shape.blob.mask)
+    start = shape.t + AFTER_LOOKS // 2
+    there: list[int] = []
+    before = after = None
     for i in range(start, -1, -1):
-        if _covered(box, plates[i]):
-            track.hidden.add(i)
-        elif place.shows(plates[i].image):
-            track.there.append(i)
-        else:
-            track.absent_before = plates[i].at
+        if place.shows(plates[i].image):
+            there.append(i)
+        elif not _covered(shape.box, plates[i]):
+            before = plates[i].at
             break
     for i in range(start + 1, len(plates)):
-        if _covered(box, plates[i]):
-            track.hidden.add(i)
-        elif place.shows(plates[i].image):
-            track.there.append(i)
-            track.absent_after = None
-        elif track.absent_after is None:
-            track.absent_after = plates[i].at
-        else:
-            break
-    track.there.sort()
-    if len(track.there) < 2 or track.absent_before is None:
+        if place.shows(plates[i].image):
+            there.append(i)
+            after = None
+        elif not _covered(shape.box, plates[i]):
+            if after is not None:
+                break
+            after = plates[i].at
+    inside = sum(any(_share_inside(shape.box, m) >= INSIDE for m in plates[i].movers) for i in there)
+    if len(there) < 2 or before is None or inside > PART_OF_SHARE * len(there):
         return None
-    track.until = max(track.there)
-    return track
+    return _Track(shape.box, tuple(sorted(there)), before, after)
 
 
 def _covered(box: Box, plate: _Plate) -> bool:
+    """Whether something that moves may hide the place at a look."""
     return any(_share_inside(box, _grown(mover, MARGIN)) >= COVERED for mover in plate.movers)
-
-
-def _part_of_a_vehicle(track: _Track, plates: Sequence[_Plate]) -> bool:
-    """Whether a vehicle or a person that stands there now and then explains the thing: it is not seen without them."""
-    looks = len(track.there) + len(track.hidden)
-    return len(track.hidden) > PART_OF_SHARE * looks and any(
-        sum(_share_inside(track.box, mover) >= INSIDE for i in track.hidden for mover in plates[i].movers) > 1
-        for _ in (0,)
-    )
-
-

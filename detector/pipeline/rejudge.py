@@ -13,7 +13,7 @@ from detector.issues.queue import IssueQueue
 from detector.issues.values import IssueFilter, Outcome, Verdict
 from detector.judging.judge import judge
 from detector.observing.store import ObservationStore
-from detector.pipeline.scan import observations_of
+from detector.pipeline.scan import observations_of, verdict_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,13 @@ def rejudge(
     wanted = [(recording, shared) for recording, part in known if (shared := part.intersection(period))]
     observations = list(observations_of(catalogue, store, camera, wanted))
     suspicions = {i.fingerprint: i for i in judge(observations, point, camera, rules).incidents}
-    decided = {v.fingerprint: v for v in queue.verdicts(camera.id, period).values()}
+    verdicts = queue.verdicts(camera.id, period)
+    proven = {v.fingerprint: v for v in verdicts.values() if v.outcome is Outcome.PROVEN}
     of_issues = {issue.fingerprint for issue in queue.find(IssueFilter(cameras=(camera.id,), period=period))}
     kept: list[Verdict] = []
     vanished: list[tuple[Verdict, str]] = []
-    for fingerprint, verdict in decided.items():
-        if verdict.outcome is not Outcome.PROVEN or fingerprint not in of_issues:
+    for fingerprint, verdict in proven.items():
+        if fingerprint not in of_issues:
             continue
         suspicion = suspicions.get(fingerprint)
         if suspicion is None:
@@ -61,5 +62,11 @@ def rejudge(
             )
         else:
             kept.append(verdict)
-    appeared = [incident for fingerprint, incident in suspicions.items() if fingerprint not in decided]
+    models = {part.model_id for part in catalogue.observed_parts(camera.id, period)}
+    appeared = [
+        suspicion
+        for fingerprint, suspicion in suspicions.items()
+        # What was dropped under another limit is open again: a scan would look.
+        if fingerprint not in proven and not any(verdict_key(suspicion, model) in verdicts for model in models)
+    ]
     return Change(point, camera, len(observations), tuple(kept), tuple(appeared), tuple(vanished))

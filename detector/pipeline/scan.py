@@ -273,7 +273,7 @@ def _prove_and_file(
     filed: list[tuple[Incident, Filed]] = []
     known = 0
     for incident in incidents:
-        key = verdict_key(incident, shop)
+        key = verdict_key(incident, shop.detector.model_id)
         if key in decided:
             known += 1
             continue
@@ -308,13 +308,13 @@ def _same_stay(shop: Shop, incident: Incident) -> Issue | None:
     return None
 
 
-def verdict_key(incident: Incident, shop: Shop) -> str:
+def verdict_key(incident: Incident, model_id: str) -> str:
     """Names a suspicion together with all that its proof depends on."""
     depends = (
         incident.fingerprint,
         incident.interval.end.isoformat(),
         f"{incident.limit_s:g}",
-        shop.detector.model_id,
+        model_id,
         PROOF_VERSION,
     )
     return hashlib.sha256("|".join(depends).encode()).hexdigest()[:40]

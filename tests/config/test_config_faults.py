@@ -81,7 +81,7 @@ BREAKS = [
     Break("kerbwatch.yaml", "archive:\n  root: recordings", "archive: recordings",
           "kerbwatch.yaml: archive: 'recordings' is not a mapping of keys to values"),
     Break("codes.yaml", "litter:", "liter:", "codes.yaml: liter: unknown key; did you mean 'litter'?"),
-    Break("codes.yaml", 'camera_fault: {code: "CAMERA-PLACEHOLDER"', 'camera_fault: {code: ""',
+    Break("codes.yaml", 'camera_fault: {code: "-"', 'camera_fault: {code: ""',
           "codes.yaml: camera_fault.code: must not be empty"),
     Break("codes.yaml", "name: 占道经营/流动摊贩, ", "", "codes.yaml: street_vending.name: is missing"),
     Break("departments.yaml", "traffic_police:", "交警:",

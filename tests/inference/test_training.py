@@ -101,6 +101,23 @@ def test_a_bag_is_cut_out_by_its_polygon_unless_the_picture_cuts_it_off(tmp_path
     assert litter_data.cut_out_bags(litter_data.read_close_ups(folder)) == []
 
 
+def test_what_lies_beside_the_bags_shows_no_bag(tmp_path: Path) -> None:
+    image = np.full((400, 400, 3), 120, np.uint8)
+    cv2.rectangle(image, (200, 200), (399, 399), (30, 30, 200), -1)
+    cv2.imwrite(str(tmp_path / "p.png"), image)
+    close_up = litter_data.CloseUp(
+        tmp_path / "p.png",
+        "p",
+        (np.array([(0.5, 0.5), (1, 0.5), (1, 1), (0.5, 1)], np.float32),),
+    )
+    squares = litter_data.cut_out_surroundings([close_up, close_up], seed=1)
+    assert len(squares) == 3
+    reddest = max(
+        int((square[:, :, 2].astype(int) - square[:, :, 0]).max(axis=0).mean()) for square in squares
+    )
+    assert reddest < 20
+
+
 def test_a_folder_without_close_ups_is_bad_input(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no close-ups"):
         litter_data.read_close_ups(tmp_path)

@@ -1,0 +1,203 @@
+"""What changed between two pictures of one fixed view: light aside, noise aside, which picture holds a thing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from detector.core.values import Image
+
+Grid = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+Pixels = tuple[int, int, int, int]
+"""xyxy in whole pixels."""
+
+CHANGED_GREYS = 14.0
+"""A pixel changed when a channel leaves what its neighbours were before by more than this, of 255 as lit by day."""
+
+SWAY_PX = 1
+"""Neighbours so near count as the same pixel: the pole sways and the codec smears."""
+
+LIGHT_CELL_PX = 64
+"""Light is evened out cell by cell, this wide: larger than what is looked for."""
+
+LIGHT_RATIO = 1.1
+LIGHT_UNEVEN = 0.06
+LIGHT_TINT = 0.12
+"""A change is light alone when the logarithm of its ratio is below the first in size, scatters less than the
+second over the change (median deviation), and differs less than the third between colours."""
+
+STEEPER = 1.15
+"""The picture that holds a thing has edges so much steeper along the thing's rim."""
+
+NEARER = 0.7
+"""A picture shows the thing when it differs from the one with it by less than this part of what it differs from
+the one without."""
+
+
+def median_of(images: Sequence[Image]) -> Image:
+    """Value by value; of an even number the lower of both middle ones, as good and quicker."""
+    stack = np.stack(images)
+    middle = (len(images) - 1) // 2
+    return np.asarray(np.partition(stack, middle, axis=0)[middle], np.uint8)
+
+
+def relit(image: Image, like: Image) -> Image:
+    """The picture under the light of another: cell by cell the median of their ratio, which no small thing moves."""
+    height, width = image.shape[:2]
+    cells = (max(1, round(width / LIGHT_CELL_PX)), max(1, round(height / LIGHT_CELL_PX)))
+    ratio = (like.astype(np.float32) + 4) / (image.astype(np.float32) + 4)
+    ys = np.linspace(0, height, cells[1] + 1).astype(int)
+    xs = np.linspace(0, width, cells[0] + 1).astype(int)
+    grid = np.empty((cells[1], cells[0], 3), np.float32)
+    for j in range(cells[1]):
+        for i in range(cells[0]):
+            part = ratio[ys[j] : ys[j + 1] : 2, xs[i] : xs[i + 1] : 2].reshape(-1, 3)
+            grid[j, i] = np.median(part, axis=0)
+    if min(cells) >= 3:
+        grid = cv2.medianBlur(grid, 3)
+    gain = cv2.resize(grid, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width, 3)
+    return np.clip((image.astype(np.float32) + 4) * gain - 4, 0, 255).astype(np.uint8)
+
+
+def changes(before: Image, after: Image) -> Mask:
+    """Where a pixel of the picture after lies outside what its neighbours were before, and the other way round."""
+    side = np.ones((2 * SWAY_PX + 1, 2 * SWAY_PX + 1), np.uint8)
+    apart = np.zeros(before.shape[:2], np.float32)
+    for a, b in ((before, after), (after, before)):
+        above = cv2.subtract(b, cv2.dilate(a, side))
+        below = cv2.subtract(cv2.erode(a, side), b)
+        apart = np.maximum(apart, cv2.max(above, below).max(axis=2).astype(np.float32))
+    noise = float(np.median(np.abs(before.astype(np.int16) - after)))
+    # In the dark a thing differs by fewer grey levels, and so does the noise after a median.
+    light = float(np.clip(before.mean() / 90, 0.5, 1.0))
+    return apart > max(CHANGED_GREYS * light, 5.0 * noise)
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A connected change: its upper left corner in pixels, and its mask within its box."""
+
+    x: int
+    y: int
+    mask: Mask
+
+    @property
+    def xyxy(self) -> Pixels:
+        return self.x, self.y, self.x + self.mask.shape[1], self.y + self.mask.shape[0]
+
+    @property
+    def filled(self) -> float:
+        """The part of its box that it fills."""
+        return float(self.mask.mean())
+
+
+def blobs_of(changed: Mask) -> list[Blob]:
+    """The connected parts of a change, specks left out and gaps of a few pixels closed."""
+    whole = cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    whole = cv2.morphologyEx(whole, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    _, names, stats, _ = cv2.connectedComponentsWithStats(whole, connectivity=8)
+    return [
+        Blob(int(x), int(y), names[y : y + h, x : x + w] == name)
+        for name, (x, y, w, h, _) in enumerate(stats[1:], 1)
+    ]
+
+
+def _around(xyxy: Pixels, shape: tuple[int, ...], px: int) -> tuple[slice, slice, int, int]:
+    """A box with a margin as slices of rows and columns, and where the box begins within."""
+    x1, y1, x2, y2 = xyxy
+    top, left = max(0, y1 - px), max(0, x1 - px)
+    return slice(top, min(shape[0], y2 + px)), slice(left, min(shape[1], x2 + px)), y1 - top, x1 - left
+
+
+def _full_mask(mask: Mask, rows: slice, columns: slice, dy: int, dx: int) -> npt.NDArray[np.uint8]:
+    whole = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.uint8)
+    whole[dy : dy + mask.shape[0], dx : dx + mask.shape[1]] = mask
+    return whole
+
+
+def is_light(before: Image, after: Image, xyxy: Pixels, mask: Mask) -> bool:
+    """Whether a change is only of light: a shadow or a bright patch leaves the ground's texture and tint.
+
+    Then the ratio of after to before is nearly the same over the whole of it and in all colours, and between a
+    third and three.
+    """
+    x1, y1, x2, y2 = xyxy
+    core = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0) > 0
+    if core.sum() < 9:
+        core = mask
+    a = before[y1:y2, x1:x2][core].astype(np.float32) + 3
+    b = after[y1:y2, x1:x2][core].astype(np.float32) + 3
+    ratio = np.log(b / a)
+    middle = np.median(ratio, axis=0)
+    uneven = float(np.median(np.abs(ratio - middle)))
+    tinted = float(middle.max() - middle.min())
+    return bool(abs(middle.mean()) < LIGHT_RATIO and uneven < LIGHT_UNEVEN and tinted < LIGHT_TINT)
+
+
+def stands_out(before: Image, after: Image, xyxy: Pixels, mask: Mask) -> bool:
+    """Whether it is the picture after that holds the thing, and not the one before (a thing taken away).
+
+    A thing has an outline: along the rim of the change the picture that holds it has the steeper edges.
+    """
+    rows, columns, dy, dx = _around(xyxy, before.shape, 3)
+    whole = _full_mask(mask, rows, columns, dy, dx)
+    ring = np.ones((3, 3), np.uint8)
+    rim = (cv2.dilate(whole, ring) - cv2.erode(whole, ring, borderValue=0)) > 0
+    steep = [float(_edges(image[rows, columns])[rim].mean()) for image in (before, after)]
+    return steep[1] > STEEPER * steep[0]
+
+
+def _edges(image: Image) -> Grid:
+    dx, dy = (cv2.Sobel(image, cv2.CV_32F, *order, ksize=3) for order in ((1, 0), (0, 1)))
+    return np.asarray(cv2.magnitude(dx, dy).max(axis=2), np.float32)
+
+
+@dataclass(slots=True)
+class Compared:
+    """A place with the thing and without it: tells of a picture which of both it is nearer to.
+
+    Follows slow changes of the thing's look (dusk) by a running mean.
+    """
+
+    rows: slice
+    columns: slice
+    mask: Mask
+    without: Grid
+    holding: Grid
+
+    @classmethod
+    def of(cls, before: Image, after: Image, xyxy: Pixels, mask: Mask) -> Compared:
+        """Both pictures of one size; the box in their pixels, the mask within the box."""
+        px = max(4, (xyxy[2] - xyxy[0]) // 2)
+        rows, columns, dy, dx = _around(xyxy, before.shape, px)
+        whole = _full_mask(mask, rows, columns, dy, dx) > 0
+        parts = [_soft(image[rows, columns]) for image in (before, after)]
+        return cls(rows, columns, whole, parts[0], parts[1])
+
+    def distances(self, image: Image) -> tuple[float, float]:
+        """How far a picture's place is from being empty and from holding the thing, in grey levels."""
+        part = _soft(image[self.rows, self.columns])
+        rim = ~self.mask
+        apart = []
+        for known in (self.without, self.holding):
+            gain = np.median((known[rim] + 4) / (part[rim] + 4), axis=0)
+            lit = (part + 4) * gain - 4
+            apart.append(float(np.abs(lit - known)[self.mask].mean()))
+        return apart[0], apart[1]
+
+    def shows(self, image: Image) -> bool:
+        empty, holding = self.distances(image)
+        if holding >= NEARER * empty:
+            return False
+        part = _soft(image[self.rows, self.columns])
+        self.holding = 0.8 * self.holding + 0.2 * part
+        return True
+
+
+def _soft(image: Image) -> Grid:
+    return np.asarray(cv2.GaussianBlur(image, (3, 3), 0), np.float32)
