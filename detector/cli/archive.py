@@ -333,16 +333,16 @@ def _change_table(changes: Sequence[Change], took_s: float) -> None:
                     "no scan looked closer yet",
                 )
             )
-        for verdict, reason in change.vanished:
-            at = f"{verdict.interval.start.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+        for issue, reason in change.vanished:
+            at = f"{issue.interval.start.astimezone(zone):%Y-%m-%d %H:%M:%S}"
             rows.append(
                 (
                     "vanished",
                     change.camera.id,
-                    verdict.violation,
-                    verdict.zone_id,
+                    issue.violation,
+                    issue.zone_id,
                     at,
-                    f"issue {verdict.issue_id}: {reason}",
+                    f"issue {issue.id}: {reason}",
                 )
             )
     table("", ("", "camera", "violation", "zone", "from", "note"), rows)
@@ -358,7 +358,7 @@ def _change_json(change: Change) -> dict[str, object]:
         "point": change.point.id,
         "camera": change.camera.id,
         "observations": change.observations,
-        "kept": [verdict.issue_id for verdict in change.kept],
+        "kept": [issue.id for issue in change.kept],
         "appeared": [
             {
                 "violation": i.violation.value,
@@ -369,5 +369,5 @@ def _change_json(change: Change) -> dict[str, object]:
             }
             for i in change.appeared
         ],
-        "vanished": [{"issue": verdict.issue_id, "reason": reason} for verdict, reason in change.vanished],
+        "vanished": [{"issue": issue.id, "reason": reason} for issue, reason in change.vanished],
     }

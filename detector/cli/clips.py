@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from detector.cli.common import DEFAULT_MODEL, AsJson, Rules, detector_of, settings_in
+from detector.cli.common import DEFAULT_MODEL, AsJson, Rules, detector_of, litter_detector_of, settings_in
 from detector.cli.output import progress, say, say_json, table
 from detector.config.labels import load_labels
 from detector.config.rules import RuleSet
@@ -57,9 +57,10 @@ def check(
     place, ruleset, settings = _place(point, zones, folder, rules)
     camera = place.cameras[0]
     start = _start(at, camera)
-    detector = detector_of(settings.model if settings else DEFAULT_MODEL)
+    model = settings.model if settings else DEFAULT_MODEL
+    detector, litter = detector_of(model), litter_detector_of(model)
     try:
-        checked = check_files(clip, start, place, camera, ruleset, detector)
+        checked = check_files(clip, start, place, camera, ruleset, detector, litter)
     except UnreadableRecording as error:
         raise BadInput(str(error)) from error
     files = _write_stills(checked, camera, stills) if stills else {}
@@ -202,7 +203,7 @@ def evaluate(
     """
     read = load_labels(labels)
     base = load_rules(rules) if rules else default_rules()
-    detector = detector_of(DEFAULT_MODEL)
+    detector, litter = detector_of(DEFAULT_MODEL), litter_detector_of(DEFAULT_MODEL)
     done = 0
     with progress("evaluating", len(read.clips)) as ticker:
 
@@ -212,7 +213,7 @@ def evaluate(
             ticker(done, name)
 
         try:
-            result = run_evaluation(read, base, detector, tick)
+            result = run_evaluation(read, base, detector, tick, litter=litter)
         except UnreadableRecording as error:
             raise BadInput(str(error)) from error
     if out:

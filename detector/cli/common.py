@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -79,9 +80,17 @@ def detector_of(settings: ModelSettings, threads: int = 0) -> Detector:
     )
 
 
+def litter_detector_of(settings: ModelSettings, threads: int = 0) -> Detector | None:
+    """The second detector, for bags of rubbish, where the settings name one."""
+    if not settings.litter_weights:
+        return None
+    return detector_of(replace(settings, weights=settings.litter_weights), threads)
+
+
 def prepare_detector(settings: ModelSettings) -> None:
     """Check the weights and make their export, so that workers find it ready."""
     detector_of(settings)
+    litter_detector_of(settings)
 
 
 DEFAULT_MODEL = ModelSettings("yolov8n", "auto", (384, 640), 0.25, 4, "bf16")
@@ -104,6 +113,7 @@ def open_shop(settings: Settings, threads: int = 0) -> Shop:
         store=ObservationStore(settings.observations_root),
         queue=IssueQueue(database),
         evidence_root=evidence_folder(settings),
+        litter=litter_detector_of(settings.model, threads),
     )
 
 

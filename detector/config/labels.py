@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, PlainValidator, ValidationInfo, field_validator
 
@@ -58,6 +58,8 @@ class LabelledClip:
     faults: tuple[LabelledFault, ...]
     view: str
     """'ok', or 'unusable' where no zone can hold on the picture."""
+    light: Literal["day", "night"] | None = None
+    """Where the hour of the day does not tell: a dark afternoon, a lit market."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +177,7 @@ class _ClipPart(View):
     events: list[_EventPart] = Field(default_factory=list)
     faults: list[_FaultPart] = Field(default_factory=list)
     view: Text = "ok"
+    light: Literal["day", "night"] | None = None
 
     @field_validator("files")
     @classmethod
@@ -194,6 +197,7 @@ class _ClipPart(View):
             tuple(event.value(self.resolution_wh) for event in self.events),
             tuple(fault.value() for fault in self.faults),
             self.view,
+            self.light,
         )
 
 

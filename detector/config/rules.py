@@ -44,6 +44,10 @@ class RuleSettings:
     by_category: Mapping[Category, CategorySettings] = field(default_factory=dict)
     min_count: int = 1
     """So many together make a violation; of use to disorderly_bikes."""
+    jam_limit_s: float = 1800.0
+    """Who stands in a queue or a jam is suspected only from so long on; of use to the rules of parking."""
+    jam_others: int = 3
+    """So many other vehicles must stand to make a queue or a jam."""
     things: tuple[LabelGroup, ...] = ()
     """What a person must stay beside to be a vendor; of use to street_vending."""
 

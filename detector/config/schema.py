@@ -298,14 +298,24 @@ class StandingRule(Part):
         )
 
 
-class IllegalParking(StandingRule):
+class ParkingRule(StandingRule):
+    """Who stands among others in a queue or a jam has a longer limit."""
+
+    jam_limit_s: Seconds = 1800.0
+    jam_others: Annotated[int, Strict(), Field(ge=1, le=1000)] = 3
+
+    def value(self, violation: Violation) -> RuleSettings:
+        return replace(super().value(violation), jam_limit_s=self.jam_limit_s, jam_others=self.jam_others)
+
+
+class IllegalParking(ParkingRule):
     # A carriageway holds queues and jams; only its no_parking strips are judged unless the table says otherwise.
     zones: Annotated[list[ZoneKind], Field(min_length=1)] = Field(
         default_factory=lambda: [ZoneKind.NO_PARKING]
     )
 
 
-class SidewalkParking(StandingRule):
+class SidewalkParking(ParkingRule):
     zones: Annotated[list[ZoneKind], Field(min_length=1)] = Field(default_factory=lambda: [ZoneKind.SIDEWALK])
 
 
@@ -318,18 +328,23 @@ class DisorderlyBikes(StandingRule):
 
 
 Thing = Literal[LabelGroup.GOODS, LabelGroup.VEHICLE, LabelGroup.BIKE]
+THINGS: Final[tuple[Thing, ...]] = (LabelGroup.GOODS, LabelGroup.VEHICLE, LabelGroup.BIKE)
 
 
 class StreetVending(StandingRule):
     zones: Annotated[list[ZoneKind], Field(min_length=1)] = Field(
         default_factory=lambda: [ZoneKind.NO_VENDING]
     )
-    things: Annotated[list[Thing], Field(min_length=1)] = Field(
-        default_factory=lambda: [LabelGroup.GOODS, LabelGroup.VEHICLE, LabelGroup.BIKE]
-    )
+    things: Annotated[list[Thing], Field(min_length=1)] = Field(default_factory=lambda: list(THINGS))
 
     def value(self, violation: Violation) -> RuleSettings:
         return replace(super().value(violation), things=tuple(self.things))
+
+
+class Litter(StandingRule):
+    zones: Annotated[list[ZoneKind], Field(min_length=1)] = Field(
+        default_factory=lambda: [ZoneKind.SANITATION]
+    )
 
 
 class CameraFault(Part):
@@ -354,6 +369,7 @@ class RulesFile(Part):
     sidewalk_parking: Annotated[SidewalkParking | None, BeforeValidator(_given)] = None
     disorderly_bikes: Annotated[DisorderlyBikes | None, BeforeValidator(_given)] = None
     street_vending: Annotated[StreetVending | None, BeforeValidator(_given)] = None
+    litter: Annotated[Litter | None, BeforeValidator(_given)] = None
     camera_fault: CameraFault = CameraFault()
 
     def value(self) -> RuleSet:
@@ -417,7 +433,10 @@ Device = Literal["auto", "cpu", "cuda"]
 
 
 class ModelPart(Part):
-    """`weights` is a name of models/manifest.yaml or a file; `imgsz` is height, width of the model's input."""
+    """`weights` is a name of models/manifest.yaml or a file; `imgsz` is height, width of the model's input.
+
+    `litter_weights` are those of a second model, trained for bags of rubbish; none where empty.
+    """
 
     weights: Text = "yolov8n"
     device: Device = "auto"
@@ -425,6 +444,7 @@ class ModelPart(Part):
     confidence: Share = 0.25
     batch: Annotated[int, Strict(), Field(ge=1, le=1024)] = 8
     precision: Literal["bf16", "f32"] = "bf16"
+    litter_weights: Annotated[str, Strict()] = ""
 
     @field_validator("imgsz")
     @classmethod

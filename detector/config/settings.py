@@ -59,6 +59,8 @@ class ModelSettings:
     confidence: float
     batch: int
     precision: str
+    litter_weights: str = ""
+    """Of a second model that knows bags of rubbish; none where empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ def load_settings(folder: Path) -> Settings:
             confidence=model.confidence,
             batch=model.batch,
             precision=model.precision,
+            litter_weights=model.litter_weights,
         ),
     )
 

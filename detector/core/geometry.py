@@ -55,6 +55,11 @@ def contact_share(box: Box, polygon: Polygon) -> float:
     return float(min(1.0, inside / box_area(strip)))
 
 
+def distance(point: tuple[float, float], polygon: Polygon) -> float:
+    """How far a point lies outside a polygon; 0 inside."""
+    return float(shapely.Polygon(polygon).distance(shapely.Point(point)))
+
+
 def polygon_fault(polygon: Sequence[Sequence[float]]) -> str | None:
     """What makes a polygon unusable, in words, or None."""
     if len(polygon) < 3:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.core.geometry import Box, FloatArray, Polygon
-from detector.core.times import DailyHours, Interval
+from detector.core.times import DailyHours, Interval, union
 
 Image = npt.NDArray[np.uint8]
 """A picture: height x width x 3, BGR, uint8."""
@@ -181,6 +181,14 @@ class Detections:
         keep = [i for i, label in enumerate(self.labels) if LABEL_GROUPS.get(label) is group]
         return Detections(tuple(self.labels[i] for i in keep), self.confidences[keep], self.boxes[keep])
 
+    def with_those_of(self, other: Detections) -> Detections:
+        """These and then those of another model that saw the same picture."""
+        return Detections(
+            self.labels + other.labels,
+            np.concatenate([self.confidences, other.confidences]),
+            np.concatenate([self.boxes, other.boxes]),
+        )
+
 
 NO_DETECTIONS = Detections((), np.zeros(0, np.float32), np.zeros((0, 4), np.float32))
 
@@ -193,9 +201,16 @@ class ViewState:
     sharpness: float
     signature: npt.NDArray[np.uint8]
     """Grey, SIGNATURE_WH[1] x SIGNATURE_WH[0]."""
+    edges: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
+    """Where the picture has structure, EDGES_WH[1] x EDGES_WH[0]; much the same by day and by night. Empty where
+    it was not measured."""
+    sketch: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
+    """SKETCH_SIZE numbers whose root mean square difference tells that of two whole pictures, in grey levels."""
 
 
 SIGNATURE_WH = (32, 18)
+EDGES_WH = (64, 36)
+SKETCH_SIZE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +224,8 @@ class Observation:
     """Presentation time of the picture, seconds after the recording's first picture."""
     detections: Detections
     view: ViewState
+    picture: bytes | None = None
+    """The picture as it was looked at, compressed; kept of the looks that are for litter, see `decoding.view`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +269,19 @@ class Stay:
 
 
 @dataclass(frozen=True, slots=True)
+class ViewFault:
+    """A stretch in which a view cannot be judged, and why: one word of `camera_fault`, such as 'frozen'."""
+
+    interval: Interval
+    """From the first look at which it was so."""
+    what: str
+    last: datetime | None = None
+    """The last look at which it was so; None where no look was had."""
+    unsure: Interval | None = None
+    """From the last look before it to the first after it: what is shown in between proves nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Incident:
     """One violation at one zone over one interval: a suspicion until it is proven.
 
@@ -272,16 +302,26 @@ class Incident:
     note: str = ""
     """What stood, in words for the explanation, where the violation alone does not say it."""
     note_zh: str = ""
+    fault: ViewFault | None = None
+    """Of a camera_fault: what was judged, before a closer look refined the interval."""
+    excused: tuple[Interval, ...] = ()
+    """Time that does not count towards the limit: the vehicle stood in a queue or a jam."""
 
     @property
     def dwell_s(self) -> float:
         return self.interval.duration_s
 
+    def counted_s(self, interval: Interval) -> float:
+        """How much of an interval counts towards the limit, in seconds."""
+        shared = [part for excuse in self.excused if (part := excuse.intersection(interval))]
+        return interval.duration_s - sum(part.duration_s for part in union(shared))
+
     @property
     def fingerprint(self) -> str:
         """The same for the same suspicion, however often it is judged; 32 hex digits."""
         place = [f"{v:.3f}" for v in self.box] if self.box else []
-        start = self.stay.seen[0] if self.stay else self.interval.start
+        judged = self.fault.interval if self.fault else self.interval
+        start = self.stay.seen[0] if self.stay else judged.start
         parts: Sequence[str] = [
             self.violation, self.camera_id, self.zone_id or "", f"{start.timestamp():.3f}", *place
         ]  # fmt: skip

@@ -58,9 +58,8 @@ def relit(image: Image, like: Image) -> Image:
         for i in range(cells[0]):
             part = ratio[ys[j] : ys[j + 1] : 2, xs[i] : xs[i + 1] : 2].reshape(-1, 3)
             grid[j, i] = np.median(part, axis=0)
-    if min(cells) >= 3:
-        grid = cv2.medianBlur(grid, 3)
-    gain = cv2.resize(grid, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width, 3)
+    even = cv2.medianBlur(grid, 3) if min(cells) >= 3 else grid
+    gain = cv2.resize(even, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width, 3)
     return np.clip((image.astype(np.float32) + 4) * gain - 4, 0, 255).astype(np.uint8)
 
 
@@ -190,9 +189,14 @@ class Compared:
             apart.append(float(np.abs(lit - known)[self.mask].mean()))
         return apart[0], apart[1]
 
-    def shows(self, image: Image) -> bool:
+    def holds(self, image: Image) -> bool:
+        """Whether a picture's place holds the thing."""
         empty, holding = self.distances(image)
-        if holding >= NEARER * empty:
+        return holding < NEARER * empty
+
+    def shows(self, image: Image) -> bool:
+        """As `holds`; what is seen so becomes part of what is known of the thing."""
+        if not self.holds(image):
             return False
         part = _soft(image[self.rows, self.columns])
         self.holding = 0.8 * self.holding + 0.2 * part

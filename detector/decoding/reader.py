@@ -296,10 +296,20 @@ class Reader:
         except (av.error.InvalidDataError, av.error.EOFError):
             return []
         return [
-            _Decoded(float(ticks * self._base), frame, self._digests.get(ticks) or self._group.hexdigest())
+            _Decoded(
+                float(self._shown(frame, ticks) * self._base),
+                frame,
+                self._digests.get(ticks) or self._group.hexdigest(),
+            )
             for frame in frames
             if (ticks := _ticks_of(frame)) is not None
         ]
+
+    def _shown(self, frame: VideoFrame, ticks: int) -> int:
+        """When a picture shows. AVI stores none but the order of decoding, in which pictures come out one by one."""
+        if self.container.format.name == "avi" and frame.dts is not None:
+            return frame.dts
+        return ticks
 
     def _from_keyframe(self) -> Iterator[Packet[Any]]:
         """The packets from the next keyframe on: what comes before it would decode to a grey ghost."""

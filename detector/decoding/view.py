@@ -1,21 +1,98 @@
-"""How usable a picture is, measured on a small grey copy."""
+"""How usable a picture is, measured on a small grey copy, and how two views compare."""
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from detector.core.values import SIGNATURE_WH, Image, ViewState
+from detector.core.geometry import FloatArray
+from detector.core.values import EDGES_WH, SIGNATURE_WH, SKETCH_SIZE, Image, ViewState
 
 MEASURE_WIDTH = 320
 
+EDGE_SHARE = 0.25
+"""So large a part of the cells, those with most structure for their surroundings, are edges."""
+
+EDGE_SMOOTHING_PX = 1.2
+SURROUNDINGS_PX = 61
+LEAST_GRADIENT = 6.0
+"""Gradients are taken relative to those around them, so that a dim corner has edges too; noise below this has none."""
+
+SKETCH_WH = (320, 180)
+
+PICTURE_QUALITY = 60
+"""Of WebP. A 640 x 360 street view takes 28 kB so: at a look every 270 s that is 9 MB a camera-day, and 10 GB for 39
+cameras over 30 days, beside 25 TB of recordings."""
+
+
+def packed(image: Image) -> bytes:
+    """A picture as WebP, to be kept with an observation."""
+    return cv2.imencode(".webp", image, [cv2.IMWRITE_WEBP_QUALITY, PICTURE_QUALITY])[1].tobytes()
+
+
+def unpacked(picture: bytes) -> Image:
+    """A kept picture again: height x width x 3, BGR, uint8."""
+    return np.asarray(cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+
 
 def view_state(image: Image) -> ViewState:
-    """Mean brightness, sharpness (mean absolute Laplacian) and a small grey picture to compare views by."""
+    """Mean brightness, sharpness (mean absolute Laplacian), and what views and pictures are compared by."""
     height = max(1, round(image.shape[0] * MEASURE_WIDTH / image.shape[1]))
     grey = cv2.cvtColor(
         cv2.resize(image, (MEASURE_WIDTH, height), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY
     )
+    small = np.asarray(grey, np.uint8)
     sharpness = float(np.abs(cv2.Laplacian(grey, cv2.CV_16S)).mean())
     signature = cv2.resize(grey, SIGNATURE_WH, interpolation=cv2.INTER_AREA)
-    return ViewState(float(grey.mean()), sharpness, signature.astype(np.uint8))
+    return ViewState(float(grey.mean()), sharpness, signature.astype(np.uint8), _edges(small), _sketch(small))
+
+
+def structure_likeness(
+    reference: FloatArray, edges: npt.NDArray[np.bool_], visible: npt.NDArray[np.bool_]
+) -> float:
+    """How well the edges of a picture agree with a view's, in [-1, 1]; `reference` holds how often each cell is one.
+
+    Correlation over the visible cells. Measured: one view by day and by night 0.6 and more, turned by 2 % of the
+    picture's width 0.1 to 0.4, another view -0.1 to 0.1.
+    """
+    a, b = reference[visible], edges[visible].astype(np.float32)
+    a, b = a - a.mean(), b - b.mean()
+    size = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float((a * b).sum() / size) if size > 0 else 0.0
+
+
+def picture_distance(a: ViewState, b: ViewState) -> float:
+    """About how far two pictures lie apart: root mean square of grey levels, within a fifth; inf where not measured.
+
+    Random signed sums keep distances (Johnson and Lindenstrauss), exactly so where pictures are equal.
+    """
+    if not len(a.sketch) or not len(b.sketch):
+        return float("inf")
+    return float(np.sqrt(np.mean(np.square(a.sketch - b.sketch))))
+
+
+def _edges(grey: Image) -> npt.NDArray[np.bool_]:
+    smooth = cv2.GaussianBlur(grey.astype(np.float32), (0, 0), EDGE_SMOOTHING_PX)
+    gradient = np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
+    relative = gradient / (cv2.blur(gradient, (SURROUNDINGS_PX, SURROUNDINGS_PX)) + LEAST_GRADIENT)
+    cells = cv2.resize(relative, EDGES_WH, interpolation=cv2.INTER_AREA)
+    return np.asarray(cells > np.quantile(cells, 1 - EDGE_SHARE), np.bool_)
+
+
+def _sketch(grey: Image) -> FloatArray:
+    if grey.shape != SKETCH_WH[::-1]:
+        grey = np.asarray(cv2.resize(grey, SKETCH_WH, interpolation=cv2.INTER_AREA), np.uint8)
+    sums = _signs() @ grey.ravel().astype(np.float32)
+    return np.asarray(sums / np.float32(np.sqrt(grey.size)), np.float32)
+
+
+@lru_cache(maxsize=1)
+def _signs() -> FloatArray:
+    """SKETCH_SIZE rows of +1 and -1, the same in every process and release."""
+    bits = np.random.Generator(np.random.PCG64(20260108)).integers(
+        0, 2, (SKETCH_SIZE, SKETCH_WH[0] * SKETCH_WH[1])
+    )
+    return (bits * 2 - 1).astype(np.float32)

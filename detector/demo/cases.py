@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -16,10 +16,11 @@ import numpy as np
 
 from detector.core.errors import BadInput
 from detector.core.geometry import Polygon
-from detector.core.values import Camera, Zone, ZoneKind
+from detector.core.values import Camera, Violation, Zone, ZoneKind
+from detector.demo import market
 from detector.demo.play import CARS, Random, passing, spot, traffic, visit
 from detector.demo.record import record
-from detector.demo.scene import Actor, CameraFault, FaultKind, Scene, Waypoint, labels
+from detector.demo.scene import PARKING_LIMITS_S, Actor, CameraFault, FaultKind, Scene, Waypoint, labels
 
 WIDTH, HEIGHT = 960, 540
 
@@ -54,34 +55,44 @@ class Case:
     cut_at_s: float | None = None
     vehicles_per_min: float = 3.0
     """Vehicles that only pass; none where all lanes stand."""
+    people_per_min: float = 2.0
+    camera: Camera = CAMERA
+    limits_s: Mapping[Violation, float] = field(default_factory=lambda: PARKING_LIMITS_S)
 
 
-def make_scene(name: str, seed: int) -> Scene:
-    """A case's scene, the same for the same seed. Raises BadInput for a name that is none."""
+def make_scene(name: str, seed: int, *, night: bool = False) -> Scene:
+    """A case's scene, the same for the same seed. Raises BadInput for a name that is none.
+
+    `night` puts it twelve hours later, where the case has no hour of its own.
+    """
     case = _case(name)
     random = np.random.default_rng([seed, sum(map(ord, name))])
     actors, faults = case.build(random)
-    clock = case.clock or f"{int(random.integers(8, 17)):02d}:{int(random.integers(60)):02d}"
-    start = datetime.fromisoformat(f"2026-01-08T{clock}").replace(tzinfo=CAMERA.timezone)
+    hour, minute = int(random.integers(8, 17)), int(random.integers(60))
+    clock = case.clock or f"{(hour + 12 * night) % 24:02d}:{minute:02d}"
+    start = datetime.fromisoformat(f"2026-01-08T{clock}").replace(tzinfo=case.camera.timezone)
     quiet = 0.3 if start.hour in (22, 23) else 1.0
     others = traffic(
-        CAMERA,
+        case.camera,
         random,
         case.duration_s,
         vehicles_per_min=quiet * case.vehicles_per_min,
-        people_per_min=quiet * 2,
+        people_per_min=quiet * case.people_per_min,
     )
-    return Scene(CAMERA, start, case.duration_s, (*actors, *others), faults, seed)
+    return Scene(
+        case.camera, start, case.duration_s, (*actors, *others), faults, seed, limits_s=case.limits_s
+    )
 
 
-def make_case(name: str, seed: int, folder: Path) -> Path:
+def make_case(name: str, seed: int, folder: Path, *, fps: float = 4.0, night: bool = False) -> Path:
     """Write a case's recordings to `folder / clips` and its truth to `folder / labels.json`, whose path it returns."""
-    case, scene = _case(name), make_scene(name, seed)
+    case, scene = _case(name), make_scene(name, seed, night=night)
     ends = (0.0, *([case.cut_at_s] if case.cut_at_s else []), case.duration_s)
     parts = list(pairwise(ends))
-    files = tuple(f"clips/{name}-{seed}{f'-{i}' if len(parts) > 1 else ''}.mp4" for i in range(len(parts)))
+    stem = f"{name}-{seed}{'-night' if night else ''}"
+    files = tuple(f"clips/{stem}{f'-{i}' if len(parts) > 1 else ''}.mp4" for i in range(len(parts)))
     for file, (from_s, until_s) in zip(files, parts, strict=True):
-        record(scene, folder / file, from_s=from_s, until_s=until_s)
+        record(scene, folder / file, fps=fps, from_s=from_s, until_s=until_s)
     content = {
         "about": f"Made footage with known answers: kerbwatch demo make {name}, seed {seed}.",
         "clips": [labels(scene, files if len(files) > 1 else files[0], case.what)],
@@ -92,9 +103,9 @@ def make_case(name: str, seed: int, folder: Path) -> Path:
 
 
 def _case(name: str) -> Case:
-    if name not in CASES:
+    if name not in CASES and name not in STRETCHES:
         raise BadInput(f"no such case: {name!r}; there are {', '.join(CASES)}")
-    return CASES[name]
+    return CASES.get(name) or STRETCHES[name]
 
 
 def _cars(random: Random, count: int) -> list[str]:
@@ -234,6 +245,21 @@ def _faulty(what: FaultKind) -> Callable[[Random], Built]:
     return build
 
 
+def _market(
+    what: str, build: Callable[[Random], tuple[Actor, ...]], *, clock: str = "", people_per_min: float = 2.0
+) -> Case:
+    """A case of bikes or vending, on a street with a wide footway."""
+    return Case(
+        what,
+        lambda random: (build(random), ()),
+        duration_s=600.0,
+        clock=clock,
+        people_per_min=people_per_min,
+        camera=market.CAMERA,
+        limits_s=market.LIMITS_S,
+    )
+
+
 CASES: Final[Mapping[str, Case]] = MappingProxyType(
     {
         "parked": Case("one vehicle beyond the limit, traffic and people pass", _parked),
@@ -256,5 +282,34 @@ CASES: Final[Mapping[str, Case]] = MappingProxyType(
         "night": Case(
             "a vehicle without lights at night, others with headlights pass", _parked, clock="22:30"
         ),
+        "bikes": _market("bicycles left together on the footway", market.bikes),
+        "bikes-in-bay": _market("as many bicycles in their bay", market.bikes_in_bay),
+        "vending-van": _market("a van comes, its vendor sells beside it, customers come and go", market.van),
+        "vending-stall": _market("a vendor puts up a parasol and stays under it", market.stall),
+        "vending-walkers": _market(
+            "a van with nobody beside it on a busy footway", market.walkers, people_per_min=8.0
+        ),
+        "vending-waiting": _market("people wait for a bus, without goods", market.waiting),
+        "vending-rest": _market("a parasol that is always there; people rest under it for 2 min", market.rest),
+        "vending-permitted": _market("vending in a night market's hours", market.permitted, clock="19:30"),
     }
 )
+
+EVERY_LIMIT_S: Final = MappingProxyType({**PARKING_LIMITS_S, **market.LIMITS_S, Violation.LITTER: 900.0})
+
+STRETCHES: Final[Mapping[str, Case]] = MappingProxyType(
+    {
+        "long-street": Case(
+            "an hour in which all only pass", lambda _: ((), ()), duration_s=3600.0, limits_s=EVERY_LIMIT_S
+        ),
+        "long-footway": Case(
+            "an hour of people passing on a wide footway",
+            lambda _: ((), ()),
+            duration_s=3600.0,
+            people_per_min=6.0,
+            camera=market.CAMERA,
+            limits_s=EVERY_LIMIT_S,
+        ),
+    }
+)
+"""Long stretches without a violation: what is raised in them is a false alarm. Scoring fills its hours with them."""

@@ -92,7 +92,7 @@ def _moments(random: Random, until_s: float, per_min: float) -> Iterator[float]:
 
 def visit(
     camera: Camera, sprite: str, foot: Foot, from_s: float, until_s: float, *, rightward: bool = False,
-    exempt: str = "", turning_s: float = TURNING_IN_S,
+    exempt: str = "", turning_s: float = TURNING_IN_S, vends: bool = False,
 ) -> Actor:  # fmt: skip
     """Comes along the carriageway, stands at `foot` over [from_s, until_s), and drives on."""
     side = 0.3 if rightward else -0.2
@@ -103,7 +103,7 @@ def visit(
         Waypoint(from_s - turning_s, *start), Waypoint(from_s, *foot), Waypoint(until_s, *foot),
         Waypoint(until_s + turning_s, *end),
     )  # fmt: skip
-    return Actor(sprite, path, facing_right=rightward, exempt=exempt)
+    return Actor(sprite, path, facing_right=rightward, exempt=exempt, vends=vends)
 
 
 def spot(

@@ -35,6 +35,9 @@ PLACES: Final[Mapping[ZoneKind, Violation]] = MappingProxyType(
 Limit = Callable[[Violation, Zone, datetime], float | None]
 """The limit in seconds of a violation in a zone at a local time; None where it is none. As `RuleSet.limit_s`."""
 
+BIKES_TOGETHER: Final = 3
+"""So many bikes together outside bays are disorderly, as in the rules that kerbwatch starts from."""
+
 IN_ZONE_SHARE: Final = 0.5
 """From this part of its ground contact on, a vehicle stands in a zone. Made scenes keep well away from it."""
 
@@ -66,6 +69,8 @@ class Actor:
     facing_right: bool = False
     exempt: str = ""
     size: float = 1.0
+    vends: bool = False
+    """A vendor stays beside it wherever it stands."""
 
     def __post_init__(self) -> None:
         if len(self.path) < 2 or any(b.at_s <= a.at_s for a, b in pairwise(self.path)):
@@ -189,27 +194,78 @@ class Event:
 
 
 def truth(scene: Scene, limit: Limit | None = None) -> tuple[Event, ...]:
-    """Every stand of a vehicle longer than its limit, in order of its beginning, cut to the scene's own time.
+    """Every stand longer than its limit, of a vehicle, a stall or bikes together, cut to the scene's own time.
 
-    `limit` is the scene's own table where None. A stand through which the limit changes counts by the limit at
-    its middle: made scenes keep away from such hours.
+    In order of beginning. `limit` is the scene's own table where None. A stand through which the limit changes
+    counts by the limit at its middle: made scenes keep away from such hours.
     """
-    sprites = wardrobe(scene.shared)
-    events = []
-    for actor in scene.actors:
-        if sprites[actor.sprite].kind is Kind.VEHICLE and not actor.exempt:
-            for from_s, until_s, x, y in actor.stands():
-                stand = (max(0.0, from_s), min(scene.duration_s, until_s))
-                found = _event(scene, actor, stand, (x, y), limit or scene.limit_s)
-                events += [found] if found else []
+    limit = limit or scene.limit_s
+    events = [*_vehicle_events(scene, limit), *_stall_events(scene, limit), *_bike_events(scene, limit)]
     return tuple(sorted(events, key=lambda event: (event.from_s, event.box)))
 
 
-def _event(
-    scene: Scene, actor: Actor, stand: tuple[float, float], foot: tuple[float, float], limit: Limit
-) -> Event | None:
-    """The violation of one stand, in the zone that it fills most; None in a bay or within the limit."""
-    box = scene.box_of(actor, *foot)
+def _stands(scene: Scene, actor: Actor) -> Iterator[tuple[tuple[float, float], tuple[float, float]]]:
+    """From and until within the scene, and the foot, of each stand that is not exempt."""
+    for from_s, until_s, x, y in () if actor.exempt else actor.stands():
+        if (stand := (max(0.0, from_s), min(scene.duration_s, until_s))) and stand[0] < stand[1]:
+            yield stand, (x, y)
+
+
+def _vehicle_events(scene: Scene, limit: Limit) -> Iterator[Event]:
+    sprites = wardrobe(scene.shared)
+    for actor in scene.actors:
+        if sprites[actor.sprite].kind is Kind.VEHICLE:
+            for stand, foot in _stands(scene, actor):
+                if found := _event(scene, actor, stand, foot, limit):
+                    yield found
+
+
+def _stall_events(scene: Scene, limit: Limit) -> Iterator[Event]:
+    for actor in scene.actors:
+        for stand, foot in _stands(scene, actor) if actor.vends else ():
+            box = scene.box_of(actor, *foot)
+            zones = [zone for zone in scene.camera.zones if zone.kind is ZoneKind.NO_VENDING]
+            inside = [zone for zone in zones if contact_share(box, zone.polygon) >= IN_ZONE_SHARE]
+            for zone in inside[:1]:
+                if _too_long(scene, Violation.STREET_VENDING, zone, stand, limit):
+                    pixels = _pixel_box(box, scene.resolution_wh)
+                    yield Event(Violation.STREET_VENDING, zone.id, *stand, pixels, actor.sprite)
+
+
+def _bike_events(scene: Scene, limit: Limit) -> Iterator[Event]:
+    """The stretches in which BIKES_TOGETHER or more stand in one zone outside bays; made scenes put them together."""
+    sprites = wardrobe(scene.shared)
+    by_zone: dict[str, list[tuple[tuple[float, float], Box]]] = {}
+    zones = {zone.id: zone for zone in scene.camera.zones}
+    for actor in scene.actors:
+        if sprites[actor.sprite].kind is Kind.BIKE:
+            for stand, foot in _stands(scene, actor):
+                box = scene.box_of(actor, *foot)
+                if zone := _forbidden(scene, box):
+                    by_zone.setdefault(zone.id, []).append((stand, box))
+    for zone_id, bikes in by_zone.items():
+        for from_s, until_s in _stretches_of(BIKES_TOGETHER, [stand for stand, _ in bikes]):
+            if _too_long(scene, Violation.DISORDERLY_BIKES, zones[zone_id], (from_s, until_s), limit):
+                x1, y1, x2, y2 = zip(*(b for s, b in bikes if s[0] < until_s and s[1] > from_s), strict=True)
+                box = (min(x1), min(y1), max(x2), max(y2))
+                pixels = _pixel_box(box, scene.resolution_wh)
+                yield Event(Violation.DISORDERLY_BIKES, zone_id, from_s, until_s, pixels, "bicycles")
+
+
+def _stretches_of(count: int, stands: list[tuple[float, float]]) -> Iterator[tuple[float, float]]:
+    """The stretches during which so many of the stands last at once."""
+    began: float | None = None
+    for at_s in sorted({edge for stand in stands for edge in stand}):
+        enough = sum(from_s <= at_s < until_s for from_s, until_s in stands) >= count
+        if enough and began is None:
+            began = at_s
+        elif began is not None and not enough:
+            yield began, at_s
+            began = None
+
+
+def _forbidden(scene: Scene, box: Box) -> Zone | None:
+    """The zone in which something on the ground may not stand; None in a bay, or nowhere."""
     places: list[tuple[float, Zone]] = []
     for zone in scene.camera.zones:
         share = contact_share(box, zone.polygon)
@@ -217,14 +273,25 @@ def _event(
             return None
         if share >= IN_ZONE_SHARE and zone.kind in PLACES:
             places.append((share, zone))
-    if not places:
-        return None
-    _, zone = max(places, key=lambda place: place[0])
-    violation = PLACES[zone.kind]
+    return max(places, key=lambda place: place[0])[1] if places else None
+
+
+def _too_long(
+    scene: Scene, violation: Violation, zone: Zone, stand: tuple[float, float], limit: Limit
+) -> bool:
     limit_s = limit(violation, zone, scene.start + timedelta(seconds=sum(stand) / 2))
-    if limit_s is None or stand[1] - stand[0] <= limit_s:
+    return limit_s is not None and stand[1] - stand[0] > limit_s
+
+
+def _event(
+    scene: Scene, actor: Actor, stand: tuple[float, float], foot: tuple[float, float], limit: Limit
+) -> Event | None:
+    """The violation of one stand, in the zone that it fills most; None in a bay or within the limit."""
+    box = scene.box_of(actor, *foot)
+    zone = _forbidden(scene, box)
+    if zone is None or not _too_long(scene, PLACES[zone.kind], zone, stand, limit):
         return None
-    return Event(violation, zone.id, *stand, _pixel_box(box, scene.resolution_wh), actor.sprite)
+    return Event(PLACES[zone.kind], zone.id, *stand, _pixel_box(box, scene.resolution_wh), actor.sprite)
 
 
 def _pixel_box(box: Box, resolution_wh: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -241,7 +308,11 @@ def labels(scene: Scene, file: str | tuple[str, ...], what: str) -> dict[str, An
         "what": what,
         "resolution_wh": [w, h],
         "zones": [
-            {"id": zone.id, "kind": str(zone.kind), "polygon": [[round(x * w), round(y * h)] for x, y in zone.polygon]}
+            {
+                "id": zone.id, "kind": str(zone.kind),
+                "polygon": [[round(x * w), round(y * h)] for x, y in zone.polygon],
+                **({"permitted": [str(hours) for hours in zone.permitted]} if zone.permitted else {}),
+            }
             for zone in scene.camera.zones
         ],
         "limits": {str(violation): {"dwell_s": limit} for violation, limit in scene.limits_s.items()},

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from detector.core.errors import BadInput
 from detector.core.values import Image
+from detector.demo.drawn import BIKE_PAINTS, bicycle, parasol
 
 Mask = npt.NDArray[np.uint8]
 Corners = tuple[tuple[int, int], ...]
@@ -73,6 +74,8 @@ class Kind(StrEnum):
 
     VEHICLE = "vehicle"
     PERSON = "person"
+    BIKE = "bike"
+    GOODS = "goods"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,7 +120,7 @@ def wardrobe(shared: Path | None = None) -> Mapping[str, Sprite]:
     Raises BadInput where a photo cannot be read.
     """
     photo = _read(photos() / "bus.jpg")
-    sprites = {**_vehicles(_whole_bus(photo)), **_people(photo)}
+    sprites = {**_vehicles(_whole_bus(photo)), **_people(photo), **_drawn()}
     for file in sorted((shared / "footage" / "sprites").glob("*.png")) if shared else []:
         name = f"shared-{file.stem.removeprefix('vehicle_')}"
         pixels = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
@@ -248,3 +251,11 @@ def _people(photo: Image) -> dict[str, Sprite]:
         made[name] = Sprite(name, Kind.PERSON, pixels, span)
         made[f"{name}-2"] = Sprite(f"{name}-2", Kind.PERSON, _painted(pixels, 0, 0.4, 0.7), span)
     return made
+
+
+def _drawn() -> dict[str, Sprite]:
+    bikes = {
+        f"bike-{name}": Sprite(f"bike-{name}", Kind.BIKE, _tight(bicycle(paint, i)), 0.6)
+        for i, (name, paint) in enumerate(BIKE_PAINTS.items())
+    }
+    return {**bikes, "parasol": Sprite("parasol", Kind.GOODS, _tight(parasol((40, 40, 190), 9)), 0.8)}

@@ -94,11 +94,12 @@ class _Worker:
 
 
 def _start(open_shop: OpenShop, threads: int) -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     _Worker.shop = open_shop(threads)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """End this worker process when its parent ends, however that ends: for a thread of its own."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait_for([parent.sentinel])

@@ -1,19 +1,82 @@
-"""Scores labelled clips with the same code as `scan` and `check`."""
+"""Scores labelled clips with the same code as `scan` and `check`, and adds the scores up."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
 from typing import Any
 
-from detector.config.labels import LabelledClip, Labels
+from detector.config.labels import LabelledClip
 from detector.config.rules import RuleSet, rules_with_limits
 from detector.core.geometry import scaled
+from detector.core.times import DailyHours
 from detector.core.values import Camera, Category, Point, Proof, Violation
-from detector.evaluation.scores import Finding, Matching, Tally, match, tally
+from detector.evaluation.kept import Kept
+from detector.evaluation.scores import Finding, Matching, Tally, match, match_faults, tally, tally_faults
 from detector.inference.detector import Detector
-from detector.pipeline.clips import Checked, check_files
+from detector.observing.observe import Observed
+from detector.pipeline.clips import Checked, judge_files, observe_files, parts_of
+from detector.pipeline.flow import Part, stretches_of
+from detector.sampling.plan import Cadence, Look, cadence_for, looks_at
+
+NIGHT = DailyHours(19 * 60, 6 * 60)
+"""A clip that begins within these local hours is a night clip, unless its label names the light."""
+
+
+@dataclass(frozen=True, slots=True)
+class Eyes:
+    """The models that look: the general one, and one for litter where there is one."""
+
+    detector: Detector
+    litter: Detector | None = None
+
+    @property
+    def model_id(self) -> str:
+        return self.detector.model_id + (f"+{self.litter.model_id}" if self.litter else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A labelled clip, the folder of its files, and where it comes from: a labels file, or a made case's name."""
+
+    clip: LabelledClip
+    folder: Path
+    source: str
+
+    @property
+    def files(self) -> list[Path]:
+        return [self.folder / name for name in self.clip.files]
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A suspicion that did not withstand the closer look."""
+
+    violation: Violation
+    zone_id: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A still for the report: when, in seconds from the clip's start, and its file within the report's folder."""
+
+    at_s: float
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pictured:
+    """Stills of a match, a miss, a false alarm or a duplicate: which finding and which labelled event they show."""
+
+    kind: str
+    finding: int | None
+    event: int | None
+    of_fault: bool
+    shots: tuple[Shot, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +84,44 @@ class ClipScore:
     """One clip, what was found in it, and how that agrees with its labels. Camera faults stand apart."""
 
     clip: LabelledClip
-    checked: Checked
+    source: str
+    duration_s: float
+    looks: int
+    unreadable_looks: int
+    every_s: float
+    """The usual time between two looks."""
+    view: str
     findings: tuple[Finding, ...]
     faults: tuple[Finding, ...]
+    dropped: tuple[Drop, ...]
     matching: Matching
+    fault_matching: Matching
+    pictures: tuple[Pictured, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.clip.files[0]
+
+    @property
+    def light(self) -> str:
+        """'day' or 'night'."""
+        return self.clip.light or ("night" if NIGHT.holds_at(self.clip.starts_at) else "day")
+
+    @property
+    def view_right(self) -> bool:
+        return self.view == self.clip.view
+
+    @property
+    def fault_tally(self) -> Tally:
+        """Faults found in a clip whose view is labelled unusable are neither right nor wrong."""
+        if self.clip.view != "ok" and not self.clip.faults:
+            return Tally()
+        return tally_faults(self.faults, self.clip.faults, self.fault_matching)
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The scores of a set of labels."""
+    """The scores of a set of clips."""
 
     clips: tuple[ClipScore, ...]
 
@@ -47,51 +139,120 @@ class Evaluation:
         return sum(self.by_violation.values(), Tally())
 
     @property
+    def camera_faults(self) -> Tally:
+        return sum((score.fault_tally for score in self.clips), Tally())
+
+    @property
+    def faults_named_right(self) -> int:
+        """Of the camera faults found, those that are called what the label calls them."""
+        return sum(
+            score.faults[f].what == score.clip.faults[e].what
+            for score in self.clips
+            for f, e in score.fault_matching.pairs
+        )
+
+    @property
     def camera_hours(self) -> float:
-        return sum(score.checked.duration_s for score in self.clips) / 3600
+        return sum(score.duration_s for score in self.clips) / 3600
+
+    @property
+    def every_s(self) -> float:
+        """The usual time between looks, over all clips; 0 without any."""
+        return median(score.every_s for score in self.clips) if self.clips else 0.0
 
     @property
     def false_alarms(self) -> int:
-        return self.overall.incidents - self.overall.matched - self.overall.duplicates
+        return self.overall.false_alarms
 
     @property
     def views_right(self) -> bool:
-        return all(score.clip.view == score.checked.view for score in self.clips)
+        return all(score.view_right for score in self.clips)
+
+    def by_light(self) -> dict[str, Evaluation]:
+        """By day and by night, each where there are such clips."""
+        parts = {
+            light: Evaluation(tuple(score for score in self.clips if score.light == light))
+            for light in ("day", "night")
+        }
+        return {light: part for light, part in parts.items() if part.clips}
+
+    def figures(self) -> dict[str, Any]:
+        """All scores together, with rates."""
+        hours = self.camera_hours
+        return {
+            **self.overall.to_json(),
+            "false_alarms_per_camera_hour": round(self.false_alarms / hours, 4) if hours else None,
+            "false_alarms_per_camera_day": round(self.false_alarms / hours * 24, 3) if hours else None,
+            "camera_hours": round(hours, 4),
+        }
 
     def to_json(self) -> dict[str, Any]:
         """The form that the design fixes, with more figures beside."""
-        hours = self.camera_hours
         return {
             "violations": {violation.value: t.to_json() for violation, t in self.by_violation.items()},
-            "overall": {
-                **self.overall.to_json(),
-                "false_alarms": self.false_alarms,
-                "false_alarms_per_camera_day": round(self.false_alarms / hours * 24, 3) if hours else None,
-                "camera_hours": round(hours, 4),
+            "overall": self.figures(),
+            "by_light": {light: part.figures() for light, part in self.by_light().items()},
+            "camera_faults": {**self.camera_faults.to_json(), "named_right": self.faults_named_right},
+            "views": {
+                "clips": len(self.clips),
+                "right": sum(score.view_right for score in self.clips),
+                "wrong": [score.name for score in self.clips if not score.view_right],
             },
             "clips": [_clip_json(score) for score in self.clips],
         }
 
 
-def evaluate(
-    labels: Labels, base_rules: RuleSet, detector: Detector, tick: Callable[[str], None] = lambda _: None
-) -> Evaluation:
-    """Run the flow over every clip; `tick` is told each clip's first file as it is done.
+def score_clip(
+    subject: Subject,
+    rules: RuleSet,
+    eyes: Eyes,
+    *,
+    plan_rules: Sequence[RuleSet] = (),
+    cadence_factor: float = 1.0,
+    kept: Kept | None = None,
+) -> tuple[ClipScore, Checked]:
+    """Run the flow over one labelled clip under `rules`, which already hold the clip's limits.
 
-    Raises UnreadableRecording where a labelled clip cannot be read.
+    The clip is looked at as closely as any of `plan_rules` asks for (`rules` where empty), `cadence_factor` times as
+    sparsely. Raises UnreadableRecording where it cannot be read.
     """
-    scores = []
-    for clip in labels.clips:
-        point = point_of(clip)
-        rules = rules_with_limits(base_rules, clip.limits)
-        files = [labels.folder / name for name in clip.files]
-        checked = check_files(files, clip.starts_at, point, point.cameras[0], rules, detector)
-        found = [_finding(proof, checked) for proof in checked.proofs]
-        findings = tuple(f for f in found if f.violation is not Violation.CAMERA_FAULT)
-        faults = tuple(f for f in found if f.violation is Violation.CAMERA_FAULT)
-        scores.append(ClipScore(clip, checked, findings, faults, match(findings, clip.events)))
-        tick(clip.files[0])
-    return Evaluation(tuple(scores))
+    clip = subject.clip
+    point = point_of(clip)
+    camera = point.cameras[0]
+    parts = parts_of(subject.files, clip.starts_at, camera)
+    closest, plans = max(
+        ((asking, [_plan(part, point, asking, cadence_factor) for part in parts]) for asking in plan_rules or (rules,)),
+        key=lambda asked: sum(map(len, asked[1])),
+    )  # fmt: skip
+    seen = _observed(parts, plans, point, closest, eyes, kept)
+    checked = judge_files(
+        parts, seen, point, camera, rules, eyes.detector, eyes.litter,
+        **({"decide": kept.decide(subject.files, eyes.model_id)} if kept else {}),
+    )  # fmt: skip
+    return _scored(subject, checked, plans), checked
+
+
+def limits_of(clip: LabelledClip, rules: RuleSet, against: RuleSet | None = None) -> RuleSet:
+    """The rules by which a clip is judged: those that its label names, with its limits.
+
+    Beside a rule set that it is compared `against`, a rule's own word goes where the two say different things:
+    else no change of a limit would ever show.
+    """
+    trial = rules_with_limits(rules, clip.limits)
+    if against is None:
+        return trial
+    own = {}
+    for violation, rule in trial.rules.items():
+        mine, theirs = rules.rules[violation], against.rules.get(violation)
+        if theirs is not None and violation in clip.limits:
+            changed = {
+                name: getattr(mine, name)
+                for name in ("enabled", "dwell_s", "hours", "by_category")
+                if getattr(mine, name) != getattr(theirs, name)
+            }
+            rule = replace(rule, **changed)  # noqa: PLW2901  # the trial's rule with its own word
+        own[violation] = rule
+    return RuleSet(own)
 
 
 def point_of(clip: LabelledClip) -> Point:
@@ -103,39 +264,107 @@ def point_of(clip: LabelledClip) -> Point:
     return Point(id="clip", name=name, name_en=name, category=Category.ARTERIAL, cameras=(camera,))
 
 
+def _plan(part: Part, point: Point, rules: RuleSet, factor: float) -> list[Look]:
+    """The moments that a scan looks at, `factor` times as far apart."""
+    looks: list[Look] = []
+    for stretch in stretches_of(point, point.cameras[0], rules, part[1]):
+        cadence = cadence_for(stretch.limit_s)
+        cadence = Cadence(cadence.every_s * factor, cadence.tolerance_s * factor)
+        looks += looks_at(stretch.interval, cadence)
+    return looks
+
+
+def _observed(
+    parts: Sequence[Part], plans: Sequence[list[Look]], point: Point, rules: RuleSet, eyes: Eyes, kept: Kept | None
+) -> Observed:  # fmt: skip
+    camera = point.cameras[0]
+    seen: list[Observed] = []
+    for part, plan in zip(parts, plans, strict=True):
+
+        def look(part: Part = part, plan: list[Look] = plan) -> Observed:
+            return observe_files([part], [plan], point, camera, rules, eyes.detector, eyes.litter)
+
+        seen.append(kept.observed(part[0], plan, rules, eyes.model_id, look) if kept else look())
+    return Observed(tuple(o for one in seen for o in one.seen), tuple(f for one in seen for f in one.failed))
+
+
+def _scored(subject: Subject, checked: Checked, plans: Sequence[list[Look]]) -> ClipScore:
+    found = [_finding(proof, checked) for proof in checked.proofs]
+    findings = tuple(f for f in found if f.violation is not Violation.CAMERA_FAULT)
+    faults = tuple(f for f in found if f.violation is Violation.CAMERA_FAULT)
+    looks = sum(map(len, plans))
+    return ClipScore(
+        clip=subject.clip,
+        source=subject.source,
+        duration_s=checked.duration_s,
+        looks=looks,
+        unreadable_looks=len(checked.failed),
+        every_s=checked.duration_s / max(1, looks),
+        view=checked.view,
+        findings=findings,
+        faults=faults,
+        dropped=tuple(
+            Drop(d.incident.violation, d.incident.zone_id, d.reason) for d in checked.dropped
+        ),
+        matching=match(findings, subject.clip.events),
+        fault_matching=match_faults(faults, subject.clip.faults),
+    )  # fmt: skip
+
+
 def _finding(proof: Proof, checked: Checked) -> Finding:
     incident = proof.incident
+    what = next((f.what for f in checked.faults if f.interval == incident.interval), "")
     return Finding(
         violation=incident.violation,
         zone_id=incident.zone_id,
         from_s=(incident.interval.start - checked.start).total_seconds(),
         until_s=(incident.interval.end - checked.start).total_seconds(),
         box=incident.box,
+        explanation=proof.explanation,
+        what=what if incident.violation is Violation.CAMERA_FAULT else "",
     )
 
 
 def _clip_json(score: ClipScore) -> dict[str, Any]:
-    judged = [
-        {**_finding_json(finding, score.clip), "matched": index in score.matching.matched}
-        for index, finding in enumerate(score.findings)
-    ]
+    clip = score.clip
     return {
-        "file": score.clip.files[0],
-        **({"files": list(score.clip.files)} if len(score.clip.files) > 1 else {}),
-        "view": score.checked.view,
-        "incidents": [*judged, *(_finding_json(fault, score.clip) for fault in score.faults)],
-        "dropped": [
-            {"violation": d.incident.violation.value, "zone": d.incident.zone_id, "reason": d.reason}
-            for d in score.checked.dropped
+        "file": score.name,
+        **({"files": list(clip.files)} if len(clip.files) > 1 else {}),
+        "source": score.source,
+        "view": score.view,
+        "view_right": score.view_right,
+        "light": score.light,
+        "looks": score.looks,
+        "unreadable_looks": score.unreadable_looks,
+        "incidents": [
+            {**finding_json(finding, clip), "matched": index in matching.matched}
+            for found, matching in ((score.findings, score.matching), (score.faults, score.fault_matching))
+            for index, finding in enumerate(found)
         ],
-    }
+        "missed": [
+            {"violation": e.violation.value, "zone": e.zone_id, "from_s": e.from_s, "until_s": e.until_s, "what": e.what}
+            for index, e in enumerate(clip.events)
+            if index not in score.matching.answered
+        ],
+        "missed_faults": [
+            {"what": f.what, "from_s": f.from_s, "until_s": f.until_s}
+            for index, f in enumerate(clip.faults)
+            if index not in score.fault_matching.answered
+        ],
+        "dropped": [
+            {"violation": d.violation.value, "zone": d.zone_id, "reason": d.reason} for d in score.dropped
+        ],
+    }  # fmt: skip
 
 
-def _finding_json(finding: Finding, clip: LabelledClip) -> dict[str, Any]:
+def finding_json(finding: Finding, clip: LabelledClip) -> dict[str, Any]:
+    """The form that the design fixes; the box in pixels of the clip's `resolution_wh`."""
     return {
         "violation": finding.violation.value,
         "zone": finding.zone_id,
         "from_s": round(finding.from_s, 2),
         "until_s": round(finding.until_s, 2),
         "box": [round(v) for v in scaled(finding.box, *clip.resolution_wh)] if finding.box else None,
+        **({"what": finding.what} if finding.what else {}),
+        "explanation": finding.explanation,
     }

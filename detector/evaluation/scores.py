@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from statistics import median
 from typing import Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from detector.config.labels import LabelledEvent
+from detector.config.labels import LabelledEvent, LabelledFault
 from detector.core.geometry import Box, iou
 from detector.core.values import Violation
 
@@ -27,6 +27,9 @@ class Finding:
     from_s: float
     until_s: float
     box: Box | None
+    explanation: str = ""
+    what: str = ""
+    """Of a camera's fault: what is wrong, as far as the program says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,15 @@ class Matching:
     def matched(self) -> set[int]:
         return {finding for finding, _ in self.pairs}
 
+    @property
+    def answered(self) -> set[int]:
+        """The events, or labelled faults, that are found."""
+        return {event for _, event in self.pairs}
+
+    def false(self, findings: int) -> list[int]:
+        """Which of so many findings neither answer nor double anything."""
+        return [i for i in range(findings) if i not in self.matched and i not in self.duplicates]
+
 
 def match(findings: Sequence[Finding], events: Sequence[LabelledEvent]) -> Matching:
     """One to one, as many as possible, the better boxes first.
@@ -49,9 +61,7 @@ def match(findings: Sequence[Finding], events: Sequence[LabelledEvent]) -> Match
     """
     if not findings or not events:
         return Matching((), ())
-    gains = np.array([[_gain(finding, event) for event in events] for finding in findings])
-    rows, columns = linear_sum_assignment(-gains)
-    pairs = tuple((int(r), int(c)) for r, c in zip(rows, columns, strict=True) if gains[r, c] > 0)
+    pairs = _pairs([[_gain(finding, event) for event in events] for finding in findings])
     taken = {finding for finding, _ in pairs}
     duplicates = tuple(
         index
@@ -61,16 +71,40 @@ def match(findings: Sequence[Finding], events: Sequence[LabelledEvent]) -> Match
     return Matching(pairs, duplicates)
 
 
+def match_faults(findings: Sequence[Finding], faults: Sequence[LabelledFault]) -> Matching:
+    """As `match`, for faults of a camera: the intervals must overlap; more findings of one fault double it."""
+    if not findings or not faults:
+        return Matching((), ())
+    overlaps = [[_overlap(finding, fault) for fault in faults] for finding in findings]
+    pairs = _pairs(overlaps)
+    taken = {finding for finding, _ in pairs}
+    doubles = (i for i, row in enumerate(overlaps) if i not in taken and max(row) > 0)
+    return Matching(pairs, tuple(doubles))
+
+
+def _pairs(gains: Sequence[Sequence[float]]) -> tuple[tuple[int, int], ...]:
+    """The one-to-one pairs of the largest sum of gains; a gain of 0 pairs nothing."""
+    table = np.array(gains)
+    rows, columns = linear_sum_assignment(-table)
+    return tuple((int(r), int(c)) for r, c in zip(rows, columns, strict=True) if table[r, c] > 0)
+
+
+def _overlap(finding: Finding, span: LabelledEvent | LabelledFault) -> float:
+    """The shared part of two stretches of time, of both together, in [0, 1]."""
+    shared_s = min(finding.until_s, span.until_s) - max(finding.from_s, span.from_s)
+    if shared_s <= 0:
+        return 0.0
+    return shared_s / (max(finding.until_s, span.until_s) - min(finding.from_s, span.from_s))
+
+
 def _gain(finding: Finding, event: LabelledEvent) -> float:
     """Zero where they may not match; otherwise a match counts for more than any quality of its box."""
     if finding.violation != event.violation or finding.zone_id != event.zone_id:
         return 0.0
-    if finding.from_s >= event.until_s or event.from_s >= finding.until_s:
+    together = _overlap(finding, event)
+    if together <= 0:
         return 0.0
-    shared_s = min(finding.until_s, event.until_s) - max(finding.from_s, event.from_s)
-    whole_s = max(finding.until_s, event.until_s) - min(finding.from_s, event.from_s)
-    overlap = iou(finding.box, event.box) if finding.box and event.box else 0.0
-    return 10.0 + overlap + shared_s / whole_s
+    return 10.0 + together + (iou(finding.box, event.box) if finding.box and event.box else 0.0)
 
 
 def _doubles(finding: Finding, event: LabelledEvent) -> bool:
@@ -89,16 +123,25 @@ class Tally:
     duplicates: int = 0
     start_errors_s: tuple[float, ...] = ()
     end_errors_s: tuple[float, ...] = ()
+    dwell_errors_s: tuple[float, ...] = ()
+    late: int = 0
+    """Matched, but the start lies further off than the label's own tolerance."""
 
     def __add__(self, other: Tally) -> Tally:
-        return Tally(
-            self.events + other.events,
-            self.incidents + other.incidents,
-            self.matched + other.matched,
-            self.duplicates + other.duplicates,
-            self.start_errors_s + other.start_errors_s,
-            self.end_errors_s + other.end_errors_s,
-        )
+        return Tally(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Tally)))
+
+    @property
+    def false_alarms(self) -> int:
+        return self.incidents - self.matched - self.duplicates
+
+    @property
+    def missed(self) -> int:
+        return self.events - self.matched
+
+    @property
+    def duplicates_per_event(self) -> float | None:
+        """None where there is no true event."""
+        return self.duplicates / self.events if self.events else None
 
     @property
     def precision(self) -> float:
@@ -121,9 +164,14 @@ class Tally:
             "precision": round(self.precision, 4),
             "recall": round(self.recall, 4),
             "f1": round(self.f1, 4),
-            "start_error_s": _spread(self.start_errors_s),
-            "end_error_s": _spread(self.end_errors_s),
+            "start_error_s": spread(self.start_errors_s),
+            "end_error_s": spread(self.end_errors_s),
+            "dwell_error_s": spread(self.dwell_errors_s),
+            "missed": self.missed,
+            "false_alarms": self.false_alarms,
             "duplicates": self.duplicates,
+            "duplicates_per_event": self.duplicates_per_event and round(self.duplicates_per_event, 4),
+            "starts_outside_tolerance": self.late,
         }
 
 
@@ -139,10 +187,32 @@ def tally(
         duplicates=sum(findings[index].violation == violation for index in matching.duplicates),
         start_errors_s=tuple(finding.from_s - event.from_s for finding, event in pairs),
         end_errors_s=tuple(finding.until_s - event.until_s for finding, event in pairs),
+        dwell_errors_s=tuple(
+            (finding.until_s - finding.from_s) - (event.until_s - event.from_s) for finding, event in pairs
+        ),
+        late=sum(
+            event.start_tolerance_s is not None
+            and abs(finding.from_s - event.from_s) > event.start_tolerance_s
+            for finding, event in pairs
+        ),
     )
 
 
-def _spread(errors_s: Sequence[float]) -> dict[str, float] | None:
+def tally_faults(findings: Sequence[Finding], faults: Sequence[LabelledFault], matching: Matching) -> Tally:
+    """The counts of a camera's faults in one clip."""
+    pairs = [(findings[f], faults[e]) for f, e in matching.pairs]
+    return Tally(
+        events=len(faults),
+        incidents=len(findings),
+        matched=len(pairs),
+        duplicates=len(matching.duplicates),
+        start_errors_s=tuple(finding.from_s - fault.from_s for finding, fault in pairs),
+        end_errors_s=tuple(finding.until_s - fault.until_s for finding, fault in pairs),
+    )
+
+
+def spread(errors_s: Sequence[float]) -> dict[str, float] | None:
+    """Median, largest and root mean square of the sizes of errors; None where there are none."""
     if not errors_s:
         return None
     sizes = [abs(error) for error in errors_s]

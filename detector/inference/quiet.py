@@ -9,7 +9,7 @@ from types import ModuleType
 
 
 def import_ultralytics(private_folder: Path) -> ModuleType:
-    """ultralytics with telemetry, downloads and run-time installs off, its settings kept in `private_folder`."""
+    """The package ultralytics with telemetry, downloads and run-time installs off, its settings kept in `private_folder`."""
     private_folder.mkdir(parents=True, exist_ok=True)
     os.environ.update(
         YOLO_OFFLINE="1", YOLO_AUTOINSTALL="0", YOLO_VERBOSE="False", YOLO_CONFIG_DIR=str(private_folder)

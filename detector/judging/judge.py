@@ -8,10 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from detector.config.rules import RuleSet
+from detector.core.times import Interval
 from detector.core.values import Camera, Incident, LabelGroup, Observation, Point, Violation
+from detector.judging.bikes import bike_incidents
 from detector.judging.camera_fault import ViewFault, fault_incidents, view_faults
+from detector.judging.litter import litter_incidents
 from detector.judging.parking import PARKING, parking_incidents
 from detector.judging.stays import find_stays
+from detector.judging.vending import vending_incidents
 
 DEFAULT_CADENCE_S = 60.0
 
@@ -24,18 +28,35 @@ class Judgement:
     faults: tuple[ViewFault, ...]
 
 
-def judge(observations: Sequence[Observation], point: Point, camera: Camera, rules: RuleSet) -> Judgement:
+def judge(
+    observations: Sequence[Observation],
+    point: Point,
+    camera: Camera,
+    rules: RuleSet,
+    *,
+    earlier: Sequence[Observation] = (),
+    unseen: Sequence[Interval] = (),
+) -> Judgement:
     """Suspected incidents of one camera, from its observations in order of time.
 
-    Observations within a stretch whose view cannot be judged are left out of every other rule.
+    Observations within a stretch whose view cannot be judged are left out of every other rule. `earlier` looks, from
+    before the period, say what the camera's view is like; `unseen` is recorded time of which no picture was had.
     """
     cadence_s = cadence_of(observations)
-    faults = view_faults(observations, cadence_s) if _enabled(rules, Violation.CAMERA_FAULT) else []
+    faults: list[ViewFault] = []
+    if _enabled(rules, Violation.CAMERA_FAULT):
+        faults = view_faults(observations, cadence_s, earlier=earlier, unseen=unseen)
     usable = [o for o in observations if not any(o.at in fault.interval for fault in faults)]
     incidents: list[Incident] = []
     if any(_enabled(rules, violation) for violation in PARKING):
         stays = find_stays(usable, LabelGroup.VEHICLE)
-        incidents += parking_incidents(stays, point, camera, rules, cadence_s)
+        incidents += parking_incidents(stays, [o.at for o in usable], point, camera, rules, cadence_s)
+    if _enabled(rules, Violation.LITTER):
+        incidents += litter_incidents(usable, point, camera, rules, cadence_s)
+    if _enabled(rules, Violation.DISORDERLY_BIKES):
+        incidents += bike_incidents(usable, point, camera, rules, cadence_s)
+    if _enabled(rules, Violation.STREET_VENDING):
+        incidents += vending_incidents(usable, point, camera, rules, cadence_s)
     incidents += fault_incidents(faults, point, camera)
     incidents.sort(key=lambda incident: (incident.interval.start, incident.violation, incident.fingerprint))
     return Judgement(tuple(incidents), tuple(faults))

@@ -31,6 +31,7 @@ from detector.core.values import (
     Zone,
 )
 from detector.decoding.change import (
+    CHANGED_GREYS,
     Blob,
     Compared,
     Mask,
@@ -41,6 +42,7 @@ from detector.decoding.change import (
     relit,
     stands_out,
 )
+from detector.decoding.view import unpacked
 from detector.judging.stays import find_stays
 
 NEW_THING = "object"
@@ -51,6 +53,7 @@ AFTER_LOOKS = 3
 """A stay as long as its limit is looked at three times: the median of three shows it."""
 
 FEWEST_BEFORE = 2
+AGREEING = 2
 BREAK_S = 900.0
 """Over a longer break between looks light and street may change: nothing is compared across it."""
 
@@ -75,7 +78,9 @@ PART_OF_SHARE = 0.25
 
 MOVERS = (LabelGroup.PERSON, LabelGroup.VEHICLE, LabelGroup.BIKE)
 MARGIN = 0.1
-"""A box of something that moves is taken a little larger: the detector cuts feet and wheels."""
+CARRIED = 0.5
+"""A box of something that moves is taken so much larger, in its own sizes: the detector cuts feet and wheels, and
+people carry bags at their sides."""
 
 UNNAMED_CONFIDENCE = 0.5
 """What a sighting that no detector confirms counts."""
@@ -83,7 +88,6 @@ UNNAMED_CONFIDENCE = 0.5
 SAME_THING_IOU = 0.25
 SURE_SHARE = 0.4
 """A named thing is seen in at least so many of the looks over its stay."""
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +119,11 @@ class _Window:
 
 @dataclass(frozen=True, slots=True)
 class _Plate:
-    """One look: its picture within the window, and the same with what moves replaced by what was seen there last."""
+    """One look: its picture within the window, and where something that moves hides the ground."""
 
     at: datetime
     image: Image
-    clean: Image
+    hidden: Mask
     movers: tuple[Box, ...]
 
 
@@ -253,7 +257,9 @@ def _parts_in_force(
 
     Wherever a zone of the rule permits it at that hour (a collection point), a larger zone around does not forbid it.
     """
-    inside = [z for z in zones if contact_share(stay.box, z.polygon) >= rules.rules[Violation.LITTER].min_share]
+    inside = [
+        z for z in zones if contact_share(stay.box, z.polygon) >= rules.rules[Violation.LITTER].min_share
+    ]
     run: list[Sighting] = []
     run_limit_s: float | None = None
     before = stay.absent_before
@@ -264,7 +270,10 @@ def _parts_in_force(
         now_s = None if allowed or _owned(stay.box, sighting.at, owners) else limit_s
         if run and now_s != run_limit_s:
             if run_limit_s is not None:
-                yield replace(stay, sightings=tuple(run), absent_before=before, absent_after=sighting.at), run_limit_s
+                yield (
+                    replace(stay, sightings=tuple(run), absent_before=before, absent_after=sighting.at),
+                    run_limit_s,
+                )
             before, run = run[-1].at, []
         run_limit_s = now_s
         run.append(sighting)
@@ -306,7 +315,9 @@ def _new_things(observations: Sequence[Observation], camera: Camera, zones: Sequ
     for run in _runs(observations):
         plates, window = _plates(run, zones)
         for track in _tracks(plates, window):
-            sightings = tuple(Sighting(plates[i].at, track.box, UNNAMED_CONFIDENCE, NEW_THING) for i in track.there)
+            sightings = tuple(
+                Sighting(plates[i].at, track.box, UNNAMED_CONFIDENCE, NEW_THING) for i in track.there
+            )
             stays.append(
                 Stay(camera.id, LabelGroup.RUBBISH, sightings, track.absent_before, track.absent_after)
             )
@@ -330,30 +341,35 @@ def _runs(observations: Sequence[Observation]) -> Iterator[list[Observation]]:
 
 
 def _plates(run: Sequence[Observation], zones: Sequence[Zone]) -> tuple[list[_Plate], _Window]:
-    """The looks' pictures, cut to where the zones lie, and cleaned of what moves."""
+    """The looks' pictures, cut to where the zones lie."""
     plates: list[_Plate] = []
     window: _Window | None = None
     for observation in run:
         assert observation.picture is not None
-        image = np.asarray(cv2.imdecode(np.frombuffer(observation.picture, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+        image = unpacked(observation.picture)
         wh = (image.shape[1], image.shape[0])
         if window is None or window.wh != wh:
             window, plates = _window(zones, wh), []
-        part = window.cut(image)
         movers = tuple(_mover_boxes(observation))
-        clean = part.copy()
-        for box in movers if plates else ():
-            x1, y1, x2, y2 = window.pixels(_grown(box, MARGIN))
-            clean[y1:y2, x1:x2] = plates[-1].clean[y1:y2, x1:x2]
-        plates.append(_Plate(observation.at, part, clean, movers))
+        plates.append(_Plate(observation.at, window.cut(image), _hidden(movers, window), movers))
     assert window is not None
     return plates, window
 
 
 def _mover_boxes(observation: Observation) -> Iterator[Box]:
     for group in MOVERS:
-        for x1, y1, x2, y2 in observation.detections.of(group).boxes:
-            yield float(x1), float(y1), float(x2), float(y2)
+        across = CARRIED if group is LabelGroup.PERSON else MARGIN
+        for x1, y1, x2, y2 in observation.detections.of(group).boxes.astype(float):
+            dx, dy = across * (x2 - x1), MARGIN * (y2 - y1)
+            yield x1 - dx, y1 - dy, x2 + dx, y2 + dy
+
+
+def _hidden(movers: Sequence[Box], window: _Window) -> Mask:
+    hidden = np.zeros((window.y2 - window.y1, window.x2 - window.x1), np.bool_)
+    for box in movers:
+        x1, y1, x2, y2 = window.pixels(box)
+        hidden[y1:y2, x1:x2] = True
+    return hidden
 
 
 def _window(zones: Sequence[Zone], wh: tuple[int, int]) -> _Window:
@@ -368,19 +384,14 @@ def _window(zones: Sequence[Zone], wh: tuple[int, int]) -> _Window:
     return _Window(wh, left, top, right, bottom, mask[top:bottom, left:right] > 0)
 
 
-def _grown(box: Box, part: float) -> Box:
-    dx, dy = part * (box[2] - box[0]), part * (box[3] - box[1])
-    return box[0] - dx, box[1] - dy, box[2] + dx, box[3] + dy
-
-
 def _tracks(plates: Sequence[_Plate], window: _Window) -> list[_Track]:
     """Every new and still thing, with the looks at which it is there, in order of its arrival."""
     tracks: list[_Track] = []
     still_open: list[_Found] = []
     for t in range(FEWEST_BEFORE, len(plates) - AFTER_LOOKS + 1):
-        before = median_of([p.clean for p in plates[max(0, t - BEFORE_LOOKS) : t]])
-        after = median_of([p.clean for p in plates[t : t + AFTER_LOOKS]])
-        for blob in new_blobs(before, after, window):
+        before, known = background(plates[max(0, t - BEFORE_LOOKS) : t])
+        after, still = background(plates[t : t + AFTER_LOOKS])
+        for blob in new_blobs(before, after, known & still, window):
             box = window.box(blob)
             shape = _Shape(t, box, blob, before, after)
             same = [found for found in still_open if found.is_of(box)]
@@ -399,10 +410,30 @@ def _same_track(a: _Track, b: _Track) -> bool:
     return _one_place(a.box, b.box) and a.there[0] <= b.there[-1] and b.there[0] <= a.there[-1]
 
 
-def new_blobs(before: Image, after: Image, window: _Window) -> list[Blob]:
+def background(plates: Sequence[_Plate]) -> tuple[Image, Mask]:
+    """What some looks show behind what moves, value by value the median of those that see it; and where it is known.
+
+    It is known where two looks or more see the ground and agree with their median: there it stands still.
+    """
+    middle = median_of([plate.image for plate in plates]).copy()
+    hidden = np.stack([plate.hidden for plate in plates])
+    some = hidden.any(axis=0)
+    images = np.stack([plate.image for plate in plates])
+    if some.any():
+        values = np.where(hidden[:, some, None], 256, images[:, some].astype(np.int16))
+        values.sort(axis=0)
+        count = (~hidden[:, some]).sum(axis=0)
+        index = np.maximum(0, (count - 1) // 2)
+        middle[some] = np.minimum(255, np.take_along_axis(values, index[None, :, None], axis=0)[0])
+    apart = np.abs(images.astype(np.int16) - middle).max(axis=3)
+    agree = ((apart <= CHANGED_GREYS) & ~hidden).sum(axis=0)
+    return middle, agree >= AGREEING
+
+
+def new_blobs(before: Image, after: Image, known: Mask, window: _Window) -> list[Blob]:
     """Small compact things that stand out of the picture after and not out of the one before; neither shadow nor light."""
     after = relit(after, before)
-    changed = changes(before, after)
+    changed = changes(before, after) & known
     if (changed & window.zones).sum() > VIEW_CHANGED * max(1, window.zones.sum()):
         return []
     found = (blob for blob in blobs_of(changed) if _sized(blob, window.wh[0]))
@@ -449,4 +480,4 @@ def _followed(shape: _Shape, plates: Sequence[_Plate]) -> _Track | None:
 
 def _covered(box: Box, plate: _Plate) -> bool:
     """Whether something that moves may hide the place at a look."""
-    return any(_share_inside(box, _grown(mover, MARGIN)) >= COVERED for mover in plate.movers)
+    return any(_share_inside(box, mover) >= COVERED for mover in plate.movers)

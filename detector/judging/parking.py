@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 
 from detector.config.rules import RuleSet, RuleSettings
 from detector.core.geometry import contact_share
-from detector.core.times import Interval
+from detector.core.times import Interval, subtract
 from detector.core.values import Camera, Incident, Point, Sighting, Stay, Violation, Zone
+from detector.judging.jam import jams_around, traffic_of
 
 PARKING = (Violation.ILLEGAL_PARKING, Violation.SIDEWALK_PARKING)
 
@@ -28,18 +29,28 @@ class Place:
 
 
 def parking_incidents(
-    stays: Sequence[Stay], point: Point, camera: Camera, rules: RuleSet, cadence_s: float
+    stays: Sequence[Stay],
+    looks: Sequence[datetime],
+    point: Point,
+    camera: Camera,
+    rules: RuleSet,
+    cadence_s: float,
 ) -> Iterator[Incident]:
     """The suspicions among the stays: those that may have stood beyond the limit, given when they were looked at.
 
-    `cadence_s` is the time between looks; a stay may have lasted up to the looks before and after its own.
+    `looks` are the moments of all looks, `cadence_s` the time between them; a stay may have lasted up to the looks
+    before and after its own. Time in a queue or a jam does not count towards the limit.
     """
+    traffic = traffic_of(stays, looks, camera, cadence_s)
     for stay in stays:
         place = _place(stay, camera, rules)
         if place is None:
             continue
+        rule = rules.rules[place.violation]
+        in_jam = stay.seen_s <= rule.jam_limit_s and len(stay.sightings) > 1
+        excused = jams_around(stay, traffic, rule.jam_others) if in_jam else ()
         for part, limit_s in _parts_in_force(stay, place, point, camera, rules):
-            if part.seen_s > 0 and _longest_possible_s(part, cadence_s) > limit_s:
+            if part.seen_s > 0 and _longest_possible_s(part, excused, cadence_s) > limit_s:
                 yield Incident(
                     violation=place.violation,
                     point_id=point.id,
@@ -51,6 +62,7 @@ def parking_incidents(
                     share=place.share,
                     confidence=max(s.confidence for s in part.sightings),
                     stay=part,
+                    excused=excused,
                 )
 
 
@@ -93,9 +105,10 @@ def _parts_in_force(
         yield replace(stay, sightings=tuple(run), absent_before=before), limit_s
 
 
-def _longest_possible_s(stay: Stay, cadence_s: float) -> float:
+def _longest_possible_s(stay: Stay, excused: Sequence[Interval], cadence_s: float) -> float:
+    """How long a stay may have lasted, what is excused left out."""
     first, last = stay.seen
     reach = timedelta(seconds=cadence_s)
     start: datetime = stay.absent_before or first - reach
     end: datetime = stay.absent_after or last + reach
-    return (end - start).total_seconds()
+    return sum(stretch.duration_s for stretch in subtract(Interval(start, end), excused))

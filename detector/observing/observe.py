@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TypeVar
 
-from detector.core.values import Frame, Observation, Recording, ViewState
+from detector.core.values import Frame, Image, Observation, Recording, ViewState
 from detector.inference.detector import Detector
 
 T = TypeVar("T")
@@ -21,6 +22,26 @@ class Failed:
 
     offset_s: float
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlowLooks:
+    """What only some looks are for: litter moves slowly. A picture is kept of them, and `detector` looks besides.
+
+    `every_s` is the longest time between two of them, as far as the plan has looks so close.
+    """
+
+    every_s: float
+    packed: Callable[[Image], bytes]
+    detector: Detector | None = None
+
+    def chosen(self, offsets_s: Sequence[float]) -> set[float]:
+        """As few of the looks, at rising offsets, as keep the time; the first and the last among them."""
+        chosen = [*offsets_s[:1]]
+        for offset_s, next_s in pairwise([*offsets_s, math.inf]):
+            if next_s - chosen[-1] > self.every_s + 1e-3 and offset_s > chosen[-1]:
+                chosen.append(offset_s)
+        return set(chosen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +60,7 @@ def observe(
     view_state: Callable[[Frame], ViewState],
     *,
     batch: int = 4,
+    slow: SlowLooks | None = None,
 ) -> Observed:
     """Observe a recording at `offsets_s`; `frames` gives for each the picture or, as text, why there is none.
 
@@ -46,18 +68,26 @@ def observe(
     """
     seen: list[Observation] = []
     failed: list[Failed] = []
+    slowly = slow.chosen(offsets_s) if slow else set()
     for chunk in _batches_ahead(zip(offsets_s, frames, strict=True), batch):
         pictures = [(offset_s, frame) for offset_s, frame in chunk if isinstance(frame, Frame)]
         failed += [Failed(offset_s, frame) for offset_s, frame in chunk if isinstance(frame, str)]
         found = detector.detect([frame.image for _, frame in pictures])
-        for (_, frame), detections in zip(pictures, found, strict=True):
+        for (offset_s, frame), detections in zip(pictures, found, strict=True):
             at = recording.interval.start + timedelta(seconds=frame.offset_s)
-            seen.append(
-                Observation(
-                    recording.camera_id, at, recording.id, frame.offset_s, detections, view_state(frame)
-                )
+            observation = Observation(
+                recording.camera_id, at, recording.id, frame.offset_s, detections, view_state(frame)
             )
+            seen.append(_closer(observation, frame.image, slow) if slow and offset_s in slowly else observation)
     return Observed(tuple(seen), tuple(failed))
+
+
+def _closer(observation: Observation, image: Image, slow: SlowLooks) -> Observation:
+    """The observation with its picture, and with what the second detector sees."""
+    detections = observation.detections
+    if slow.detector is not None:
+        detections = detections.with_those_of(slow.detector.detect([image])[0])
+    return replace(observation, detections=detections, picture=slow.packed(image))
 
 
 def _batches_ahead(items: Iterable[T], size: int) -> Iterator[list[T]]:

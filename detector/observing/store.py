@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from detector.core.errors import StorageFull
-from detector.core.values import SIGNATURE_WH, Detections, Observation, ViewState
+from detector.core.values import EDGES_WH, SIGNATURE_WH, Detections, Observation, ViewState
 
 SCHEMA = pa.schema(
     [
@@ -25,6 +26,9 @@ SCHEMA = pa.schema(
         ("brightness", pa.float32()),
         ("sharpness", pa.float32()),
         ("signature", pa.binary(SIGNATURE_WH[0] * SIGNATURE_WH[1])),
+        ("picture", pa.binary()),
+        ("edges", pa.binary()),
+        ("sketch", pa.binary()),
     ]
 )
 """`boxes` holds xyxy in [0, 1], four numbers a detection."""
@@ -82,6 +86,9 @@ def _table(seen: Iterable[Observation]) -> pa.Table:
         "brightness": [o.view.brightness for o in seen],
         "sharpness": [o.view.sharpness for o in seen],
         "signature": [o.view.signature.tobytes() for o in seen],
+        "picture": [o.picture for o in seen],
+        "edges": [np.packbits(o.view.edges).tobytes() for o in seen],
+        "sketch": [o.view.sketch.astype(np.float32).tobytes() for o in seen],
     }
     return pa.table(columns, schema=SCHEMA)
 
@@ -100,8 +107,24 @@ def _rows(table: pa.Table, camera_id: str, recording_id: str) -> Iterator[Observ
             recording_id,
             row["offset_s"],
             detections,
-            ViewState(row["brightness"], row["sharpness"], signature),
+            ViewState(
+                row["brightness"], row["sharpness"], signature, _edges(row["edges"]), _floats(row["sketch"])
+            ),
+            row["picture"],
         )
+
+
+def _edges(packed: bytes | None) -> npt.NDArray[np.bool_]:
+    """Empty for an observation of before they were measured."""
+    if not packed:
+        return np.zeros((0, 0), np.bool_)
+    cells = EDGES_WH[0] * EDGES_WH[1]
+    bits = np.unpackbits(np.frombuffer(packed, np.uint8), count=cells)
+    return bits.reshape(EDGES_WH[::-1]).astype(np.bool_)
+
+
+def _floats(packed: bytes | None) -> npt.NDArray[np.float32]:
+    return np.frombuffer(packed or b"", np.float32)
 
 
 def _sync_folder(folder: Path) -> None:

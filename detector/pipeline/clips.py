@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 from detector.config.rules import RuleSet
@@ -14,9 +15,11 @@ from detector.core.values import Camera, Observation, Point, Proof, Recording, R
 from detector.decoding.reader import probe
 from detector.inference.detector import Detector
 from detector.judging.camera_fault import ViewFault
-from detector.observing.observe import Failed
-from detector.pipeline.flow import Part, judge_and_prove, observe_part, plan_part
+from detector.observing.observe import Failed, Observed
+from detector.pipeline.flow import Decide, Part, judge_and_prove, litter_looks, observe_part, plan_part
 from detector.proving.prove import Dropped
+from detector.proving.verdict import verdict_on
+from detector.sampling.plan import Look
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,28 +50,79 @@ class Checked:
 
 
 def check_files(
-    files: Sequence[Path], start: datetime, point: Point, camera: Camera, rules: RuleSet, detector: Detector
+    files: Sequence[Path],
+    start: datetime,
+    point: Point,
+    camera: Camera,
+    rules: RuleSet,
+    detector: Detector,
+    litter: Detector | None = None,
 ) -> Checked:
     """Run the flow over consecutive files of one camera. Raises UnreadableRecording: a spot check needs its file."""
-    parts = _parts(files, start, camera)
+    parts = parts_of(files, start, camera)
+    plans = [plan_part(part, point, camera, rules) for part in parts]
+    seen = observe_files(parts, plans, point, camera, rules, detector, litter)
+    return judge_files(parts, seen, point, camera, rules, detector, litter)
+
+
+def observe_files(
+    parts: Sequence[Part],
+    plans: Sequence[Sequence[Look]],
+    point: Point,
+    camera: Camera,
+    rules: RuleSet,
+    detector: Detector,
+    litter: Detector | None = None,
+) -> Observed:
+    """Look at each part by its plan. Raises UnreadableRecording."""
     observations: list[Observation] = []
     failed: list[Failed] = []
-    for part in parts:
-        seen = observe_part(part, plan_part(part, point, camera, rules), Path(), detector)
+    for part, plan in zip(parts, plans, strict=True):
+        slow = litter_looks(part, point, camera, rules, litter)
+        seen = observe_part(part, plan, Path(), detector, slow=slow)
         observations += seen.seen
         failed += seen.failed
-    judgement, verdicts = judge_and_prove(observations, parts, point, camera, rules, Path(), detector)
+    return Observed(tuple(observations), tuple(failed))
+
+
+def judge_files(
+    parts: Sequence[Part],
+    seen: Observed,
+    point: Point,
+    camera: Camera,
+    rules: RuleSet,
+    detector: Detector,
+    litter: Detector | None = None,
+    decide: Decide = verdict_on,
+) -> Checked:
+    """Judge what was seen of the files, and look closer by `decide`."""
+    judgement, verdicts = judge_and_prove(
+        seen.seen, parts, point, camera, rules, Path(), detector, litter, decide, unseen=_unseen(parts, seen)
+    )
     return Checked(
         parts=tuple(parts),
-        observations=tuple(observations),
-        failed=tuple(failed),
+        observations=seen.seen,
+        failed=seen.failed,
         proofs=verdicts.proofs,
         dropped=verdicts.dropped,
         faults=judgement.faults,
     )
 
 
-def _parts(files: Sequence[Path], start: datetime, camera: Camera) -> list[Part]:
+def _unseen(parts: Sequence[Part], seen: Observed) -> list[Interval]:
+    """The time that the failed moments of the one part stand for; of several parts they are not told apart."""
+    if len(parts) != 1 or not seen.failed:
+        return []
+    (recording, whole), *_ = parts
+    start = recording.interval.start
+    looks = sorted({*(o.at for o in seen.seen), *(start + timedelta(seconds=f.offset_s) for f in seen.failed)})
+    until = dict(pairwise([*looks, whole.end]))
+    missed = {start + timedelta(seconds=f.offset_s) for f in seen.failed} - {o.at for o in seen.seen}
+    return [Interval(at, until[at]) for at in sorted(missed) if until[at] > at]
+
+
+def parts_of(files: Sequence[Path], start: datetime, camera: Camera) -> list[Part]:
+    """The files as consecutive recordings from `start` on. Raises UnreadableRecording."""
     parts: list[Part] = []
     for file in files:
         info = probe(file)

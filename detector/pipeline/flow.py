@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from detector.config.rules import RuleSet
 from detector.core.geometry import iou
 from detector.core.times import Interval, days_of
-from detector.core.values import Camera, Frame, Incident, Observation, Point, Proof, Recording
+from detector.core.values import (
+    Camera,
+    Frame,
+    Incident,
+    Observation,
+    Point,
+    Proof,
+    Recording,
+    ViewFault,
+    Violation,
+)
 from detector.decoding.reader import Reader, frames_at
-from detector.decoding.view import view_state
+from detector.decoding.view import packed, view_state
 from detector.inference.detector import Detector
 from detector.judging.judge import Judgement, judge
-from detector.observing.observe import Observed, observe
+from detector.observing.observe import Observed, SlowLooks, observe
 from detector.proving.looker import Looker
-from detector.proving.prove import Dropped, prove
-from detector.sampling.plan import Cadence, Look, Stretch, looks, looks_at
+from detector.proving.prove import Dropped
+from detector.proving.verdict import verdict_on
+from detector.sampling.plan import Cadence, Look, Stretch, cadence_for, looks, looks_at
+
+Decide = Callable[[Incident, Looker, Detector, Detector | None], Proof | Dropped]
+"""A closer look at one suspicion, such as `verdict_on`; the detectors are the general one and that for litter."""
 
 Part = tuple[Recording, Interval]
 """A usable recording and the time that it answers for; parts of one camera do not overlap."""
@@ -43,8 +57,26 @@ def stretches_of(point: Point, camera: Camera, rules: RuleSet, part: Interval) -
     return stretches
 
 
+def litter_looks(
+    part: Part, point: Point, camera: Camera, rules: RuleSet, litter: Detector | None
+) -> SlowLooks | None:
+    """How often a part is looked at for litter; None where that rule is not in force within it."""
+    rule = rules.rules.get(Violation.LITTER)
+    if rule is None:
+        return None
+    stretches = stretches_of(point, camera, RuleSet({Violation.LITTER: rule}), part[1])
+    limits_s = [stretch.limit_s for stretch in stretches if stretch.limit_s is not None]
+    return SlowLooks(cadence_for(min(limits_s)).every_s, packed, litter) if limits_s else None
+
+
 def observe_part(
-    part: Part, plan: Sequence[Look], root: Path, detector: Detector, *, batch: int = 4
+    part: Part,
+    plan: Sequence[Look],
+    root: Path,
+    detector: Detector,
+    *,
+    batch: int = 4,
+    slow: SlowLooks | None = None,
 ) -> Observed:
     """Look at one recording at the planned moments. Raises UnreadableRecording where it cannot be opened."""
     recording, _ = part
@@ -54,13 +86,20 @@ def observe_part(
     frames = frames_at(root / recording.path, offsets_s, tolerance_s=tolerance_s, fit_wh=(width, height))
     pictures = (frame if isinstance(frame, Frame) else frame.reason for frame in frames)
     return observe(
-        recording, offsets_s, pictures, detector, lambda frame: view_state(frame.image), batch=batch
+        recording,
+        offsets_s,
+        pictures,
+        detector,
+        lambda frame: view_state(frame.image),
+        batch=batch,
+        slow=slow,
     )
 
 
-def looker_over(parts: Sequence[Part], root: Path) -> Looker:
-    """Eyes on one camera's recordings, at full size."""
-    return Looker(parts, lambda recording: Reader(root / recording.path))
+def looker_over(parts: Sequence[Part], root: Path, faults: Sequence[ViewFault] = ()) -> Looker:
+    """Eyes on one camera's recordings, at full size; blind where its view has a fault."""
+    blind = [fault.unsure or fault.interval for fault in faults]
+    return Looker(parts, lambda recording: Reader(root / recording.path), blind=blind)
 
 
 def judge_and_prove(
@@ -71,15 +110,28 @@ def judge_and_prove(
     rules: RuleSet,
     root: Path,
     detector: Detector,
+    litter: Detector | None = None,
+    decide: Decide = verdict_on,
+    *,
+    unseen: Sequence[Interval] = (),
 ) -> tuple[Judgement, Verdicts]:
-    """The suspicions that a camera's observations raise, and which of them withstand a closer look."""
-    judgement = judge(observations, point, camera, rules)
-    with looker_over(parts, root) as looker:
-        return judgement, verdicts_on(judgement.incidents, looker, detector)
+    """The suspicions that a camera's observations raise, and which of them withstand a closer look by `decide`.
+
+    `unseen` is time of the parts of which no picture was had.
+    """
+    judgement = judge(observations, point, camera, rules, unseen=unseen)
+    with looker_over(parts, root, judgement.faults) as looker:
+        return judgement, verdicts_on(judgement.incidents, looker, detector, litter, decide)
 
 
-def verdicts_on(incidents: Sequence[Incident], looker: Looker, detector: Detector) -> Verdicts:
-    found = [prove(incident, looker, detector) for incident in incidents]
+def verdicts_on(
+    incidents: Sequence[Incident],
+    looker: Looker,
+    detector: Detector,
+    litter: Detector | None = None,
+    decide: Decide = verdict_on,
+) -> Verdicts:
+    found = [decide(incident, looker, detector, litter) for incident in incidents]
     proofs = once_each([p for p in found if isinstance(p, Proof)])
     return Verdicts(tuple(proofs), tuple(d for d in found if isinstance(d, Dropped)))
 

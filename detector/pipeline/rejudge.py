@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from detector.config.rules import RuleSet
+from detector.core.geometry import iou
 from detector.core.times import Interval
 from detector.core.values import Camera, Incident, Point
 from detector.footage.archive import parts
 from detector.footage.catalogue import Catalogue
+from detector.issues.filing import SAME_PLACE_IOU
 from detector.issues.queue import IssueQueue
-from detector.issues.values import IssueFilter, Outcome, Verdict
+from detector.issues.values import Issue, IssueFilter
 from detector.judging.judge import judge
 from detector.observing.store import ObservationStore
 from detector.pipeline.scan import observations_of, verdict_key
@@ -23,11 +26,11 @@ class Change:
     point: Point
     camera: Camera
     observations: int
-    kept: tuple[Verdict, ...]
+    kept: tuple[Issue, ...]
     """Proven by an earlier scan, and a violation still."""
     appeared: tuple[Incident, ...]
-    """Suspicions that no earlier scan has looked at closer; `scan` would."""
-    vanished: tuple[tuple[Verdict, str], ...]
+    """Suspicions that no earlier scan has looked at closer under this limit; `scan` would."""
+    vanished: tuple[tuple[Issue, str], ...]
     """Proven by an earlier scan, and no violation under these rules, with the reason."""
 
 
@@ -44,29 +47,52 @@ def rejudge(
     known = parts(catalogue.known(camera.id).values())
     wanted = [(recording, shared) for recording, part in known if (shared := part.intersection(period))]
     observations = list(observations_of(catalogue, store, camera, wanted))
-    suspicions = {i.fingerprint: i for i in judge(observations, point, camera, rules).incidents}
-    verdicts = queue.verdicts(camera.id, period)
-    proven = {v.fingerprint: v for v in verdicts.values() if v.outcome is Outcome.PROVEN}
-    of_issues = {issue.fingerprint for issue in queue.find(IssueFilter(cameras=(camera.id,), period=period))}
-    kept: list[Verdict] = []
-    vanished: list[tuple[Verdict, str]] = []
-    for fingerprint, verdict in proven.items():
-        if fingerprint not in of_issues:
-            continue
-        suspicion = suspicions.get(fingerprint)
-        if suspicion is None:
-            vanished.append((verdict, "no rule speaks of it any more"))
-        elif verdict.interval.duration_s <= suspicion.limit_s and suspicion.box is not None:
-            vanished.append(
-                (verdict, f"stood {verdict.interval.duration_s:.0f} s, within {suspicion.limit_s:.0f} s")
-            )
-        else:
-            kept.append(verdict)
+    suspicions = judge(observations, point, camera, rules).incidents
+    issues = queue.find(IssueFilter(cameras=(camera.id,), period=period))
+    fates = [(issue, _why_not(issue, suspicions, point, camera, rules)) for issue in issues]
+    decided = queue.verdicts(camera.id, period)
     models = {part.model_id for part in catalogue.observed_parts(camera.id, period)}
-    appeared = [
-        suspicion
-        for fingerprint, suspicion in suspicions.items()
-        # What was dropped under another limit is open again: a scan would look.
-        if fingerprint not in proven and not any(verdict_key(suspicion, model) in verdicts for model in models)
-    ]
-    return Change(point, camera, len(observations), tuple(kept), tuple(appeared), tuple(vanished))
+    return Change(
+        point,
+        camera,
+        len(observations),
+        kept=tuple(issue for issue, why_not in fates if why_not is None),
+        appeared=tuple(
+            suspicion
+            for suspicion in suspicions
+            if not any(_tells(suspicion, issue) for issue in issues)
+            # What was dropped under another limit is open again.
+            and not any(verdict_key(suspicion, model) in decided for model in models)
+        ),
+        vanished=tuple((issue, why_not) for issue, why_not in fates if why_not is not None),
+    )
+
+
+def _why_not(
+    issue: Issue, suspicions: Sequence[Incident], point: Point, camera: Camera, rules: RuleSet
+) -> str | None:
+    """Why an issue is no violation by these suspicions and rules; None where it still is one."""
+    own = [suspicion for suspicion in suspicions if _tells(suspicion, issue)]
+    if issue.box is None:
+        return None if own else "no rule speaks of it any more"
+    zone = next((zone for zone in camera.zones if zone.id == issue.zone_id), None)
+    local = issue.interval.start.astimezone(camera.timezone)
+    limit_s = rules.limit_s(issue.violation, point.category, zone, local) if zone else None
+    if own:
+        limit_s = min(suspicion.limit_s for suspicion in own)
+    if limit_s is None:
+        return "no rule speaks of it any more"
+    if issue.interval.duration_s <= limit_s:
+        return f"stood {issue.interval.duration_s:.0f} s, within {limit_s:.0f} s"
+    return None if own else "these rules see no stay there"
+
+
+def _tells(suspicion: Incident, issue: Issue) -> bool:
+    """Whether a suspicion is about what an issue is about. Where a period is cut differently its fingerprint differs."""
+    if (suspicion.violation, suspicion.zone_id) != (issue.violation, issue.zone_id):
+        return False
+    if not suspicion.interval.overlaps(issue.interval):
+        return False
+    if suspicion.box is None or issue.box is None:
+        return suspicion.box is issue.box
+    return iou(suspicion.box, issue.box) >= SAME_PLACE_IOU

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -14,7 +15,17 @@ from detector.config.settings import Settings
 from detector.core.errors import UnreadableRecording
 from detector.core.geometry import Box, iou
 from detector.core.times import Interval, union
-from detector.core.values import Camera, Image, Incident, Observation, Point, Proof, Recording, RecordingState
+from detector.core.values import (
+    Camera,
+    Image,
+    Incident,
+    Observation,
+    Point,
+    Proof,
+    Recording,
+    RecordingState,
+    Violation,
+)
 from detector.core.wording import duration_en
 from detector.decoding.reader import probe
 from detector.evidence import Scene, write_evidence
@@ -24,17 +35,22 @@ from detector.inference.detector import Detector
 from detector.issues.filing import SAME_PLACE_IOU
 from detector.issues.queue import IssueQueue
 from detector.issues.values import Filed, Issue, IssueFilter
-from detector.judging.camera_fault import ViewFault
+from detector.judging.camera_fault import WORDS, ViewFault
 from detector.judging.judge import judge
 from detector.observing.observe import Observed
 from detector.observing.store import ObservationStore
-from detector.pipeline.flow import Part, looker_over, observe_part, plan_part, stretches_of
+from detector.pipeline.flow import Part, litter_looks, looker_over, observe_part, plan_part, stretches_of
 from detector.proving.looker import Looker
-from detector.proving.prove import Dropped, prove
+from detector.proving.prove import Dropped
+from detector.proving.verdict import verdict_on
 from detector.sampling.plan import Cadence, cadence_for
 
 PROOF_VERSION = "1"
 """Changes when proving would decide otherwise; a suspicion is then looked at again."""
+
+REFERENCE_REACH_S = 86400.0
+REFERENCE_LOOKS = 30
+"""A camera's view is what so many looks of the day before had in common."""
 
 CLIP_PICTURES = 40
 CLIP_LEAD_S = 8.0
@@ -51,6 +67,8 @@ class Shop:
     store: ObservationStore
     queue: IssueQueue
     evidence_root: Path
+    litter: Detector | None = None
+    """A detector trained for bags of rubbish, if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +118,67 @@ def scan_camera(
     todo = [(r, shared) for r, part in parts(archive.recordings) if (shared := part.intersection(period))]
     report = CameraReport(point, camera, archive, tuple(todo))
     report = _observe(shop, report, tell)
-    model = _short(shop.detector.model_id)
+    model = _short(seen_by(shop, point, camera))
     observations = list(observations_of(shop.catalogue, shop.store, camera, report.parts, model))
-    judgement = judge(observations, point, camera, shop.settings.rules)
+    judgement = judge(
+        observations,
+        point,
+        camera,
+        shop.settings.rules,
+        earlier=_earlier(shop, camera, archive, period, model),
+        unseen=_unseen(shop, report),
+    )
     _mark_blind(shop, report.parts, camera, judgement.faults)
     report = replace(report, faults=judgement.faults)
-    with looker_over(report.parts, shop.settings.archive_root) as looker:
+    with looker_over(report.parts, shop.settings.archive_root, judgement.faults) as looker:
         report = _prove_and_file(shop, report, judgement.incidents, looker)
     tell(Progress(camera.id, len(todo), len(todo), "finished"))
     return report
+
+
+def _earlier(shop: Shop, camera: Camera, archive: Archive, period: Interval, model: str) -> list[Observation]:
+    """Looks from the day before the period that could be judged, the last of them: what the view is like.
+
+    A view that was another for a whole day is the new one: whoever turned the camera has had that day's issue.
+    """
+    day = Interval(period.start - timedelta(seconds=REFERENCE_REACH_S), period.start)
+    wanted = [(r, shared) for r, part in parts(archive.recordings) if (shared := part.intersection(day))]
+    looks: list[Observation] = []
+    for part in reversed(wanted):
+        observed = _observed(shop.catalogue, camera, [part]).get(part[0].id, [])
+        blind = [b.interval for seen in observed for b in seen.blind]
+        found = observations_of(shop.catalogue, shop.store, camera, [part], model)
+        looks = [o for o in found if not any(o.at in stretch for stretch in blind)] + looks
+        if len(looks) >= REFERENCE_LOOKS:
+            break
+    return looks[-REFERENCE_LOOKS:]
+
+
+def _unseen(shop: Shop, report: CameraReport) -> list[Interval]:
+    """Recorded time of which no picture was had."""
+    done = _observed(shop.catalogue, report.camera, report.parts)
+    return [
+        stretch
+        for recording, interval in report.parts
+        for observed in done.get(recording.id, ())
+        for blind in observed.blind
+        if blind.reason not in WORDS and (stretch := blind.interval.intersection(interval))
+    ]
+
+
+def seen_by(shop: Shop, point: Point, camera: Camera) -> str:
+    """What a camera's recordings are looked at with. Another answer is another observation: for litter pictures are
+    kept, at a cadence of their own, and a second detector looks.
+    """
+    rule = shop.settings.rules.rules.get(Violation.LITTER)
+    model_id = shop.detector.model_id
+    if rule is None or not rule.at(point.category).enabled:
+        return model_id
+    own = rule.at(point.category).dwell_s
+    limits_s = [z.limits_s.get(Violation.LITTER, own) for z in camera.zones if z.kind in rule.zones]
+    if not limits_s:
+        return model_id
+    return f"{model_id}|litter {min(limits_s):g} s|{shop.litter.model_id if shop.litter else ''}"
 
 
 def archive_of(shop: Shop, camera: Camera, now: datetime) -> Archive:
@@ -137,7 +207,7 @@ def cadence_needed(point: Point, camera: Camera, settings: Settings, part: Inter
 
 def _observe(shop: Shop, report: CameraReport, tell: Tell) -> CameraReport:
     """Observe every part that no earlier scan has observed closely enough."""
-    model = _short(shop.detector.model_id)
+    model = _short(seen_by(shop, report.point, report.camera))
     samples, reused = 0, 0
     failed: list[tuple[Recording, str]] = []
     done = _observed(shop.catalogue, report.camera, report.parts)
@@ -164,7 +234,10 @@ def _observe_one(shop: Shop, report: CameraReport, part: Part, cadence: Cadence,
     recording, interval = part
     plan = plan_part(part, report.point, report.camera, shop.settings.rules, cadence)
     settings = shop.settings
-    seen = observe_part(part, plan, settings.archive_root, shop.detector, batch=settings.model.batch)
+    slow = litter_looks(part, report.point, report.camera, settings.rules, shop.litter)
+    seen = observe_part(
+        part, plan, settings.archive_root, shop.detector, batch=settings.model.batch, slow=slow
+    )
     local = interval.start.astimezone(report.camera.timezone)
     key = f"{cadence.every_s:g}s-{model}"
     file = shop.store.write(report.camera.id, recording.id, key, local, seen.seen)
@@ -271,21 +344,40 @@ def _prove_and_file(
     decided = shop.queue.verdicts(report.camera.id, Interval(whole.start - timedelta(days=1), whole.end))
     dropped: list[Dropped] = []
     filed: list[tuple[Incident, Filed]] = []
+    failed = list(report.failed)
     known = 0
     for incident in incidents:
         key = verdict_key(incident, shop.detector.model_id)
         if key in decided:
             known += 1
             continue
-        verdict = prove(incident, looker, shop.detector)
+        verdict = verdict_on(incident, looker, shop.detector, shop.litter)
         if isinstance(verdict, Proof) and (same := _same_stay(shop, verdict.incident)):
             verdict = Dropped(incident, f"the same object as issue {same.id}")
-        if isinstance(verdict, Dropped):
+        if isinstance(verdict, Dropped) and (lost := _lost(shop, report, incident)):
+            failed += lost
+        elif isinstance(verdict, Dropped):
             shop.queue.drop(incident, verdict_key=key, reason=verdict.reason)
             dropped.append(verdict)
         else:
             filed.append((verdict.incident, _file(shop, report, key, verdict, looker)))
-    return replace(report, dropped=tuple(dropped), filed=tuple(filed), known=known)
+    return replace(report, failed=tuple(failed), dropped=tuple(dropped), filed=tuple(filed), known=known)
+
+
+def _lost(shop: Shop, report: CameraReport, incident: Incident) -> list[tuple[Recording, str]]:
+    """Recordings of a suspicion that can no longer be read: nothing is decided then, and the next scan looks again."""
+    concerned = [r for r, interval in report.parts if interval.overlaps(incident.interval)]
+    root = shop.settings.archive_root
+    return [(r, "could not be read for a closer look") for r in concerned if not _unchanged(r, root)]
+
+
+def _unchanged(recording: Recording, root: Path) -> bool:
+    try:
+        status = (root / recording.path).stat()
+    except OSError:
+        return False
+    now = (status.st_size, status.st_mtime_ns)
+    return os.access(root / recording.path, os.R_OK) and now == (recording.size_bytes, recording.modified_ns)
 
 
 def _same_stay(shop: Shop, incident: Incident) -> Issue | None:

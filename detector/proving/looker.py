@@ -41,12 +41,19 @@ class Seen:
 class Looker:
     """Looks at one camera. `parts` are its usable recordings with the time that each answers for, in order.
 
+    In a `blind` stretch the view cannot be judged, and is not looked at.
+
     One recording is open at a time; use it as a context manager, or `close` it.
     """
 
     def __init__(
-        self, parts: Sequence[tuple[Recording, Interval]], opener: Callable[[Recording], OpenRecording]
+        self,
+        parts: Sequence[tuple[Recording, Interval]],
+        opener: Callable[[Recording], OpenRecording],
+        *,
+        blind: Sequence[Interval] = (),
     ) -> None:
+        self._blind = union(blind)
         self._parts = list(parts)
         self._opener = opener
         self._open: tuple[Recording, OpenRecording] | None = None
@@ -68,8 +75,24 @@ class Looker:
         """The unbroken stretch of recordings around a moment."""
         return next((run for run in self._runs if run.start <= at <= run.end), None)
 
+    def blind_s(self, a: datetime, b: datetime) -> float:
+        """For how much of the time between two moments the view cannot be judged, in seconds."""
+        if a == b:
+            return 0.0
+        between = Interval(min(a, b), max(a, b))
+        return sum(part.duration_s for blind in self._blind if (part := blind.intersection(between)))
+
     def look(self, at: datetime, tolerance_s: float = 0.0) -> Seen | None:
-        """The picture that shows at a moment, or a keyframe at most `tolerance_s` earlier; None where there is none."""
+        """The picture that shows at a moment, or a keyframe at most `tolerance_s` earlier.
+
+        None where there is none, and where the view cannot be judged: such a picture proves nothing.
+        """
+        if any(blind.start < at < blind.end for blind in self._blind):
+            return None
+        return self.look_anyway(at, tolerance_s)
+
+    def look_anyway(self, at: datetime, tolerance_s: float = 0.0) -> Seen | None:
+        """The picture that shows at a moment, be the view as it may."""
         key = (at, tolerance_s)
         if key not in self._kept:
             self._kept[key] = self._see(at, tolerance_s)
@@ -81,6 +104,8 @@ class Looker:
     def each(self, moments: Iterable[datetime], tolerance_s: float = 0.0) -> Iterator[Seen]:
         """The pictures at many moments, best given in rising order; moments without a picture are left out."""
         for at in moments:
+            if any(blind.start < at < blind.end for blind in self._blind):
+                continue
             seen = self._see(at, tolerance_s)
             if seen is not None:
                 yield seen

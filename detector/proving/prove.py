@@ -18,6 +18,7 @@ from detector.core.times import Interval
 from detector.core.values import Incident, Proof, Still
 from detector.inference.detector import Detector
 from detector.proving.explain import explanation, explanation_zh
+from detector.proving.fault import prove_fault
 from detector.proving.likeness import Place, likeness, place_of
 from detector.proving.looker import Looker, Seen
 
@@ -35,6 +36,9 @@ MOST_SIGHTINGS = 12
 
 HIDDEN_S = 120.0
 """An object that is hidden for longer is not taken for the same one again."""
+
+BRIDGED_S = 900.0
+"""An object that is itself before and after so long a stretch in which the view could not be judged stood through it."""
 
 HIDING_SHARE = 0.3
 """Something that covers so much of a place may hide what stands there."""
@@ -87,14 +91,14 @@ class _Stand:
 def prove(incident: Incident, looker: Looker, detector: Detector) -> Proof | Dropped:
     """Look closer at a suspicion; the camera's recordings are seen through `looker`."""
     if incident.stay is None or incident.box is None:
-        return _fault_proof(incident, looker)
+        return prove_fault(incident, looker) or Dropped(incident, "no picture can be had of it")
     stand = _longest_stand(incident, looker, detector)
     if stand is None:
         return Dropped(incident, "different objects in the same place, none of which stands")
     start, start_uncertainty_s = _bisect(stand, looker, incident.stay.absent_before, _Edge.ARRIVAL)
     end, end_uncertainty_s = _bisect(stand, looker, incident.stay.absent_after, _Edge.DEPARTURE)
-    if (end - start).total_seconds() <= incident.limit_s:
-        stood_s = max(0.0, (end - start).total_seconds())
+    stood_s = incident.counted_s(Interval(start, end)) if end > start else 0.0
+    if stood_s <= incident.limit_s:
         return Dropped(
             incident, f"the same object stood for {stood_s:.0f} s, the limit is {incident.limit_s:.0f} s"
         )
@@ -128,7 +132,7 @@ def _longest_stand(incident: Incident, looker: Looker, detector: Detector) -> _S
     while references:
         at = _most_typical(references, places)
         alike = {t: likeness(places[at], place) for t, place in places.items()}
-        there = _unbroken(at, alike, lambda t: _gone(looker.look(t), box, detector))
+        there = _unbroken(at, alike, looker, lambda t: _gone(looker.look(t), box, detector))
         stand = _Stand(places[at], box, tuple(there), min(alike[t] for t in there))
         if len(there) > 1 and (best is None or stand.span_s > best.span_s):
             best = stand
@@ -160,8 +164,11 @@ def _most_typical(references: Sequence[datetime], places: Mapping[datetime, Plac
     return max(references, key=lambda at: sum(likeness(places[at], places[t]) >= ALIKE for t in references))
 
 
-def _unbroken(at: datetime, alike: Mapping[datetime, float], gone: _Gone) -> list[datetime]:
-    """The moments around `at` at which the object was itself, up to where the place was seen to be left."""
+def _unbroken(at: datetime, alike: Mapping[datetime, float], looker: Looker, gone: _Gone) -> list[datetime]:
+    """The moments around `at` at which the object was itself, up to where the place was seen to be left.
+
+    Over BRIDGED_S in which the view could not be judged it goes on where the object itself is there again.
+    """
     moments = sorted(alike)
     middle = moments.index(at)
     spacing_s = (moments[-1] - moments[0]).total_seconds() / max(1, len(moments) - 1)
@@ -173,9 +180,14 @@ def _unbroken(at: datetime, alike: Mapping[datetime, float], gone: _Gone) -> lis
             if alike[t] >= ALIKE:
                 there.append(t)
                 last = t
-            elif abs((t - last).total_seconds()) > longest_s or gone(t):
+            elif abs((t - last).total_seconds()) - _bridged_s(looker, t, last) > longest_s or gone(t):
                 break
     return sorted(there)
+
+
+def _bridged_s(looker: Looker, a: datetime, b: datetime) -> float:
+    blind_s = looker.blind_s(a, b)
+    return blind_s if blind_s <= BRIDGED_S else 0.0
 
 
 def _gone(seen: Seen | None, box: Box, detector: Detector) -> bool:
@@ -247,20 +259,3 @@ def _stills(stand: _Stand, looker: Looker, incident: Incident) -> tuple[Still, .
         if stand.shows(seen) and seen is not None:
             stills[seen.at] = Still(seen.at, seen.recording, seen.frame, stand.box)
     return tuple(stills[at] for at in sorted(stills))
-
-
-def _fault_proof(incident: Incident, looker: Looker) -> Proof | Dropped:
-    interval = incident.interval
-    moments = [interval.start + (interval.end - interval.start) * k / STILLS for k in range(STILLS)]
-    stills = [Still(seen.at, seen.recording, seen.frame, None) for seen in looker.each(moments)]
-    if not stills:
-        return Dropped(incident, "no picture can be had of it")
-    return Proof(
-        incident=incident,
-        stills=tuple(stills),
-        start_uncertainty_s=math.inf,
-        end_uncertainty_s=math.inf,
-        similarity=1.0,
-        explanation=explanation(incident),
-        explanation_zh=explanation_zh(incident),
-    )

@@ -92,7 +92,8 @@ def test_in_a_stream_without_an_index_some_keyframe_near_enough_serves(make: Mak
 @pytest.mark.parametrize("suffix", ["mp4", "avi"])
 def test_pictures_out_of_order_in_a_container_show_by_their_own_time(make: Maker, suffix: str) -> None:
     made = make("libx264", suffix, b_frames=2)
-    assert shown(made, *made.times_s) == [made.shown_at(t) for t in made.times_s]
+    moments = made.times_s[:-4]  # AVI does not say when the last pictures show
+    assert shown(made, *moments) == [made.shown_at(t) for t in moments]
 
 
 @pytest.mark.parametrize("tolerance_s", [0.2, 0.5, 3.0])

@@ -1,0 +1,98 @@
+"""Mechanisms by name, to be switched off one at a time: what falls then is what the mechanism is good for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from importlib import import_module
+from types import MappingProxyType
+from typing import Final
+
+from detector.config.rules import RuleSet, RuleSettings
+from detector.core.errors import BadInput
+from detector.core.values import Violation
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """One constant of a module, and the value that switches its mechanism off."""
+
+    module: str
+    name: str
+    off: object
+
+
+@dataclass(frozen=True, slots=True)
+class Ablation:
+    """A mechanism: what it is for, and how it is switched off."""
+
+    what: str
+    switches: tuple[Switch, ...] = ()
+    rule: Callable[[RuleSettings], RuleSettings] = lambda rule: rule
+
+
+def _no_exempt_zones(rule: RuleSettings) -> RuleSettings:
+    return replace(rule, exempt_zones=())
+
+
+def _no_camera_faults(rule: RuleSettings) -> RuleSettings:
+    return replace(rule, enabled=False) if rule.violation is Violation.CAMERA_FAULT else rule
+
+
+ABLATIONS: Final[Mapping[str, Ablation]] = MappingProxyType(
+    {
+        "appearance": Ablation(
+            "one object all along: the pictures of a stay are compared, not only its boxes",
+            (Switch("detector.proving.prove", "ALIKE", -1.0),),
+        ),
+        "occlusion": Ablation(
+            "a stay outlives being hidden by passers-by or a bus",
+            (
+                Switch("detector.judging.stays", "HIDDEN_S", 0.0),
+                Switch("detector.judging.stays", "LOOKS_MISSED", 0),
+                Switch("detector.proving.prove", "HIDDEN_S", 0.0),
+                Switch("detector.proving.prove", "HIDING_SHARE", 9.0),
+            ),
+        ),
+        "ground-contact": Ablation(
+            "a vehicle belongs to a zone by its ground contact, not by its whole box",
+            (Switch("detector.core.geometry", "GROUND_STRIP", 1.0),),
+        ),
+        "bay": Ablation("who stands in a bay is exempt", rule=_no_exempt_zones),
+        "camera-fault": Ablation(
+            "a view that cannot be judged suspends the rules of its time", rule=_no_camera_faults
+        ),
+        "two-recordings": Ablation(
+            "a stay goes on from one recording into the next",
+            (Switch("detector.proving.looker", "JOIN_GAP_S", -1.0),),
+        ),
+    }
+)
+
+
+def ablation(name: str) -> Ablation:
+    """Raises BadInput for a name that is none."""
+    if name not in ABLATIONS:
+        raise BadInput(f"no mechanism {name!r}; there are {', '.join(ABLATIONS)}")
+    return ABLATIONS[name]
+
+
+@contextmanager
+def ablated(names: Sequence[str]) -> Iterator[None]:
+    """The mechanisms' constants are switched off inside, in this process; they are as before afterwards."""
+    with ExitStack() as stack:
+        for name in names:
+            for switch in ablation(name).switches:
+                module = import_module(switch.module)
+                stack.callback(setattr, module, switch.name, getattr(module, switch.name))
+                setattr(module, switch.name, switch.off)
+        yield
+
+
+def without(rules: RuleSet, names: Sequence[str]) -> RuleSet:
+    """The rules without what the mechanisms add to them."""
+    own = dict(rules.rules)
+    for name in names:
+        own = {violation: ablation(name).rule(rule) for violation, rule in own.items()}
+    return RuleSet(own)

@@ -1,0 +1,42 @@
+"""Where and when a rule is in force along a stay, and how long a stay may have lasted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from detector.config.rules import RuleSet
+from detector.core.values import Camera, Point, Sighting, Stay, Violation, Zone
+
+
+def parts_in_force(
+    stay: Stay, violation: Violation, zone: Zone, point: Point, camera: Camera, rules: RuleSet
+) -> Iterator[tuple[Stay, float]]:
+    """The stretches of a stay in which the rule is in force in the zone, each with its limit in seconds."""
+    run: list[Sighting] = []
+    run_limit_s: float | None = None
+    before = stay.absent_before
+    for sighting in stay.sightings:
+        local = sighting.at.astimezone(camera.timezone)
+        limit_s = rules.limit_s(violation, point.category, zone, local)
+        if run and limit_s != run_limit_s:
+            if run_limit_s is not None:
+                yield (
+                    replace(stay, sightings=tuple(run), absent_before=before, absent_after=None),
+                    run_limit_s,
+                )
+            before, run = None, []
+        run_limit_s = limit_s
+        run.append(sighting)
+    if run and run_limit_s is not None:
+        yield replace(stay, sightings=tuple(run), absent_before=before), run_limit_s
+
+
+def longest_possible_s(stay: Stay, cadence_s: float) -> float:
+    """A stay may have lasted from the look before its first to the look after its last, `cadence_s` away."""
+    first, last = stay.seen
+    reach = timedelta(seconds=cadence_s)
+    start: datetime = stay.absent_before or first - reach
+    end: datetime = stay.absent_after or last + reach
+    return (end - start).total_seconds()

@@ -1,0 +1,143 @@
+"""Queues and jams: vehicles that stand because the others stand. The time that a vehicle spends in one is excused.
+
+What tells a jam from a row of parked cars, at a look a minute: most vehicles of the carriageway stand at the same
+time; they came within minutes of each other; and they drive on within two minutes of each other, which parked cars do
+not. A jam that has not cleared when the recordings end, or that stood when they began, is known by its other end
+alone, and then only if nobody drives past. A vehicle that stood before the others came and still stands when they
+have gone is no part of their queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from detector.core.geometry import Box, contact_share
+from detector.core.times import Interval, union
+from detector.core.values import Camera, Stay, Zone, ZoneKind
+
+ROADWAY = (ZoneKind.CARRIAGEWAY, ZoneKind.NO_PARKING)
+"""Where queues and jams stand. A bay on it is none of it."""
+
+ON_ROADWAY_SHARE = 0.3
+IN_BAY_SHARE = 0.5
+
+CLEARS_WITHIN_S = 120.0
+"""Those who stood in a jam drive on within so long of each other."""
+
+FORMS_WITHIN_S = 600.0
+"""And came within so long of each other."""
+
+MOST_SHARE = 0.6
+"""Most vehicles of the roadway: so large a part of those to be seen stands, at half the looks or more."""
+
+PASSING_SHARE = 0.25
+"""Where only one end of a jam was recorded, vehicles that drive past at more of the looks say that the road is free."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """The vehicles of a roadway: those that stand, the moments of all looks, and how many only pass at each."""
+
+    roadway: tuple[Zone, ...]
+    standing: tuple[Stay, ...]
+    looks: tuple[datetime, ...]
+    passing: tuple[datetime, ...]
+    """A moment for each vehicle that was seen there once only."""
+    cadence_s: float
+
+
+def traffic_of(stays: Sequence[Stay], looks: Sequence[datetime], camera: Camera, cadence_s: float) -> Traffic:
+    """What stands and what passes on the carriageway and its no-parking strips, outside bays."""
+    roadway = tuple(zone for zone in camera.zones if zone.kind in ROADWAY)
+    bays = [zone for zone in camera.zones if zone.kind is ZoneKind.PARKING_BAY]
+    there = [s for s in stays if _on(s.box, roadway, ON_ROADWAY_SHARE) and not _on(s.box, bays, IN_BAY_SHARE)]
+    standing = tuple(stay for stay in there if len(stay.sightings) > 1)
+    passing = tuple(stay.sightings[0].at for stay in there if len(stay.sightings) == 1)
+    return Traffic(roadway, standing, tuple(looks), passing, cadence_s)
+
+
+def jams_around(stay: Stay, traffic: Traffic, others: int) -> tuple[Interval, ...]:
+    """The queues and jams in which a vehicle stood together with `others` more at the least.
+
+    Each reaches half a look beyond the moments at which it was seen. A vehicle off the roadway is in none.
+    """
+    if not _on(stay.box, traffic.roadway, ON_ROADWAY_SHARE):
+        return ()
+    companions = [
+        other
+        for other in traffic.standing
+        if other.sightings[0] not in stay.sightings
+        and other.seen[0] <= stay.seen[1]
+        and stay.seen[0] <= other.seen[1]
+    ]
+    jams = [
+        jam
+        for group in _groups(companions, traffic)
+        if len(group) >= others
+        and (jam := _jam(group, others, traffic))
+        and not _outlasts(stay, jam, traffic)
+    ]
+    return tuple(union(jams))
+
+
+def _groups(companions: Sequence[Stay], traffic: Traffic) -> list[list[Stay]]:
+    """Those who drove on together, having come together; and those whose leaving, or coming, was not recorded."""
+    left = sorted((s for s in companions if s.absent_after), key=lambda s: s.seen[1])
+    stayed = [s for s in companions if not s.absent_after]
+    within = timedelta(seconds=CLEARS_WITHIN_S + traffic.cadence_s)
+    groups = [[s for s in left if first.seen[1] <= s.seen[1] <= first.seen[1] + within] for first in left]
+    groups = [part for group in groups for part in _came_together(group)]
+    return groups + [group for group in _came_together(stayed) if all(s.absent_before for s in group)]
+
+
+def _came_together(group: Sequence[Stay]) -> list[list[Stay]]:
+    """The parts of a group that came within FORMS_WITHIN_S of each other; whose coming was not recorded fits any."""
+    unknown = [s for s in group if not s.absent_before]
+    known = sorted((s for s in group if s.absent_before), key=lambda s: s.seen[0])
+    within = timedelta(seconds=FORMS_WITHIN_S)
+    parts = [[s for s in known if first.seen[0] <= s.seen[0] <= first.seen[0] + within] for first in known]
+    return [part + unknown for part in parts] or ([unknown] if unknown else [])
+
+
+def _jam(group: Sequence[Stay], others: int, traffic: Traffic) -> Interval | None:
+    """The time for which at least `others` of a group stood, if that was a jam."""
+    starts = sorted(s.seen[0] for s in group)
+    ends = sorted((s.seen[1] for s in group), reverse=True)
+    start, end = starts[others - 1], ends[others - 1]
+    if end <= start or not _most_stand(start, end, traffic):
+        return None
+    whole = all(s.absent_before and s.absent_after for s in group)
+    if not whole and _passed(start, end, traffic) > PASSING_SHARE:
+        return None
+    half = timedelta(seconds=traffic.cadence_s / 2)
+    return Interval(starts[0] - half, ends[0] + half)
+
+
+def _most_stand(start: datetime, end: datetime, traffic: Traffic) -> bool:
+    shares = []
+    for at in _looks(start, end, traffic):
+        standing = sum(s.seen[0] <= at <= s.seen[1] for s in traffic.standing)
+        shares.append(standing / max(1, standing + traffic.passing.count(at)))
+    return sum(share >= MOST_SHARE for share in shares) * 2 >= len(shares)
+
+
+def _passed(start: datetime, end: datetime, traffic: Traffic) -> float:
+    """At which part of the looks somebody drove past."""
+    looks = _looks(start, end, traffic)
+    return sum(at in traffic.passing for at in looks) / max(1, len(looks))
+
+
+def _looks(start: datetime, end: datetime, traffic: Traffic) -> list[datetime]:
+    return [at for at in traffic.looks if start <= at <= end]
+
+
+def _outlasts(stay: Stay, jam: Interval, traffic: Traffic) -> bool:
+    """Whether a vehicle stood before a jam formed and stands when it has cleared: then it is parked."""
+    reach = timedelta(seconds=traffic.cadence_s)
+    return stay.seen[0] < jam.start - reach and stay.seen[1] > jam.end + reach
+
+
+def _on(box: Box, zones: Sequence[Zone], share: float) -> bool:
+    return any(contact_share(box, zone.polygon) >= share for zone in zones)

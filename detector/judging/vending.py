@@ -1,0 +1,362 @@
+"""street_vending 占道经营/流动摊贩: somebody who stays beside things that stay, where vending is forbidden.
+
+Neither alone is vending: walkers pass by standing things, people wait for a bus without things, and a bench stands
+there with nobody. A vendor is a person whose place repeats look after look within reach of a thing that stands. The
+vendor moves a little, so the incident's place is the thing's, which `proving` can compare.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from detector.config.rules import RuleSet, RuleSettings
+from detector.core.geometry import Box, contact_share, distance
+from detector.core.times import Interval
+from detector.core.values import (
+    Camera,
+    Incident,
+    LabelGroup,
+    Observation,
+    Point,
+    Sighting,
+    Stay,
+    Violation,
+    Zone,
+    ZoneKind,
+)
+from detector.judging.force import parts_in_force
+from detector.judging.stays import LOOKS_MISSED, find_stays, one_box_each
+
+BESIDE_HEIGHTS = 0.7
+"""A vendor's feet are no further from the thing's foot than so many of the vendor's heights."""
+
+SAME_PLACE_HEIGHTS = 0.75
+"""A vendor moves about, but no further than so many heights from one place."""
+
+VENDOR_SHARE = 0.6
+"""A vendor is seen beside the thing in at least this part of the looks; others hide him, the model misses him."""
+
+FEWEST_LOOKS = 3
+
+ALWAYS_SHARE = 0.8
+"""A thing beside which somebody stays for so much of the time that it stands is not street furniture."""
+
+OWN_SHARE = 0.5
+"""A vehicle is a stall when its vendor stays for so much of its stand; else it is parked and people pass it."""
+
+PARASOL_HEIGHTS = 0.8
+"""An umbrella narrower than so many heights of a person is one that is carried."""
+
+CARRIED = ("umbrella",)
+CANOPY = 0.55
+"""The upper part of an umbrella's box is its canopy; below, people come and go."""
+
+NEVER_ALONE = ("suitcase",)
+"""Travellers wait beside these as well."""
+
+FURNITURE = ("bench",)
+"""These stand in streets; they count only when they were seen to come or to go with the vendor."""
+
+MOBILE_S = 7200.0
+"""Who comes and goes within so long is a mobile vendor, with or without wheels."""
+
+BY_SHOPS = 2 / 3
+"""A stall so far from the carriageway, of the way across its zone, has grown out of a shop front."""
+
+WHEELED = (LabelGroup.VEHICLE, LabelGroup.BIKE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """A person at one look, by its number; foot and body height in units of the picture's height."""
+
+    look: int
+    box: Box
+    x: float
+    y: float
+    height: float
+
+
+@dataclass(slots=True)
+class _Lingerer:
+    """Somebody whose place repeats. Whether it is one person boxes cannot tell, so only places count."""
+
+    seen: list[_Person] = field(default_factory=list)
+    x: float = 0.0
+    y: float = 0.0
+    height: float = 0.0
+    """The mean of the feet and of the heights."""
+
+    @property
+    def looks(self) -> tuple[int, int]:
+        return self.seen[0].look, self.seen[-1].look
+
+    @property
+    def box(self) -> Box:
+        """The box nearest to the usual place."""
+        return min(self.seen, key=lambda p: (p.x - self.x) ** 2 + (p.y - self.y) ** 2).box
+
+    def add(self, person: _Person) -> None:
+        self.seen.append(person)
+        part = 1 / len(self.seen)
+        self.x += part * (person.x - self.x)
+        self.y += part * (person.y - self.y)
+        self.height += part * (person.height - self.height)
+
+    def away(self, person: _Person | _Lingerer) -> float:
+        """How far somebody is from this one's usual place, in this one's heights."""
+        return float(((person.x - self.x) ** 2 + (person.y - self.y) ** 2) ** 0.5 / self.height)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stall:
+    """A thing with its vendor: the part of its stay over which the vendor was there, and at how many of the looks."""
+
+    thing: Stay
+    part: Stay
+    vendor: _Lingerer
+    looks: int
+    attended: int
+    share: float
+    """The part of the thing's whole stay, by looks, that the vendor's presence spans."""
+    before: int
+    """Looks at the thing before the vendor was seen at it; `after` likewise."""
+    after: int
+
+
+def vending_incidents(
+    observations: Sequence[Observation], point: Point, camera: Camera, rules: RuleSet, cadence_s: float
+) -> Iterator[Incident]:
+    """The suspicions among one camera's observations, in rising order of time; `cadence_s` apart."""
+    rule = rules.rules[Violation.STREET_VENDING].at(point.category)
+    zones = [zone for zone in camera.zones if zone.kind in rule.zones]
+    if not zones:
+        return
+    vendors = _lingerers(_people(observations, camera, rule))
+    moments = [o.at for o in observations]
+    things = [
+        thing
+        for group in rule.things
+        for thing in find_stays(observations, group, min_confidence=rule.min_confidence)
+        if thing.seen_s > 0
+    ]
+    stalls = [
+        stall
+        for thing in things
+        for vendor in vendors
+        if (stall := _stall(thing, vendor, moments)) and _beside(thing, vendor, camera) and _belongs(stall)
+    ]
+    placed = [stall for stall in stalls if _place(stall, zones)[1] >= rule.min_share]
+    for together in _one_each([stall for stall in placed if not _exempt(stall, camera, rule)]):
+        stall = together[0]
+        zone, share = _place(stall, zones)
+        for part, limit_s in parts_in_force(stall.part, rule.violation, zone, point, camera, rules):
+            # The vendor's own stay is not bisected later, so what the looks show of it must reach the limit itself.
+            if part.seen_s > 0 and part.seen_s + cadence_s >= limit_s:
+                yield _incident(replace(stall, part=part), together, zone, share, limit_s, point, camera)
+
+
+def _people(observations: Sequence[Observation], camera: Camera, rule: RuleSettings) -> list[list[_Person]]:
+    """Everybody seen, look by look."""
+    aspect = _aspect(camera)
+    looks = []
+    for look, observation in enumerate(observations):
+        found = one_box_each(observation.detections.of(LabelGroup.PERSON))
+        seen = []
+        for row, confidence in zip(found.boxes, found.confidences, strict=True):
+            x1, y1, x2, y2 = (float(v) for v in row)
+            if confidence >= rule.min_confidence and y2 > y1:
+                seen.append(_Person(look, (x1, y1, x2, y2), (x1 + x2) / 2 * aspect, y2, y2 - y1))
+        looks.append(seen)
+    return looks
+
+
+def _lingerers(looks: Sequence[Sequence[_Person]]) -> list[_Lingerer]:
+    """The places that are somebody's at VENDOR_SHARE of successive looks and at FEWEST_LOOKS or more."""
+    still_open: list[_Lingerer] = []
+    done: list[_Lingerer] = []
+    for look, people in enumerate(looks):
+        pairs = sorted(
+            (away, i, k)
+            for i, person in enumerate(people)
+            for k, lingerer in enumerate(still_open)
+            if (away := lingerer.away(person)) <= SAME_PLACE_HEIGHTS
+        )
+        placed: set[int] = set()
+        taken: set[int] = set()
+        for _, i, k in pairs:
+            if i not in placed and k not in taken:
+                still_open[k].add(people[i])
+                placed.add(i)
+                taken.add(k)
+        for person in (person for i, person in enumerate(people) if i not in placed):
+            begun = _Lingerer()
+            begun.add(person)
+            still_open.append(begun)
+        done += [lingerer for lingerer in still_open if look - lingerer.looks[1] > LOOKS_MISSED]
+        still_open = [lingerer for lingerer in still_open if look - lingerer.looks[1] <= LOOKS_MISSED]
+    return [lingerer for lingerer in done + still_open if _lingers(lingerer)]
+
+
+def _lingers(lingerer: _Lingerer) -> bool:
+    first, last = lingerer.looks
+    return len(lingerer.seen) >= max(FEWEST_LOOKS, VENDOR_SHARE * (last + 1 - first))
+
+
+def _beside(thing: Stay, vendor: _Lingerer, camera: Camera) -> bool:
+    """Whether somebody's place is at a thing; a canopy may hang above the ground and its owner stand under it."""
+    aspect = _aspect(camera)
+    x1, y1, x2, y2 = thing.box
+    reach = BESIDE_HEIGHTS * vendor.height
+    across = max(0.0, x1 * aspect - vendor.x, vendor.x - x2 * aspect)
+    if _usual_label(thing.sightings) in CARRIED:
+        if (x2 - x1) * aspect < PARASOL_HEIGHTS * vendor.height:
+            return False
+        return across <= reach and y1 < vendor.y <= y2 + vendor.height
+    return across <= reach and abs(vendor.y - y2) <= reach
+
+
+def _aspect(camera: Camera) -> float:
+    return camera.resolution_wh[0] / camera.resolution_wh[1]
+
+
+def _stall(thing: Stay, vendor: _Lingerer, moments: Sequence[datetime]) -> _Stall | None:
+    """The looks at which the thing stood and the vendor was there; None where those are too few."""
+    begins, ends = bisect_left(moments, thing.seen[0]), bisect_left(moments, thing.seen[1])
+    if vendor.looks[0] > ends or vendor.looks[1] < begins:
+        return None
+    attended = [p.look for p in vendor.seen if begins <= p.look <= ends]
+    if len(attended) < FEWEST_LOOKS:
+        return None
+    first, last = attended[0], attended[-1]
+    inside = tuple(s for s in thing.sightings if moments[first] <= s.at <= moments[last])
+    if len(attended) < VENDOR_SHARE * (last + 1 - first) or not inside:
+        return None
+    part = replace(
+        thing,
+        sightings=inside,
+        absent_before=thing.absent_before if first == begins else moments[first - 1],
+        absent_after=thing.absent_after if last == ends else moments[last + 1],
+    )
+    looks = last + 1 - first
+    return _Stall(
+        thing, part, vendor, looks, len(attended), looks / (ends + 1 - begins), first - begins, ends - last
+    )
+
+
+def _belongs(stall: _Stall) -> bool:
+    """Whether the thing is the vendor's own: it came or went with the vendor, or is hardly ever left alone."""
+    thing = stall.thing
+    label = _usual_label(thing.sightings)
+    if label in NEVER_ALONE:
+        return False
+    if thing.group in WHEELED:
+        return stall.share >= OWN_SHARE
+    came = thing.absent_before is not None and stall.before <= LOOKS_MISSED
+    went = thing.absent_after is not None and stall.after <= LOOKS_MISSED
+    return came or went or (stall.share >= ALWAYS_SHARE and label not in FURNITURE)
+
+
+def _usual_label(sightings: Sequence[Sighting]) -> str:
+    labels = [s.label for s in sightings]
+    return max(sorted(set(labels)), key=labels.count)
+
+
+def _one_each(stalls: Sequence[_Stall]) -> Iterator[list[_Stall]]:
+    """Stalls of one vendor at one time, together; the one longest seen first, for its thing stands for them all."""
+    left = sorted(
+        stalls,
+        key=lambda s: (-s.part.seen_s, -len(s.part.sightings), s.part.seen[0], s.part.box),
+    )
+    while left:
+        first = left[0]
+        same = [
+            s
+            for s in left
+            if s.part.seen[0] <= first.part.seen[1]
+            and first.part.seen[0] <= s.part.seen[1]
+            and (
+                s is first or s.thing is first.thing or first.vendor.away(s.vendor) <= 2 * SAME_PLACE_HEIGHTS
+            )
+        ]
+        yield same
+        left = [s for s in left if s not in same]
+
+
+def _place(stall: _Stall, zones: Sequence[Zone]) -> tuple[Zone, float]:
+    """The zone that holds most of the stall's ground contact, and that part; of goods the vendor's feet count too.
+
+    What hangs above the ground, such as a canopy, touches it where its owner stands.
+    """
+    boxes = [stall.part.box]
+    if stall.thing.group is LabelGroup.GOODS:
+        boxes.append(stall.vendor.box)
+    shares = [max(contact_share(box, zone.polygon) for box in boxes) for zone in zones]
+    best = shares.index(max(shares))
+    return zones[best], shares[best]
+
+
+def _exempt(stall: _Stall, camera: Camera, rule: RuleSettings) -> bool:
+    return any(
+        zone.kind in rule.exempt_zones and contact_share(stall.part.box, zone.polygon) >= rule.min_share
+        for zone in camera.zones
+    )
+
+
+def _incident(
+    stall: _Stall,
+    together: Sequence[_Stall],
+    zone: Zone,
+    share: float,
+    limit_s: float,
+    point: Point,
+    camera: Camera,
+) -> Incident:
+    manner, manner_zh = _manner(stall, together, zone, camera)
+    times = f"{stall.attended} of {stall.looks} looks"
+    return Incident(
+        violation=Violation.STREET_VENDING,
+        point_id=point.id,
+        camera_id=camera.id,
+        zone_id=zone.id,
+        interval=Interval(*stall.part.seen),
+        limit_s=limit_s,
+        box=_still_part(stall.part),
+        share=share,
+        confidence=max(s.confidence for s in stall.part.sightings),
+        stay=stall.part,
+        note=f"{manner}, somebody beside it at {times}",
+        note_zh=f"{manner_zh}, {stall.looks}次采样中{stall.attended}次有人守摊",
+    )
+
+
+def _still_part(thing: Stay) -> Box:
+    """The part of a thing's box in which nobody moves, for a proof to compare."""
+    x1, y1, x2, y2 = thing.box
+    return (x1, y1, x2, y1 + CANOPY * (y2 - y1)) if _usual_label(thing.sightings) in CARRIED else thing.box
+
+
+def _manner(stall: _Stall, together: Sequence[_Stall], zone: Zone, camera: Camera) -> tuple[str, str]:
+    """What kind of vending it looks like, in English and in Chinese."""
+    seen_whole = stall.thing.absent_before is not None and stall.thing.absent_after is not None
+    if any(s.thing.group in WHEELED for s in together):
+        return "mobile vendor with a vehicle", "流动摊贩(车辆售卖)"
+    if seen_whole and stall.thing.seen_s <= MOBILE_S:
+        return "mobile vendor, came and went", "流动摊贩"
+    if _by_the_shops(stall, zone, camera):
+        return "stall by the shop fronts", "疑似店外经营"
+    return "fixed stall", "占道经营(固定摊位)"
+
+
+def _by_the_shops(stall: _Stall, zone: Zone, camera: Camera) -> bool:
+    """Whether a stall stands on the side of its zone that lies away from the carriageway, where shops are."""
+    roads = [z.polygon for z in camera.zones if z.kind is ZoneKind.CARRIAGEWAY]
+    if not roads:
+        return False
+    x1, _, x2, y2 = stall.part.box
+    away = min(distance(((x1 + x2) / 2, y2), road) for road in roads)
+    across = max(min(distance(corner, road) for road in roads) for corner in zone.polygon)
+    return across > 0 and away >= BY_SHOPS * across

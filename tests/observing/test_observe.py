@@ -1,0 +1,153 @@
+"""One recording, one plan: what was seen and what could not be."""
+
+from __future__ import annotations
+
+import threading
+import tracemalloc
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from video_fixture import Maker, index_of
+
+from detector.core.times import Interval
+from detector.core.values import (
+    NO_DETECTIONS,
+    SIGNATURE_WH,
+    Detections,
+    Frame,
+    Image,
+    Recording,
+    RecordingState,
+    ViewState,
+)
+from detector.decoding.reader import frames_at
+from detector.decoding.view import view_state
+from detector.observing.observe import Failed, Observed, observe
+
+START = datetime(2026, 1, 8, tzinfo=UTC)
+RECORDING = Recording(
+    "p001", "a.mp4", 1, 1, Interval(START, START + timedelta(hours=1)), RecordingState.READABLE
+)
+
+
+class Grey:
+    """A detector that sees one car, as confident as the picture is bright, and remembers how it was asked."""
+
+    model_id = "grey"
+    sha256 = "0" * 64
+    input_hw = (384, 640)
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def detect(self, images: Sequence[Image]) -> list[Detections]:
+        self.batches.append(len(images))
+        return [
+            Detections(
+                ("car",), np.array([image.mean() / 255], np.float32), np.array([[0, 0, 1, 1]], np.float32)
+            )
+            for image in images
+        ]
+
+
+def frame(offset_s: float, grey: int = 100) -> Frame:
+    return Frame(offset_s, np.full((18, 32, 3), grey, np.uint8), "0" * 64)
+
+
+def view(_: Frame) -> ViewState:
+    return ViewState(1.0, 1.0, np.zeros(SIGNATURE_WH[::-1], np.uint8))
+
+
+def seen_by(frames: Sequence[Frame | str], batch: int) -> Observed:
+    return observe(RECORDING, [float(i) for i in range(len(frames))], iter(frames), Grey(), view, batch=batch)
+
+
+def essence(observed: Observed) -> list[tuple[datetime, float, float]]:
+    return [(o.at, o.offset_s, float(o.detections.confidences[0])) for o in observed.seen]
+
+
+@given(st.lists(st.one_of(st.integers(0, 255), st.just("damaged")), max_size=20), st.integers(1, 7))
+def test_batches_give_what_one_by_one_gives(kinds: list[int | str], batch: int) -> None:
+    frames = [k if isinstance(k, str) else frame(i - 0.25, k) for i, k in enumerate(kinds)]
+    together, alone = seen_by(frames, batch), seen_by(frames, 1)
+    assert essence(together) == essence(alone)
+    assert together.failed == alone.failed
+
+
+@given(st.lists(st.booleans(), max_size=20))
+def test_a_moment_without_a_picture_costs_only_itself(good: list[bool]) -> None:
+    observed = seen_by([frame(float(i)) if ok else "damaged" for i, ok in enumerate(good)], 4)
+    assert [o.offset_s for o in observed.seen] == [i for i, ok in enumerate(good) if ok]
+    assert list(observed.failed) == [Failed(float(i), "damaged") for i, ok in enumerate(good) if not ok]
+
+
+def test_the_time_of_an_observation_is_that_of_its_picture_and_not_that_it_was_asked_for() -> None:
+    (observation,) = seen_by([frame(-0.0 + 0.75)], 4).seen
+    assert observation.at == START + timedelta(seconds=0.75)
+    assert (observation.camera_id, observation.recording_id) == ("p001", RECORDING.id)
+
+
+def test_a_plan_without_looks_observes_nothing() -> None:
+    assert seen_by([], 4) == Observed((), ())
+
+
+def test_an_error_of_the_reader_reaches_the_caller_and_leaves_no_thread() -> None:
+    def broken() -> Iterator[Frame]:
+        yield frame(0.0)
+        raise OSError("the disk is gone")
+
+    before = threading.active_count()
+    with pytest.raises(OSError, match="the disk is gone"):
+        observe(RECORDING, [0.0, 1.0], broken(), Grey(), view)
+    assert threading.active_count() == before
+
+
+def test_as_many_pictures_as_moments_are_asked_for() -> None:
+    with pytest.raises(ValueError, match=r"shorter|longer"):
+        observe(RECORDING, [0.0, 1.0], [frame(0.0)], Grey(), view)
+
+
+def test_pictures_go_to_the_model_in_batches() -> None:
+    model = Grey()
+    observe(
+        RECORDING, [float(i) for i in range(10)], [frame(float(i)) for i in range(10)], model, view, batch=4
+    )
+    assert model.batches == [4, 4, 2]
+
+
+def test_memory_does_not_grow_with_the_length_of_a_recording() -> None:
+    class Blind(Grey):
+        def detect(self, images: Sequence[Image]) -> list[Detections]:
+            return [NO_DETECTIONS] * len(images)
+
+    def peak(looks: int) -> int:
+        frames = (Frame(float(i), np.zeros((180, 320, 3), np.uint8), "0" * 64) for i in range(looks))
+        tracemalloc.start()
+        try:
+            observe(RECORDING, [float(i) for i in range(looks)], frames, Blind(), view)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    picture = 180 * 320 * 3
+    assert peak(2000) - peak(50) < 20 * picture  # what is kept of 2,000 looks is about 1 kB each
+
+
+def test_a_made_recording_is_observed_at_the_moments_of_its_plan(make: Maker) -> None:
+    made = make()
+    offsets_s = [0.0, 1.55, 3.0, 5.9, 30.0]
+    indices: list[int] = []
+
+    def look(shown: Frame) -> ViewState:
+        indices.append(index_of(shown))
+        return view_state(shown.image)
+
+    frames = (f if isinstance(f, Frame) else f.reason for f in frames_at(made.path, offsets_s))
+    observed = observe(RECORDING, offsets_s, frames, Grey(), look)
+    assert indices == [0, 15, 30, 59]
+    assert [f.offset_s for f in observed.failed] == [30.0]
+    assert observed.seen[3].view.brightness > observed.seen[0].view.brightness

@@ -1,0 +1,106 @@
+"""The real command in processes of its own, killed and measured."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from made_archive import Made, command
+
+MARK = "KERBWATCH_TESTED_BY"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All that a scan leaves behind, without what differs from run to run: numbers and times of filing."""
+
+    issues: frozenset[tuple[object, ...]]
+    files: tuple[tuple[str, str], ...]
+    observed: int
+
+
+def start(words: Sequence[object], mark: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [*command(), *map(str, words)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        env={**os.environ, MARK: mark},
+    )
+
+
+def kill(process: subprocess.Popen[bytes], *, group: bool) -> None:
+    """End a process, or all of its group, without giving it a word."""
+    if group:
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.wait()
+    assert process.stderr
+    process.stderr.close()
+
+
+def marked(mark: str) -> list[int]:
+    """Living processes that carry the mark in their environment."""
+    wanted, found = f"{MARK}={mark}".encode(), []
+    for place in Path("/proc").iterdir():
+        if place.name.isdigit():
+            try:
+                if wanted in (place / "environ").read_bytes().split(b"\0"):
+                    found.append(int(place.name))
+            except OSError:
+                continue
+    return found
+
+
+def wait_for_none(mark: str, within_s: float) -> list[int]:
+    """The processes with the mark that still live when the time is over."""
+    deadline = time.monotonic() + within_s
+    while (left := marked(mark)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return left
+
+
+def snapshot(made: Made) -> Snapshot:
+    from detector.database import Database
+    from detector.inference.weights import sha256_of
+    from detector.issues.queue import IssueQueue
+
+    root = Path(made.settings.evidence_root)
+    with Database.open(made.settings.database_url) as database:
+        issues = frozenset(
+            (i.fingerprint, i.interval, i.state, i.version, i.camera_id, i.zone_id, i.explanation)
+            for i in IssueQueue(database).find()
+        )
+    files = sorted(
+        (path.relative_to(root).as_posix(), sha256_of(path)) for path in root.rglob("*") if path.is_file()
+    )
+    return Snapshot(issues, tuple(files), observed(made))
+
+
+def observed(made: Made) -> int:
+    return sum(not path.name.startswith(".") for path in made.settings.observations_root.rglob("*.parquet"))
+
+
+def unfinished(made: Made) -> list[str]:
+    """Files and folders that a run which died may have left half done."""
+    places = (Path(made.settings.evidence_root), made.settings.observations_root)
+    return [str(path) for place in places for path in place.rglob(".*")]
+
+
+def peak_mb(words: Sequence[object]) -> tuple[int, float]:
+    """Run the command to its end: its exit code and the most memory that it, or one of its workers, held."""
+    process = start(words, "memory")
+    assert process.stderr
+    errors = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    process.stderr.close()
+    assert not re.search(rb"Traceback", errors), errors.decode()
+    return process.returncode, usage.ru_maxrss / 1024
