@@ -10,7 +10,18 @@ export YOLO_AUTOINSTALL := 0
 
 install: $(VENV)/.installed models/yolov8n.pt
 
-$(VENV)/.installed: pyproject.toml constraints.txt
+# opencv-python needs these two libraries of the system; a bare Debian has neither, nor venv.
+SYSTEM_LIBRARIES := libGL.so.1 libgthread-2.0.so.0
+SYSTEM_PACKAGES := libgl1 libglib2.0-0 python3-venv
+
+.PHONY: system
+system:
+	@missing=; for library in $(SYSTEM_LIBRARIES); do ldconfig -p | grep -q $$library || missing=1; done; \
+	$(PYTHON) -c 'import ensurepip' 2>/dev/null || missing=1; \
+	test -z "$$missing" || { test "$$(id -u)" = 0 && apt-get update -q && apt-get install -qy $(SYSTEM_PACKAGES); } || \
+	{ echo "install these system packages first: $(SYSTEM_PACKAGES)"; exit 1; }
+
+$(VENV)/.installed: pyproject.toml constraints.txt | system
 	$(PYTHON) -c 'import sys; sys.exit("kerbwatch needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --upgrade -c constraints.txt pip setuptools wheel
@@ -41,4 +52,4 @@ constraints: $(VENV)/.installed
 	mv constraints.tmp constraints.txt
 
 clean:
-	rm -rf $(VENV) demo-work .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(DEMO_DIR) .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

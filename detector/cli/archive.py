@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -301,14 +300,13 @@ def judge(
     Example: kerbwatch judge -C county --rules stricter.yaml
     """
     settings = settings_in(folder)
-    if rules:
-        settings = replace(settings, rules=load_rules(rules))
+    ruleset = load_rules(rules) if rules else settings.rules
     period = period_of(settings, until, days)
     began = time.monotonic()
     with Database.open(settings.database_url) as database:
         store, queue = ObservationStore(settings.observations_root), IssueQueue(database)
         changes = [
-            rejudge(Catalogue(database), store, queue, place, camera, settings.rules, period)
+            rejudge(Catalogue(database), store, queue, place, camera, ruleset, period, before=settings.rules)
             for place, camera in chosen(settings, point)
         ]
     if as_json:

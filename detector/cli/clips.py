@@ -1,9 +1,8 @@
-"""`check` one clip, and `evaluate` labelled clips."""
+"""`check` one clip."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from json import dumps
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -11,8 +10,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from detector.cli.common import DEFAULT_MODEL, AsJson, Rules, detector_of, litter_detector_of, settings_in
-from detector.cli.output import progress, say, say_json, table
-from detector.config.labels import load_labels
+from detector.cli.output import say, say_json, table
 from detector.config.rules import RuleSet
 from detector.config.settings import Settings, default_rules, load_rules, load_zones
 from detector.core.errors import BadInput, UnreadableRecording
@@ -20,8 +18,6 @@ from detector.core.geometry import Box
 from detector.core.times import local_day
 from detector.core.values import Camera, Category, Point, Proof
 from detector.core.wording import duration_en
-from detector.evaluation.evaluate import Evaluation
-from detector.evaluation.evaluate import evaluate as run_evaluation
 from detector.evidence import Captions, annotated, jpeg
 from detector.pipeline.clips import Checked, check_files
 
@@ -30,7 +26,6 @@ LOCAL = ZoneInfo("Asia/Shanghai")
 
 def add_to(app: typer.Typer) -> None:
     app.command()(check)
-    app.command()(evaluate)
 
 
 def check(
@@ -190,78 +185,3 @@ def _write_stills(checked: Checked, camera: Camera, folder: Path) -> dict[str, l
             names.append(str(path))
         written[incident.fingerprint] = names
     return written
-
-
-def evaluate(
-    labels: Annotated[Path, typer.Argument(help="A labels file, in the form of shared/footage/labels.json.")],
-    rules: Rules = None,
-    out: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
-) -> None:
-    """Score the program on labelled clips, by the same code as `scan` and `check`.
-
-    Example: kerbwatch evaluate ../shared/footage/labels.json --json scores.json
-    """
-    read = load_labels(labels)
-    base = load_rules(rules) if rules else default_rules()
-    detector, litter = detector_of(DEFAULT_MODEL), litter_detector_of(DEFAULT_MODEL)
-    done = 0
-    with progress("evaluating", len(read.clips)) as ticker:
-
-        def tick(name: str) -> None:
-            nonlocal done
-            done += 1
-            ticker(done, name)
-
-        try:
-            result = run_evaluation(read, base, detector, tick, litter=litter)
-        except UnreadableRecording as error:
-            raise BadInput(str(error)) from error
-    if out:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(dumps(result.to_json(), indent=1, ensure_ascii=False) + "\n")
-    _score_table(result)
-
-
-def _score_table(result: Evaluation) -> None:
-    rows = [
-        (
-            violation,
-            t.events,
-            t.incidents,
-            t.matched,
-            f"{t.precision:.3f}",
-            f"{t.recall:.3f}",
-            f"{t.f1:.3f}",
-            _worst(t.start_errors_s),
-            _worst(t.end_errors_s),
-        )
-        for violation, t in [*result.by_violation.items(), ("all", result.overall)]
-    ]
-    columns = (
-        "violation",
-        "events",
-        "incidents",
-        "matched",
-        "precision",
-        "recall",
-        "F1",
-        "start error s",
-        "end error s",
-    )
-    table("", columns, rows, right=columns[1:])
-    table(
-        "",
-        ("clip", "view", "labelled", "incidents", "dropped"),
-        [
-            (s.clip.files[0], s.checked.view, s.clip.view, len(s.findings), len(s.checked.dropped))
-            for s in result.clips
-        ],
-    )
-    say(
-        f"{result.false_alarms} false alarms and {result.overall.duplicates} duplicates in "
-        f"{result.camera_hours:.3f} camera-hours; start and end errors are the largest"
-    )
-
-
-def _worst(errors_s: tuple[float, ...]) -> str:
-    return f"{max(map(abs, errors_s)):.1f}" if errors_s else "-"

@@ -103,9 +103,14 @@ def opened_queue(settings: Settings) -> Iterator[IssueQueue]:
         yield IssueQueue(database)
 
 
-def open_shop(settings: Settings, threads: int = 0) -> Shop:
-    """What a scan works with; lives as long as the process."""
-    database = Database.open(settings.database_url)
+@contextmanager
+def open_shop(settings: Settings, threads: int = 0) -> Iterator[Shop]:
+    """What a scan works with."""
+    with Database.open(settings.database_url) as database:
+        yield _shop(settings, database, threads)
+
+
+def _shop(settings: Settings, database: Database, threads: int) -> Shop:
     return Shop(
         settings=settings,
         detector=detector_of(settings.model, threads),

@@ -17,7 +17,7 @@ import numpy as np
 from detector.core.errors import BadInput
 from detector.core.geometry import Polygon
 from detector.core.values import Camera, Violation, Zone, ZoneKind
-from detector.demo import market
+from detector.demo import market, rubbish
 from detector.demo.play import CARS, Random, passing, spot, traffic, visit
 from detector.demo.record import record
 from detector.demo.scene import PARKING_LIMITS_S, Actor, CameraFault, FaultKind, Scene, Waypoint, labels
@@ -245,6 +245,21 @@ def _faulty(what: FaultKind) -> Callable[[Random], Built]:
     return build
 
 
+def _rubbish(
+    what: str, build: Callable[[Random], tuple[Actor, ...]], *, clock: str = "", people_per_min: float = 2.0
+) -> Case:
+    """A case of litter, on a footway that is to be kept clean."""
+    return Case(
+        what,
+        lambda random: (build(random), ()),
+        duration_s=600.0,
+        clock=clock,
+        people_per_min=people_per_min,
+        camera=rubbish.CAMERA,
+        limits_s=rubbish.LIMITS_S,
+    )
+
+
 def _market(
     what: str, build: Callable[[Random], tuple[Actor, ...]], *, clock: str = "", people_per_min: float = 2.0
 ) -> Case:
@@ -292,6 +307,17 @@ CASES: Final[Mapping[str, Case]] = MappingProxyType(
         "vending-waiting": _market("people wait for a bus, without goods", market.waiting),
         "vending-rest": _market("a parasol that is always there; people rest under it for 2 min", market.rest),
         "vending-permitted": _market("vending in a night market's hours", market.permitted, clock="19:30"),
+        "litter": _rubbish("a bag dropped by somebody who walks on", rubbish.left),
+        "litter-crowd": _rubbish("the same on a busy footway", rubbish.left, people_per_min=8.0),
+        "litter-night": _rubbish("the same at night", rubbish.left, clock="22:30"),
+        "litter-removed": _rubbish("a bag left beyond the limit, then taken away", rubbish.removed),
+        "litter-fetched": _rubbish("a bag left and fetched before the limit", rubbish.fetched),
+        "litter-owned": _rubbish("a bag put down by somebody who stays beside it", rubbish.owned),
+        "litter-shadow": _rubbish("a shadow falls and stays", rubbish.shadow),
+        "litter-permitted": _rubbish("a bag beside the bin of a collection point", rubbish.permitted),
+        "litter-taken-away": _rubbish("a bin that always stood there is taken away", rubbish.taken_away),
+        "litter-parked": _rubbish("vehicles stand on a clean footway", rubbish.parked),
+        "litter-dusk": _rubbish("the lamps come on; nothing is left", lambda _: (), clock="17:50"),
     }
 )
 

@@ -201,6 +201,7 @@ def truth(scene: Scene, limit: Limit | None = None) -> tuple[Event, ...]:
     """
     limit = limit or scene.limit_s
     events = [*_vehicle_events(scene, limit), *_stall_events(scene, limit), *_bike_events(scene, limit)]
+    events += _litter_events(scene, limit)
     return tuple(sorted(events, key=lambda event: (event.from_s, event.box)))
 
 
@@ -230,6 +231,19 @@ def _stall_events(scene: Scene, limit: Limit) -> Iterator[Event]:
                 if _too_long(scene, Violation.STREET_VENDING, zone, stand, limit):
                     pixels = _pixel_box(box, scene.resolution_wh)
                     yield Event(Violation.STREET_VENDING, zone.id, *stand, pixels, actor.sprite)
+
+
+def _litter_events(scene: Scene, limit: Limit) -> Iterator[Event]:
+    """Bags that lie where it is to be clean; a collection point inside such a zone exempts."""
+    sprites = wardrobe(scene.shared)
+    clean = [zone for zone in scene.camera.zones if zone.kind is ZoneKind.SANITATION]
+    for actor in scene.actors:
+        for stand, foot in _stands(scene, actor) if sprites[actor.sprite].kind is Kind.RUBBISH else ():
+            box = scene.box_of(actor, *foot)
+            inside = [zone for zone in clean if contact_share(box, zone.polygon) >= IN_ZONE_SHARE]
+            if inside and all(_too_long(scene, Violation.LITTER, zone, stand, limit) for zone in inside):
+                pixels = _pixel_box(box, scene.resolution_wh)
+                yield Event(Violation.LITTER, inside[0].id, *stand, pixels, actor.sprite)
 
 
 def _bike_events(scene: Scene, limit: Limit) -> Iterator[Event]:

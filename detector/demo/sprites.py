@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from detector.core.errors import BadInput
 from detector.core.values import Image
+from detector.demo.bags import BAGS, bin_on_wheels, drawn_bag, real_bags, shade
 from detector.demo.drawn import BIKE_PAINTS, bicycle, parasol
 
 Mask = npt.NDArray[np.uint8]
@@ -76,6 +77,8 @@ class Kind(StrEnum):
     PERSON = "person"
     BIKE = "bike"
     GOODS = "goods"
+    RUBBISH = "rubbish"
+    SHADE = "shade"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,7 +123,7 @@ def wardrobe(shared: Path | None = None) -> Mapping[str, Sprite]:
     Raises BadInput where a photo cannot be read.
     """
     photo = _read(photos() / "bus.jpg")
-    sprites = {**_vehicles(_whole_bus(photo)), **_people(photo), **_drawn()}
+    sprites = {**_vehicles(_whole_bus(photo)), **_people(photo), **_drawn(), **_bags(shared)}
     for file in sorted((shared / "footage" / "sprites").glob("*.png")) if shared else []:
         name = f"shared-{file.stem.removeprefix('vehicle_')}"
         pixels = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
@@ -259,3 +262,15 @@ def _drawn() -> dict[str, Sprite]:
         for i, (name, paint) in enumerate(BIKE_PAINTS.items())
     }
     return {**bikes, "parasol": Sprite("parasol", Kind.GOODS, _tight(parasol((40, 40, 190), 9)), 0.8)}
+
+
+def _bags(shared: Path | None) -> dict[str, Sprite]:
+    """Drawn bags, in their places real ones where `shared` holds any, and what is to be told from them."""
+    bags = [drawn_bag(index) for index in range(BAGS)]
+    folder = shared / "datasets" / "trashbags" / "val" if shared else None
+    real = real_bags(folder) if folder and folder.is_dir() else []
+    bags[: len(real)] = real
+    made = {f"bag-{i}": Sprite(f"bag-{i}", Kind.RUBBISH, _tight(bag), 0.16) for i, bag in enumerate(bags)}
+    made["bin"] = Sprite("bin", Kind.GOODS, _tight(bin_on_wheels()), 0.22)
+    made["shade"] = Sprite("shade", Kind.SHADE, _tight(shade()), 0.2)
+    return made

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing.connection import wait as wait_for
@@ -21,7 +21,7 @@ from detector.core.times import Interval
 from detector.core.values import Camera, Point
 from detector.pipeline.scan import CameraReport, Shop, scan_camera
 
-OpenShop = Callable[[int], Shop]
+OpenShop = Callable[[int], AbstractContextManager[Shop]]
 """Opens what a worker scans with, given how many threads it may use; picklable."""
 
 
@@ -54,9 +54,9 @@ def run(tasks: Sequence[Task], open_shop: OpenShop, *, workers: int | None = Non
     count = max(1, min(workers or cores(), len(tasks)))
     threads = max(1, cores() // count)
     if count == 1:
-        shop = open_shop(threads)
-        for task in tasks:
-            yield scan_camera(shop, task.point, task.camera, task.period, now=task.now)
+        with open_shop(threads) as shop:
+            for task in tasks:
+                yield scan_camera(shop, task.point, task.camera, task.period, now=task.now)
         return
     with _pool(count, open_shop, threads) as pool:
         waiting = {pool.submit(_scan, task) for task in tasks}
@@ -88,14 +88,15 @@ def _pool(count: int, open_shop: OpenShop, threads: int) -> Iterator[ProcessPool
 
 
 class _Worker:
-    """What this process scans with; set once, when the worker starts."""
+    """What this process scans with; set once, when the worker starts, and open as long as it lives."""
 
+    open = ExitStack()
     shop: Shop | None = None
 
 
 def _start(open_shop: OpenShop, threads: int) -> None:
     threading.Thread(target=end_with_parent, daemon=True).start()
-    _Worker.shop = open_shop(threads)
+    _Worker.shop = _Worker.open.enter_context(open_shop(threads))
 
 
 def end_with_parent() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -368,3 +368,37 @@ def finding_json(finding: Finding, clip: LabelledClip) -> dict[str, Any]:
         **({"what": finding.what} if finding.what else {}),
         "explanation": finding.explanation,
     }
+
+
+def complaints(evaluation: Evaluation) -> Iterator[str]:
+    """Every miss, false alarm, duplicate and wrong view, a line each, by clip."""
+    for score in evaluation.clips:
+        where = f"{score.source}: {score.name}"
+        yield from _wrong_events(score, where)
+        yield from _wrong_faults(score, where)
+        if not score.view_right:
+            yield f"view wrong: {where}: {score.view}, labelled {score.clip.view}"
+
+
+def _wrong_events(score: ClipScore, where: str) -> Iterator[str]:
+    for index, event in enumerate(score.clip.events):
+        if index not in score.matching.answered:
+            reasons = sorted({d.reason for d in score.dropped if d.violation == event.violation})
+            why = f" (dropped: {'; '.join(reasons)})" if reasons else ""
+            span = f"{event.from_s:.0f}-{event.until_s:.0f} s"
+            yield f"missed: {where}: {event.violation} {event.zone_id} {span}{why}"
+    for index, finding in enumerate(score.findings):
+        if index not in score.matching.matched:
+            kind = "duplicate" if index in score.matching.duplicates else "false"
+            span = f"{finding.from_s:.0f}-{finding.until_s:.0f} s"
+            yield f"{kind}: {where}: {finding.violation} {finding.zone_id} {span}: {finding.explanation}"
+
+
+def _wrong_faults(score: ClipScore, where: str) -> Iterator[str]:
+    for index, fault in enumerate(score.clip.faults):
+        if index not in score.fault_matching.answered:
+            yield f"missed fault: {where}: {fault.what} {fault.from_s:.0f}-{fault.until_s:.0f} s"
+    if score.fault_tally.false_alarms:
+        for index in score.fault_matching.false(len(score.faults)):
+            found = score.faults[index]
+            yield f"false fault: {where}: {found.what} {found.from_s:.0f}-{found.until_s:.0f} s"

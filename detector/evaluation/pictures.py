@@ -29,7 +29,7 @@ def pictured(score: ClipScore, checked: Checked, folder: Path) -> ClipScore:
     taken: list[Pictured] = []
     with looker_over(checked.parts, Path()) as looker:
         for number, (picture, span) in enumerate(_wanted(score)):
-            shots = []
+            shots: list[Shot] = []
             for at_s in _moments(span, score.duration_s):
                 seen = looker.look(checked.start + timedelta(seconds=at_s))
                 if seen is not None:

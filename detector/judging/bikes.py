@@ -34,6 +34,9 @@ _T = TypeVar("_T")
 APART_WIDTHS = 1.0
 """Bikes no further apart than so many widths of a bike stand together."""
 
+APART_IN_A_LOOK = 2.0
+"""In a single look those between them may be missed."""
+
 IN_BAY_SHARE = 0.5
 """A bike with so much of its ground contact in an exempt zone is where it belongs."""
 
@@ -92,7 +95,7 @@ def _meet(a: Stay, b: Stay) -> bool:
 
 def _largest(bikes: Sequence[_Bike]) -> list[_Bike]:
     """Of the bikes of one look the most that stand together."""
-    return max(_grouped(bikes, lambda a, b: _together(a.box, b.box)), key=len, default=[])
+    return max(_grouped(bikes, lambda a, b: _together(a.box, b.box, APART_IN_A_LOOK)), key=len, default=[])
 
 
 def _outside(observation: Observation, camera: Camera, rule: RuleSettings) -> list[_Bike]:
@@ -117,11 +120,11 @@ def _placed(box: Box, confidence: float, camera: Camera, rule: RuleSettings) -> 
     return _Bike(box, confidence, zone, share)
 
 
-def _together(a: Box, b: Box) -> bool:
-    """Whether two bikes stand at most APART_WIDTHS apart and not one behind the other across a street."""
+def _together(a: Box, b: Box, widths: float = APART_WIDTHS) -> bool:
+    """Whether two bikes stand at most so many widths apart and not one behind the other across a street."""
     width, height = min(a[2] - a[0], b[2] - b[0]), min(a[3] - a[1], b[3] - b[1])
     apart = max(a[0], b[0]) - min(a[2], b[2])
-    return apart <= APART_WIDTHS * width and abs(a[3] - b[3]) <= APART_WIDTHS * height
+    return apart <= widths * width and abs(a[3] - b[3]) <= height
 
 
 def _overlap(box: Box, place: Box) -> bool:

@@ -42,16 +42,29 @@ def rejudge(
     camera: Camera,
     rules: RuleSet,
     period: Interval,
+    *,
+    before: RuleSet | None = None,
 ) -> Change:
-    """Judge one camera's stored observations of a period and compare with what was decided before."""
+    """Judge one camera's stored observations of a period and compare with what was decided before.
+
+    `before` are the rules that the scans went by, where those are not `rules`.
+    """
     known = parts(catalogue.known(camera.id).values())
     wanted = [(recording, shared) for recording, part in known if (shared := part.intersection(period))]
     observations = list(observations_of(catalogue, store, camera, wanted))
     suspicions = judge(observations, point, camera, rules).incidents
+    earlier = {s.fingerprint: s for s in judge(observations, point, camera, before or rules).incidents}
     issues = queue.find(IssueFilter(cameras=(camera.id,), period=period))
     fates = [(issue, _why_not(issue, suspicions, point, camera, rules)) for issue in issues]
     decided = queue.verdicts(camera.id, period)
     models = {part.model_id for part in catalogue.observed_parts(camera.id, period)}
+
+    def is_decided(suspicion: Incident) -> bool:
+        """What was dropped under a shorter limit stays so; under a longer one it may have been dropped for that."""
+        old = earlier.get(suspicion.fingerprint, suspicion)
+        asked = (suspicion, old) if old.limit_s <= suspicion.limit_s else (suspicion,)
+        return any(verdict_key(one, model) in decided for one in asked for model in models)
+
     return Change(
         point,
         camera,
@@ -60,9 +73,7 @@ def rejudge(
         appeared=tuple(
             suspicion
             for suspicion in suspicions
-            if not any(_tells(suspicion, issue) for issue in issues)
-            # What was dropped under another limit is open again.
-            and not any(verdict_key(suspicion, model) in decided for model in models)
+            if not is_decided(suspicion) and not any(_tells(suspicion, issue) for issue in issues)
         ),
         vanished=tuple((issue, why_not) for issue, why_not in fates if why_not is not None),
     )

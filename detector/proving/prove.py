@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
-from itertools import combinations
+from itertools import chain, combinations, repeat
 
 from detector.core.geometry import Box, box_area
 from detector.core.times import Interval
@@ -214,7 +214,7 @@ def _bisect(stand: _Stand, looker: Looker, missed_at: datetime | None, edge: _Ed
         return there, math.inf
     border = run.start if edge is _Edge.ARRIVAL else run.end
     away = _clamped(missed_at or border, run)
-    for step_s in STEPS_S:
+    for step_s in chain(STEPS_S, repeat(STEPS_S[-1])):
         if not _was_there(stand, looker, away, edge, border):
             break
         there = away
@@ -222,11 +222,14 @@ def _bisect(stand: _Stand, looker: Looker, missed_at: datetime | None, edge: _Ed
             return border, math.inf
         away = _clamped(away + edge * timedelta(seconds=step_s), run)
     while (gap_s := abs((there - away).total_seconds())) > RESOLUTION_S:
-        middle = there + (away - there) / 2
-        if _was_there(stand, looker, middle, edge, border, tolerance_s=gap_s / 8 if gap_s > 16 else 0.0):
-            there = middle
-        else:
-            away = middle
+        middle, tolerance_s = there + (away - there) / 2, gap_s / 8 if gap_s > 16 else 0.0
+        was_there = _was_there(stand, looker, middle, edge, border, tolerance_s)
+        # What is known is known of the picture's own time, which may lie before the moment asked for.
+        seen = looker.look(middle, tolerance_s)
+        at = seen.at if seen is not None else middle
+        if not min(there, away) < at < max(there, away):
+            break  # the recording has no picture between
+        there, away = (at, away) if was_there else (there, at)
     return there, abs((there - away).total_seconds())
 
 

@@ -61,31 +61,19 @@ def test_every_relative_link_leads_to_something(path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_every_quoted_command_exists_with_its_options(words: tuple[str, ...]) -> None:
+def test_every_quoted_command_parses(words: tuple[str, ...]) -> None:
     import typer
 
     from detector.cli.main import app
+    from detector.issues import REJECT_REASONS
 
-    command = typer.main.get_command(app)
-    rest = list(words)
-    while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
+    command, rest = typer.main.get_command(app), list(words)
+    while hasattr(command, "commands") and rest:
         assert rest[0] in command.commands, f"no command {rest[0]!r} in 'kerbwatch {' '.join(words)}'"
         command = command.commands[rest.pop(0)]
-    known = {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
-    for word in rest:
-        if word.startswith("-"):
-            name = word.partition("=")[0]
-            assert name in known | {"--help", "-h"}, f"no option {name} in 'kerbwatch {' '.join(words)}'"
-    for name in ("--state", "--violation", "--reason"):
-        if name in rest:
-            assert rest[rest.index(name) + 1] in allowed(name)
-
-
-def allowed(option: str) -> set[str]:
-    from detector.core.values import Violation
-    from detector.issues import REJECT_REASONS, State
-
-    return {"--state": set(State), "--violation": set(Violation), "--reason": set(REJECT_REASONS)}[option]
+    if rest:  # a bare name, as in running text, leaves out what the command needs
+        context = command.make_context(words[0], rest)
+        assert context.params.get("reason", "other") in REJECT_REASONS
 
 
 def test_documents_quote_commands() -> None:

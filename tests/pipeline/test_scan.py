@@ -11,9 +11,9 @@ from pathlib import Path
 
 import av
 import pytest
-from made_archive import FIRST, LIMIT_S, PERIOD, SECOND, Made, Scanned, kerbwatch
+from made_archive import FIRST, LIMIT_S, SECOND, Made, Scanned
 
-from detector.cli.common import detector_of, open_shop, period_of
+from detector.cli.common import detector_of, period_of
 from detector.core.times import Interval, local_day
 from detector.core.values import Detections, Image
 from detector.database import Database
@@ -203,9 +203,3 @@ def test_a_suspicion_whose_recording_vanishes_before_the_closer_look_stays_open(
         (road,) = scan(shop, only="p001")
     assert (road.samples, len(road.filed)) == (0, 1)
     assert counting.pictures < 20  # the closer look's own
-
-
-def test_a_shop_is_opened_by_the_command_as_it_is_here(composed: Made, tmp_path: Path) -> None:
-    made = composed.copy(tmp_path / "county")
-    assert open_shop(made.settings).settings == made.settings
-    assert kerbwatch("scan", "-C", made.folder, *PERIOD, "--workers", 1, "--point", "p001").code == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import cv2
 import numpy as np
@@ -32,12 +33,19 @@ CADENCE_S = 54.0
 LIMIT_S = 180.0
 
 
+@cache
 def texture(seed: int, width: int, height: int) -> Image:
     """A picture of its own, as coarse as things in a street are."""
     coarse = np.random.default_rng(seed).integers(0, 255, (max(2, height // 6), max(2, width // 6), 3))
     return cv2.resize(coarse.astype(np.uint8), (width, height), interpolation=cv2.INTER_CUBIC).astype(
         np.uint8
     )
+
+
+@cache
+def grain() -> Image:
+    """Noise as a sensor adds it."""
+    return np.random.default_rng(0).integers(0, 8, (HEIGHT, WIDTH, 3)).astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -78,9 +86,9 @@ class Street:
             if thing.is_there(at_s):
                 x1, y1, x2, y2 = thing.pixels()
                 image[y1:y2, x1:x2] = texture(thing.look, x2 - x1, y2 - y1)
-        chance = np.random.default_rng(int(at_s * 1000))
         light = 1 + 0.08 * np.sin(at_s / 97)
-        return np.clip(image * light + chance.normal(0, 2, image.shape), 0, 255).astype(np.uint8)
+        noise = np.roll(grain(), int(at_s * 10) % WIDTH, axis=1)
+        return np.asarray(cv2.add(cv2.convertScaleAbs(image, alpha=light), noise), np.uint8)
 
     def frame_at(self, offset_s: float, tolerance_s: float = 0.0) -> object:
         shown_s = np.floor(offset_s * self.fps + 1e-6) / self.fps

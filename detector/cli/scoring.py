@@ -1,0 +1,362 @@
+"""`evaluate`: labelled clips, made hours, two rule sets, reviewers' verdicts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from json import dumps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from detector.cli.common import (
+    DEFAULT_MODEL,
+    Workers,
+    detector_of,
+    litter_detector_of,
+    prepare_detector,
+    settings_in,
+)
+from detector.cli.output import progress, say, table
+from detector.config.manifest import cache_folder
+from detector.config.rules import RuleSet
+from detector.config.settings import ModelSettings, default_rules, load_rules
+from detector.core.errors import BadInput, UnreadableRecording
+from detector.core.wording import duration_en
+from detector.database import Database
+from detector.demo.cases import CASES, STRETCHES, make_case
+from detector.evaluation.ablation import ABLATIONS, ablation, without
+from detector.evaluation.compare import (
+    Difference,
+    OnReviews,
+    Reviewed,
+    changed_rules,
+    differences,
+    on_reviews,
+)
+from detector.evaluation.evaluate import Evaluation, Eyes, Subject, complaints
+from detector.evaluation.made import Made, filling
+from detector.evaluation.report import Row, spread_text, write_report
+from detector.evaluation.work import Trial, Trials, Tried, subjects_in, together, try_all
+from detector.footage.catalogue import Catalogue
+from detector.issues.queue import IssueQueue
+from detector.observing.store import ObservationStore
+
+MADE_FPS = 1.0
+"""Of composed hours: what stands is seen as well at 1 picture a second, and 24 hours take minutes."""
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(evaluate)
+
+
+def evaluate(
+    labels: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Labels files in the form of shared/footage/labels.json, or folders with labels.json below."
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html", help="Write a page with pictures of every miss and false alarm to this folder."
+        ),
+    ] = None,
+    rules: Annotated[
+        Path | None,
+        typer.Option(
+            "--rules", help="Compare with these rules, on what was seen before where that is stored."
+        ),
+    ] = None,
+    base: Annotated[
+        Path | None,
+        typer.Option("--base", help="The rules to start from; those that `init` writes if left out."),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--dir", "-C", help="Compare --rules on a scanned folder, by its reviewers' verdicts."),
+    ] = None,
+    cadence_factor: Annotated[
+        list[float] | None,
+        typer.Option("--cadence-factor", min=0.05, help="Look so many times as sparsely as well."),
+    ] = None,
+    made: Annotated[
+        float | None,
+        typer.Option("--made", min=0.01, help="Compose and score so many camera-hours of hard cases."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Made hours: the first seed.")] = 1,
+    cases: Annotated[
+        str | None, typer.Option("--cases", help="Made hours: only these cases, by commas.")
+    ] = None,
+    keep: Annotated[
+        Path | None, typer.Option("--keep", help="Made hours: keep the recordings in this folder.")
+    ] = None,
+    ablate: Annotated[
+        list[str] | None, typer.Option("--ablate", help=f"Switch a mechanism off: {', '.join(ABLATIONS)}.")
+    ] = None,
+    workers: Workers = None,
+) -> None:
+    """Score the program: on labelled clips, on made hours, or two rule sets against each other.
+
+    Example: kerbwatch evaluate ../shared/footage/labels.json --json scores.json --html report
+
+    Example: kerbwatch evaluate --made 24 --seed 1000 --html report
+    """  # fmt: skip
+    these = load_rules(base) if base else default_rules()
+    other = load_rules(rules) if rules else None
+    if folder is not None:
+        if other is None or labels or made is not None:
+            raise BadInput("--dir compares two rule sets: give --rules OTHER.yaml with it, and no labels")
+        _compare_reviewed(folder, load_rules(base) if base else None, other, out)
+        return
+    tasks = _tasks(labels, made, seed, cases)
+    trial = Trial(
+        rules=these,
+        other=other,
+        cadence_factors=tuple(cadence_factor or ()),
+        ablations=tuple(ablate or ()),
+        pictures=html,
+        kept=cache_folder() / "evaluation" if made is None or keep else None,
+        compose=_compose,
+        made=keep,
+    )
+    for name in trial.ablations:
+        ablation(name)
+    began = time.monotonic()
+    trials = _tried(tasks, trial, workers)
+    _show(trials, trial, time.monotonic() - began)
+    differing = differences(trials.evaluation, trials.other) if trials.other else []
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(
+            dumps(_json(trials, trial, differing), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+    if html:
+        say(f"report: {write_report(html, trials, _about(tasks, trial), differing)}")
+
+
+def _tasks(
+    labels: list[Path] | None, made: float | None, seed: int, cases: str | None
+) -> Sequence[Subject | Made]:
+    if made is None:
+        if not labels:
+            raise BadInput(
+                "nothing to score: give labels files or folders, --made HOURS, or --dir with --rules"
+            )
+        return subjects_in(labels)
+    if labels:
+        raise BadInput("--made composes its own clips: give no labels with it")
+    names = [name.strip() for name in cases.split(",") if name.strip()] if cases else list(CASES)
+    unknown = [name for name in names if name not in CASES and name not in STRETCHES]
+    if unknown or not names:
+        raise BadInput(f"--cases: no such case: {', '.join(unknown)}; there are {', '.join(CASES)}")
+    every = {**CASES, **STRETCHES}
+    durations = {name: every[name].duration_s for name in names}
+    stretches = {} if cases else {name: case.duration_s for name, case in STRETCHES.items()}
+    return filling(made, seed, durations, stretches)
+
+
+def _compose(made: Made, folder: Path) -> Path:
+    return make_case(made.case, made.seed, folder, fps=MADE_FPS, night=made.night)
+
+
+def _open_eyes(model: ModelSettings, threads: int) -> Eyes:
+    return Eyes(detector_of(model, threads), litter_detector_of(model, threads))
+
+
+def _tried(tasks: Sequence[Subject | Made], trial: Trial, workers: int | None) -> Trials:
+    prepare_detector(DEFAULT_MODEL)
+    tried: list[Tried] = []
+    with progress("evaluating", len(tasks)) as tick:
+        try:
+            for done, (task, results) in enumerate(
+                zip(
+                    tasks,
+                    try_all(tasks, trial, partial(_open_eyes, DEFAULT_MODEL), workers=workers),
+                    strict=True,
+                ),
+                1,
+            ):
+                tried += results
+                tick(done, task.name if isinstance(task, Made) else task.clip.files[0])
+        except UnreadableRecording as error:
+            raise BadInput(str(error)) from error
+    return together(tried, trial)
+
+
+def _about(tasks: Sequence[Subject | Made], trial: Trial) -> dict[str, str]:
+    sources = sorted({task.source for task in tasks if isinstance(task, Subject)})
+    made = [task for task in tasks if isinstance(task, Made)]
+    seeds = f"made, seeds {made[0].seed}-{made[-1].seed}" if made else ""
+    return {
+        "时间 at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "素材 on": seeds or ", ".join(sources),
+        "规则 rules": without(trial.rules, trial.ablations).version,
+        **({"停用 switched off": ", ".join(trial.ablations)} if trial.ablations else {}),
+    }
+
+
+def _json(trials: Trials, trial: Trial, differing: Sequence[Difference]) -> dict[str, Any]:
+    content = trials.evaluation.to_json()
+    if trial.ablations:
+        content["ablated"] = list(trial.ablations)
+    if trials.by_factor:
+        content["by_cadence"] = [
+            {"factor": factor, "every_s": round(one.every_s, 1), **one.figures()}
+            for factor, one in sorted({1.0: trials.evaluation, **trials.by_factor}.items())
+        ]
+    if trials.other is not None and trial.other is not None:
+        content["comparison"] = {
+            "changed": changed_rules(trial.rules, trial.other),
+            "other": {k: v for k, v in trials.other.to_json().items() if k in ("violations", "overall")},
+            "differences": [difference.to_json() for difference in differing],
+        }
+    return content
+
+
+COLUMNS = (
+    "events", "incidents", "matched", "missed", "false", "duplicates", "precision", "recall", "F1", "start error s",
+    "end error s", "dwell error s", "false/camera-day",
+)  # fmt: skip
+
+
+def _score_table(title: str, first: str, rows: Sequence[Row]) -> None:
+    table(
+        title,
+        (first, *COLUMNS),
+        [
+            (
+                name, t.events, t.incidents, t.matched, t.missed, t.false_alarms, t.duplicates, f"{t.precision:.3f}",
+                f"{t.recall:.3f}", f"{t.f1:.3f}", spread_text(t.start_errors_s), spread_text(t.end_errors_s),
+                spread_text(t.dwell_errors_s), f"{t.false_alarms / hours * 24:.2f}" if hours else "-",
+            )
+            for name, t, hours in rows
+        ],
+        right=COLUMNS,
+    )  # fmt: skip
+
+
+def _rows(evaluation: Evaluation) -> list[Row]:
+    hours = evaluation.camera_hours
+    return [
+        *((violation.value, t, hours) for violation, t in evaluation.by_violation.items()),
+        ("all", evaluation.overall, hours),
+    ]
+
+
+def _show(trials: Trials, trial: Trial, took_s: float) -> None:
+    evaluation = trials.evaluation
+    _score_table("", "violation", _rows(evaluation))
+    lights = evaluation.by_light()
+    _score_table(
+        "by day and night",
+        "light",
+        [(name, part.overall, part.camera_hours) for name, part in lights.items()],
+    )
+    if trials.by_factor:
+        by_factor = sorted({1.0: evaluation, **trials.by_factor}.items())
+        rows = [
+            (f"x {factor:g}, every {one.every_s:.0f} s", one.overall, one.camera_hours)
+            for factor, one in by_factor
+        ]
+        _score_table("by sampling cadence", "cadence", rows)
+    if trials.other is not None and trial.other is not None:
+        _show_comparison(trials, trial)
+    _show_faults(evaluation)
+    for line in complaints(evaluation):
+        say(line)
+    overall, hours = evaluation.overall, evaluation.camera_hours
+    off = f"; switched off: {', '.join(trial.ablations)}" if trial.ablations else ""
+    say(
+        f"{overall.false_alarms} false alarms and {overall.duplicates} duplicates in {hours:.3f} camera-hours "
+        f"({_rate(overall.false_alarms, hours)} per camera-hour, {_rate(overall.false_alarms, hours / 24)} per camera-day; "
+        f"{_rate(overall.duplicates, overall.events)} duplicates per true event), {len(evaluation.clips)} clips in "
+        f"{duration_en(took_s)}; errors are median / largest / root mean square{off}"
+    )  # fmt: skip
+
+
+def _rate(count: int, per: float) -> str:
+    return f"{count / per:.2f}" if per else "-"
+
+
+def _show_faults(evaluation: Evaluation) -> None:
+    t = evaluation.camera_faults
+    columns = (
+        "labelled",
+        "matched",
+        "missed",
+        "false",
+        "duplicates",
+        "named right",
+        "start error s",
+        "end error s",
+    )
+    row = (
+        t.events, t.matched, t.missed, t.false_alarms, t.duplicates, evaluation.faults_named_right,
+        spread_text(t.start_errors_s), spread_text(t.end_errors_s),
+    )  # fmt: skip
+    table("camera faults", columns, [row], right=columns)
+    right = sum(score.view_right for score in evaluation.clips)
+    say(f"views right: {right} of {len(evaluation.clips)}")
+
+
+def _show_comparison(trials: Trials, trial: Trial) -> None:
+    assert trials.other is not None
+    assert trial.other is not None
+    _score_table("the other rules", "violation", _rows(trials.other))
+    for line in changed_rules(trial.rules, trial.other):
+        say(f"changed: {line}")
+    for d in differences(trials.evaluation, trials.other):
+        kind = "appeared" if d.appeared else "vanished"
+        truth = "true" if d.true else "false"
+        say(
+            f"{kind}: {d.clip}: {d.violation} {d.zone} {d.from_s:.0f}-{d.until_s:.0f} s, {truth} by its label"
+        )
+
+
+def _compare_reviewed(folder: Path, these: RuleSet | None, other: RuleSet, out: Path | None) -> None:
+    settings = settings_in(folder)
+    settings = replace(settings, rules=these or settings.rules)
+    began = time.monotonic()
+    with Database.open(settings.database_url) as database:
+        result = on_reviews(
+            Catalogue(database),
+            ObservationStore(settings.observations_root),
+            IssueQueue(database),
+            [(point, camera) for point in settings.points for camera in point.cameras],
+            settings.rules,
+            other,
+        )
+    if out:
+        content = {**result.to_json(), "changed": changed_rules(settings.rules, other)}
+        out.write_text(dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    _show_reviewed(result, changed_rules(settings.rules, other), time.monotonic() - began)
+
+
+def _show_reviewed(result: OnReviews, changed: Sequence[str], took_s: float) -> None:
+    columns = ("confirmed", "rejected", "undecided", "precision")
+    rows = [("these", *_review_cells(result.these)), ("other", *_review_cells(result.other))]
+    table("by the reviewers' verdicts", ("rules", *columns), rows, right=columns)
+    for line in changed:
+        say(f"changed: {line}")
+    for issue, why in result.vanished:
+        say(f"vanished: issue {issue.id} ({issue.state}) {issue.camera_id} {issue.violation}: {why}")
+    for issue in result.returned:
+        say(f"returned: issue {issue.id} ({issue.state}) {issue.camera_id} {issue.violation}")
+    for suspicion in result.appeared:
+        say(
+            f"appeared: {suspicion.camera_id} {suspicion.violation} {suspicion.zone_id} from "
+            f"{suspicion.interval.start:%Y-%m-%d %H:%M:%S} UTC; a scan would look closer"
+        )
+    say(f"{result.observations} stored observations judged twice in {took_s:.1f} s; no recording was touched")
+
+
+def _review_cells(reviewed: Reviewed) -> tuple[object, ...]:
+    precision = "-" if reviewed.precision is None else f"{reviewed.precision:.3f}"
+    return reviewed.confirmed, reviewed.rejected, reviewed.undecided, precision
