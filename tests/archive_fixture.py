@@ -5,6 +5,7 @@ It is composed once for all tests, and scanned once; a test that changes anythin
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -77,9 +78,10 @@ def composed(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Made:
 @pytest.fixture(scope="session")
 def scanned_once(composed: Made, tmp_path_factory: pytest.TempPathFactory) -> Scanned:
     made = composed.copy(tmp_path_factory.mktemp("scanned") / "county")
+    began_s = time.process_time()
     said = kerbwatch("scan", "-C", made.folder, *PERIOD, "--workers", 1, "--json")
     assert said.code == 3, said.err  # 3: the empty file
-    return Scanned(made, said)
+    return Scanned(made, said, time.process_time() - began_s)
 
 
 _numbers = count(1)

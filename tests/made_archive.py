@@ -105,6 +105,8 @@ class Scanned:
 
     made: Made
     said: Done
+    cpu_s: float
+    """What it cost, the start of the process aside."""
 
 
 @dataclass(frozen=True)

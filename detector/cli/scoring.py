@@ -220,34 +220,33 @@ def _json(trials: Trials, trial: Trial, differing: Sequence[Difference]) -> dict
     return content
 
 
-COLUMNS = (
-    "events", "incidents", "matched", "missed", "false", "duplicates", "precision", "recall", "F1", "start error s",
-    "end error s", "dwell error s", "false/camera-day",
-)  # fmt: skip
+COUNTS = ("events", "found", "right", "missed", "false", "twice", "precision", "recall")
+QUALITY = ("F1", "false/day", "start error s", "end error s", "dwell error s")
+"""Two tables rather than one that is wider than a terminal."""
 
 
 def _score_table(title: str, first: str, rows: Sequence[Row]) -> None:
-    table(
-        title,
-        (first, *COLUMNS),
-        [
-            (
-                name, t.events, t.incidents, t.matched, t.missed, t.false_alarms, t.duplicates, f"{t.precision:.3f}",
-                f"{t.recall:.3f}", f"{t.f1:.3f}", spread_text(t.start_errors_s), spread_text(t.end_errors_s),
-                spread_text(t.dwell_errors_s), f"{t.false_alarms / hours * 24:.2f}" if hours else "-",
-            )
-            for name, t, hours in rows
-        ],
-        right=COLUMNS,
-    )  # fmt: skip
+    counts = [
+        (
+            name, t.events, t.incidents, t.matched, t.missed, t.false_alarms, t.duplicates, f"{t.precision:.3f}",
+            f"{t.recall:.3f}",
+        )
+        for name, t, _ in rows
+    ]  # fmt: skip
+    table(title, (first, *COUNTS), counts, right=COUNTS)
+    errors = [
+        (
+            name, f"{t.f1:.3f}", _rate(t.false_alarms, hours / 24), spread_text(t.start_errors_s),
+            spread_text(t.end_errors_s), spread_text(t.dwell_errors_s),
+        )
+        for name, t, hours in rows
+    ]  # fmt: skip
+    table("", (first, *QUALITY), errors, right=QUALITY)
 
 
 def _rows(evaluation: Evaluation) -> list[Row]:
-    hours = evaluation.camera_hours
-    return [
-        *((violation.value, t, hours) for violation, t in evaluation.by_violation.items()),
-        ("all", evaluation.overall, hours),
-    ]
+    rows = [(v.value, t, evaluation.hours_watched(v)) for v, t in evaluation.by_violation.items()]
+    return [*rows, ("all", evaluation.overall, evaluation.camera_hours)]
 
 
 def _show(trials: Trials, trial: Trial, took_s: float) -> None:
@@ -277,7 +276,7 @@ def _show(trials: Trials, trial: Trial, took_s: float) -> None:
         f"{overall.false_alarms} false alarms and {overall.duplicates} duplicates in {hours:.3f} camera-hours "
         f"({_rate(overall.false_alarms, hours)} per camera-hour, {_rate(overall.false_alarms, hours / 24)} per camera-day; "
         f"{_rate(overall.duplicates, overall.events)} duplicates per true event), {len(evaluation.clips)} clips in "
-        f"{duration_en(took_s)}; errors are median / largest / root mean square{off}"
+        f"{duration_en(took_s)}; errors are median / largest / root mean square{off}; false/day is per camera-day"
     )  # fmt: skip
 
 

@@ -26,10 +26,13 @@ LIGHT_CELL_PX = 64
 """Light is evened out cell by cell, this wide: larger than what is looked for."""
 
 LIGHT_RATIO = 1.1
-LIGHT_UNEVEN = 0.06
 LIGHT_TINT = 0.12
-"""A change is light alone when the logarithm of its ratio is below the first in size, scatters less than the
-second over the change (median deviation), and differs less than the third between colours."""
+LIGHT_EVEN = 0.02
+LIGHT_UNEVEN = 0.06
+SAME_TEXTURE = 0.7
+"""A change is light alone when the logarithm of its ratio is below the first in size, differs less than the second
+between colours, and scatters (median deviation) less than the third; or less than the fourth and less than this part
+of what the ground itself scatters, whose texture then shows through."""
 
 STEEPER = 1.15
 """The picture that holds a thing has edges so much steeper along the thing's rim."""
@@ -60,7 +63,8 @@ def relit(image: Image, like: Image) -> Image:
             grid[j, i] = np.median(part, axis=0)
     even = cv2.medianBlur(grid, 3) if min(cells) >= 3 else grid
     gain = cv2.resize(even, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width, 3)
-    return np.clip((image.astype(np.float32) + 4) * gain - 4, 0, 255).astype(np.uint8)
+    lit: Image = np.clip((image.astype(np.float32) + 4) * gain - 4, 0, 255).astype(np.uint8)
+    return lit
 
 
 def changes(before: Image, after: Image) -> Mask:
@@ -135,7 +139,10 @@ def is_light(before: Image, after: Image, xyxy: Pixels, mask: Mask) -> bool:
     middle = np.median(ratio, axis=0)
     uneven = float(np.median(np.abs(ratio - middle)))
     tinted = float(middle.max() - middle.min())
-    return bool(abs(middle.mean()) < LIGHT_RATIO and uneven < LIGHT_UNEVEN and tinted < LIGHT_TINT)
+    ground = np.log(a)
+    texture = float(np.median(np.abs(ground - np.median(ground, axis=0))))
+    same_texture = uneven < LIGHT_EVEN or uneven < min(LIGHT_UNEVEN, SAME_TEXTURE * texture)
+    return bool(abs(middle.mean()) < LIGHT_RATIO and same_texture and tinted < LIGHT_TINT)
 
 
 def stands_out(before: Image, after: Image, xyxy: Pixels, mask: Mask) -> bool:

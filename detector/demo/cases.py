@@ -177,6 +177,30 @@ def _jam(random: Random) -> Built:
     ), ()  # fmt: skip
 
 
+def _jam_and_parked(random: Random) -> Built:
+    """A vehicle that came to park while a jam formed around it, and still stands beyond the limit when that has cleared."""
+    jam, _ = _jam(random)
+    clears_s = max(actor.path[2].at_s for actor in jam)
+    used = {actor.sprite for actor in jam}
+    car = next(name for name in _cars(random, len(CARS)) if name not in used)
+    others = tuple(actor for i, actor in enumerate(jam) if i != 1)
+    stays = visit(CAMERA, car, _near(0.42), 36.0, clears_s + float(random.integers(215, 260)))
+    return (*others, stays), ()
+
+
+def _parked_row(random: Random) -> Built:
+    """Five vehicles parked in a row, each for a time of its own, while traffic passes."""
+    spots = (0.14, 0.34, 0.54, 0.74)
+    actors = [
+        visit(
+            CAMERA, car, _near(x), float(random.integers(20, 80)) + 15 * i,
+            float(random.integers(300, 340)) + 45 * i,
+        )
+        for i, (car, x) in enumerate(zip(_cars(random, 4), spots, strict=True))
+    ]  # fmt: skip
+    return (*actors, visit(CAMERA, _clear(random), _far(0.6), 40.0, 290.0)), ()
+
+
 def _red_light(random: Random) -> Built:
     """Every two minutes other vehicles queue for a minute, in the same places."""
     actors = []
@@ -281,6 +305,13 @@ CASES: Final[Mapping[str, Case]] = MappingProxyType(
         "short-stop": Case("a vehicle that leaves before the limit", _short_stop),
         "same-spot": Case("five vehicles one after another in one place, none up to the limit", _same_spot),
         "jam": Case("all lanes stand for longer than the limit and then drive on", _jam, vehicles_per_min=0),
+        "jam-and-parked": Case(
+            "a vehicle that still stands when the jam around it has cleared",
+            _jam_and_parked,
+            duration_s=600.0,
+            vehicles_per_min=0,
+        ),
+        "parked-row": Case("five vehicles parked in a row, traffic passes", _parked_row, duration_s=540.0),
         "red-light": Case(
             "other vehicles queue in the same places at every red light", _red_light, vehicles_per_min=0
         ),
@@ -293,6 +324,7 @@ CASES: Final[Mapping[str, Case]] = MappingProxyType(
         "dark": Case("five minutes without light", _faulty(FaultKind.DARK)),
         "blocked": Case("five minutes with something before the lens", _faulty(FaultKind.BLOCKED)),
         "moved": Case("five minutes with the camera turned", _faulty(FaultKind.MOVED)),
+        "blurred": Case("five minutes out of focus", _faulty(FaultKind.BLURRED)),
         "frozen": Case("a frozen picture that shows a short stop for minutes", _frozen),
         "night": Case(
             "a vehicle without lights at night, others with headlights pass", _parked, clock="22:30"
@@ -305,7 +337,9 @@ CASES: Final[Mapping[str, Case]] = MappingProxyType(
             "a van with nobody beside it on a busy footway", market.walkers, people_per_min=8.0
         ),
         "vending-waiting": _market("people wait for a bus, without goods", market.waiting),
-        "vending-rest": _market("a parasol that is always there; people rest under it for 2 min", market.rest),
+        "vending-rest": _market(
+            "a parasol that is always there; people rest under it for 2 min", market.rest
+        ),
         "vending-permitted": _market("vending in a night market's hours", market.permitted, clock="19:30"),
         "litter": _rubbish("a bag dropped by somebody who walks on", rubbish.left),
         "litter-crowd": _rubbish("the same on a busy footway", rubbish.left, people_per_min=8.0),

@@ -102,6 +102,7 @@ class FaultKind(StrEnum):
     DARK = "dark"
     BLOCKED = "blocked"
     MOVED = "moved"
+    BLURRED = "blurred"
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,6 +388,8 @@ class Stage:
         picture = self._lighted(self._street.copy(), at_s)
         if FaultKind.MOVED in kinds:
             picture = _moved(picture)
+        if FaultKind.BLURRED in kinds:
+            picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), picture.shape[0] / 135), np.uint8)
         if FaultKind.BLOCKED in kinds:
             picture = _blocked(picture)
         if FaultKind.DARK in kinds:

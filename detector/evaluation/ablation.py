@@ -12,6 +12,7 @@ from typing import Final
 from detector.config.rules import RuleSet, RuleSettings
 from detector.core.errors import BadInput
 from detector.core.values import Violation
+from detector.evaluation.evaluate import Apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +31,7 @@ class Ablation:
     what: str
     switches: tuple[Switch, ...] = ()
     rule: Callable[[RuleSettings], RuleSettings] = lambda rule: rule
-
-
-def _no_exempt_zones(rule: RuleSettings) -> RuleSettings:
-    return replace(rule, exempt_zones=())
-
-
-def _no_camera_faults(rule: RuleSettings) -> RuleSettings:
-    return replace(rule, enabled=False) if rule.violation is Violation.CAMERA_FAULT else rule
+    apart: Apart = Apart.NOT
 
 
 ABLATIONS: Final[Mapping[str, Ablation]] = MappingProxyType(
@@ -59,14 +53,22 @@ ABLATIONS: Final[Mapping[str, Ablation]] = MappingProxyType(
             "a vehicle belongs to a zone by its ground contact, not by its whole box",
             (Switch("detector.core.geometry", "GROUND_STRIP", 1.0),),
         ),
-        "bay": Ablation("who stands in a bay is exempt", rule=_no_exempt_zones),
+        "jam": Ablation(
+            "time in a queue or a jam does not count", rule=lambda rule: replace(rule, jam_limit_s=0.0)
+        ),
+        "bay": Ablation("who stands in a bay is exempt", rule=lambda rule: replace(rule, exempt_zones=())),
+        "frozen": Ablation(
+            "a picture that does not change is no view",
+            (Switch("detector.judging.camera_fault", "FROZEN_RMS", -1.0),),
+        ),
         "camera-fault": Ablation(
-            "a view that cannot be judged suspends the rules of its time", rule=_no_camera_faults
+            "a view that cannot be judged suspends the rules of its time",
+            rule=lambda rule: replace(
+                rule, enabled=rule.enabled and rule.violation is not Violation.CAMERA_FAULT
+            ),
         ),
-        "two-recordings": Ablation(
-            "a stay goes on from one recording into the next",
-            (Switch("detector.proving.looker", "JOIN_GAP_S", -1.0),),
-        ),
+        "midnight": Ablation("a stay goes on over midnight", apart=Apart.DAYS),
+        "two-recordings": Ablation("a stay goes on from one recording into the next", apart=Apart.RECORDINGS),
     }
 )
 
@@ -96,3 +98,8 @@ def without(rules: RuleSet, names: Sequence[str]) -> RuleSet:
     for name in names:
         own = {violation: ablation(name).rule(rule) for violation, rule in own.items()}
     return RuleSet(own)
+
+
+def judged_apart(names: Sequence[str]) -> Apart:
+    """What the mechanisms' absence leaves judged by itself."""
+    return next((found for name in names if (found := ablation(name).apart) is not Apart.NOT), Apart.NOT)

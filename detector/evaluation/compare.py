@@ -170,7 +170,8 @@ def on_reviews(
         if intervals:
             period = Interval(min(i.start for i in intervals), max(i.end for i in intervals))
             a, b = (
-                rejudge(catalogue, store, queue, point, camera, rules, period) for rules in (these, other)
+                rejudge(catalogue, store, queue, point, camera, rules, period, before=these)
+                for rules in (these, other)
             )
             pairs.append((a, b))
     known = {suspicion.fingerprint for a, _ in pairs for suspicion in a.appeared}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from detector.config.labels import LabelledClip
 from detector.config.rules import RuleSet, rules_with_limits
 from detector.core.geometry import scaled
-from detector.core.times import DailyHours
+from detector.core.times import DailyHours, days_of, local_day
 from detector.core.values import Camera, Category, Point, Proof, Violation
 from detector.evaluation.kept import Kept
 from detector.evaluation.scores import Finding, Matching, Tally, match, match_faults, tally, tally_faults
@@ -20,10 +21,19 @@ from detector.inference.detector import Detector
 from detector.observing.observe import Observed
 from detector.pipeline.clips import Checked, judge_files, observe_files, parts_of
 from detector.pipeline.flow import Part, stretches_of
+from detector.proving.verdict import verdict_on
 from detector.sampling.plan import Cadence, Look, cadence_for, looks_at
 
 NIGHT = DailyHours(19 * 60, 6 * 60)
 """A clip that begins within these local hours is a night clip, unless its label names the light."""
+
+
+class Apart(StrEnum):
+    """What of a clip is judged by itself."""
+
+    NOT = "not"
+    RECORDINGS = "recordings"
+    DAYS = "days"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +106,8 @@ class ClipScore:
     dropped: tuple[Drop, ...]
     matching: Matching
     fault_matching: Matching
+    watched: frozenset[Violation] = frozenset()
+    """The violations that could be found: a rule in force, and a zone that it looks at."""
     pictures: tuple[Pictured, ...] = ()
 
     @property
@@ -155,6 +167,10 @@ class Evaluation:
     def camera_hours(self) -> float:
         return sum(score.duration_s for score in self.clips) / 3600
 
+    def hours_watched(self, violation: Violation) -> float:
+        """The camera-hours in which a violation could be found, or raised in vain."""
+        return sum(score.duration_s for score in self.clips if violation in score.watched) / 3600
+
     @property
     def every_s(self) -> float:
         """The usual time between looks, over all clips; 0 without any."""
@@ -178,18 +194,15 @@ class Evaluation:
 
     def figures(self) -> dict[str, Any]:
         """All scores together, with rates."""
-        hours = self.camera_hours
-        return {
-            **self.overall.to_json(),
-            "false_alarms_per_camera_hour": round(self.false_alarms / hours, 4) if hours else None,
-            "false_alarms_per_camera_day": round(self.false_alarms / hours * 24, 3) if hours else None,
-            "camera_hours": round(hours, 4),
-        }
+        return {**self.overall.to_json(), **_rates(self.overall, self.camera_hours)}
 
     def to_json(self) -> dict[str, Any]:
         """The form that the design fixes, with more figures beside."""
         return {
-            "violations": {violation.value: t.to_json() for violation, t in self.by_violation.items()},
+            "violations": {
+                violation.value: {**t.to_json(), **_rates(t, self.hours_watched(violation))}
+                for violation, t in self.by_violation.items()
+            },
             "overall": self.figures(),
             "by_light": {light: part.figures() for light, part in self.by_light().items()},
             "camera_faults": {**self.camera_faults.to_json(), "named_right": self.faults_named_right},
@@ -202,6 +215,15 @@ class Evaluation:
         }
 
 
+def _rates(counts: Tally, hours: float) -> dict[str, float | None]:
+    alarms = counts.false_alarms
+    return {
+        "false_alarms_per_camera_hour": round(alarms / hours, 4) if hours else None,
+        "false_alarms_per_camera_day": round(alarms / hours * 24, 3) if hours else None,
+        "camera_hours": round(hours, 4),
+    }
+
+
 def score_clip(
     subject: Subject,
     rules: RuleSet,
@@ -210,11 +232,12 @@ def score_clip(
     plan_rules: Sequence[RuleSet] = (),
     cadence_factor: float = 1.0,
     kept: Kept | None = None,
+    apart: Apart = Apart.NOT,
 ) -> tuple[ClipScore, Checked]:
     """Run the flow over one labelled clip under `rules`, which already hold the clip's limits.
 
     The clip is looked at as closely as any of `plan_rules` asks for (`rules` where empty), `cadence_factor` times as
-    sparsely. Raises UnreadableRecording where it cannot be read.
+    sparsely, and judged in one or, to show what that is good for, `apart`. Raises UnreadableRecording where it cannot be read.
     """
     clip = subject.clip
     point = point_of(clip)
@@ -225,11 +248,55 @@ def score_clip(
         key=lambda asked: sum(map(len, asked[1])),
     )  # fmt: skip
     seen = _observed(parts, plans, point, closest, eyes, kept)
-    checked = judge_files(
-        parts, seen, point, camera, rules, eyes.detector, eyes.litter,
-        **({"decide": kept.decide(subject.files, eyes.model_id)} if kept else {}),
-    )  # fmt: skip
-    return _scored(subject, checked, plans), checked
+    decide = kept.decide(subject.files, eyes.model_id) if kept else verdict_on
+    checked = _together(
+        [
+            judge_files(group, _within(seen, group), point, camera, rules, eyes.detector, eyes.litter, decide)
+            for group in _groups(parts, camera, apart)
+        ]
+    )
+    watched = frozenset(
+        violation
+        for violation in rules.rules
+        if any(
+            rules.limit_s(violation, point.category, zone, clip.starts_at) is not None for zone in clip.zones
+        )
+    )
+    return replace(_scored(subject, checked, plans), watched=watched), checked
+
+
+def _groups(parts: Sequence[Part], camera: Camera, apart: Apart) -> list[list[Part]]:
+    """The parts that are judged together."""
+    if apart is Apart.RECORDINGS:
+        return [[part] for part in parts]
+    if apart is Apart.DAYS:
+        days = sorted({day for _, interval in parts for day in days_of(interval, camera.timezone)})
+        return [
+            [
+                (recording, shared)
+                for recording, interval in parts
+                if (shared := interval.intersection(local_day(day, camera.timezone)))
+            ]
+            for day in days
+        ]
+    return [list(parts)]
+
+
+def _within(seen: Observed, group: Sequence[Part]) -> Observed:
+    """What was seen within the group's parts."""
+    inside = tuple(o for o in seen.seen if any(o.recording_id == r.id and o.at in i for r, i in group))
+    return Observed(inside, seen.failed)
+
+
+def _together(checks: Sequence[Checked]) -> Checked:
+    return Checked(
+        parts=tuple(part for one in checks for part in one.parts),
+        observations=tuple(o for one in checks for o in one.observations),
+        failed=checks[0].failed,
+        proofs=tuple(proof for one in checks for proof in one.proofs),
+        dropped=tuple(drop for one in checks for drop in one.dropped),
+        faults=tuple(fault for one in checks for fault in one.faults),
+    )
 
 
 def limits_of(clip: LabelledClip, rules: RuleSet, against: RuleSet | None = None) -> RuleSet:
@@ -313,7 +380,6 @@ def _scored(subject: Subject, checked: Checked, plans: Sequence[list[Look]]) -> 
 
 def _finding(proof: Proof, checked: Checked) -> Finding:
     incident = proof.incident
-    what = next((f.what for f in checked.faults if f.interval == incident.interval), "")
     return Finding(
         violation=incident.violation,
         zone_id=incident.zone_id,
@@ -321,7 +387,8 @@ def _finding(proof: Proof, checked: Checked) -> Finding:
         until_s=(incident.interval.end - checked.start).total_seconds(),
         box=incident.box,
         explanation=proof.explanation,
-        what=what if incident.violation is Violation.CAMERA_FAULT else "",
+        explanation_zh=proof.explanation_zh,
+        what=incident.fault.what if incident.fault else "",
     )
 
 
@@ -367,6 +434,7 @@ def finding_json(finding: Finding, clip: LabelledClip) -> dict[str, Any]:
         "box": [round(v) for v in scaled(finding.box, *clip.resolution_wh)] if finding.box else None,
         **({"what": finding.what} if finding.what else {}),
         "explanation": finding.explanation,
+        "explanation_zh": finding.explanation_zh,
     }
 
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -23,11 +23,10 @@ from detector.inference.detector import Detector
 from detector.inference.weights import sha256_of
 from detector.observing.observe import Failed, Observed
 from detector.observing.store import ObservationStore
-from detector.pipeline.flow import Decide
 from detector.proving.explain import explanation, explanation_zh
 from detector.proving.looker import Looker
 from detector.proving.prove import Dropped
-from detector.proving.verdict import verdict_on
+from detector.proving.verdict import Decide, verdict_on
 from detector.sampling.plan import Look
 
 SEEING = ("core", "decoding", "inference", "observing", "sampling")
@@ -81,8 +80,7 @@ class Kept:
         def decided(
             incident: Incident, looker: Looker, detector: Detector, litter: Detector | None
         ) -> Proof | Dropped:
-            suspicion = replace(incident, limit_s=0.0)
-            key = _key("verdict", clip, suspicion, model_id, code_digest(DECIDING))
+            key = _key("verdict", clip, _suspicion(incident), model_id, code_digest(DECIDING))
             file = self._root / "verdicts" / f"{key}.json"
             if self._reuse and file.is_file():
                 verdict = _remembered(incident, json.loads(file.read_text(encoding="utf-8")))
@@ -93,6 +91,14 @@ class Kept:
             return verdict
 
         return decided
+
+
+def _suspicion(incident: Incident) -> str:
+    """All that an incident says but its limit; a moment is the same in whatever time zone it was stored."""
+    content = asdict(replace(incident, limit_s=0.0))
+    return json.dumps(
+        content, default=lambda value: value.timestamp() if isinstance(value, datetime) else float(value)
+    )
 
 
 def _told(verdict: Proof | Dropped, limit_s: float) -> dict[str, Any]:
@@ -117,8 +123,8 @@ def _remembered(incident: Incident, told: dict[str, Any]) -> Proof | Dropped | N
     if "dropped" in told:
         return Dropped(incident, told["dropped"]) if incident.limit_s >= told["limit_s"] else None
     interval = Interval(datetime.fromisoformat(told["start"]), datetime.fromisoformat(told["end"]))
-    if told["box"] is not None and interval.duration_s <= incident.limit_s:
-        stood_s = interval.duration_s
+    stood_s = incident.counted_s(interval)
+    if told["box"] is not None and stood_s <= incident.limit_s:
         return Dropped(
             incident, f"the same object stood for {stood_s:.0f} s, the limit is {incident.limit_s:.0f} s"
         )

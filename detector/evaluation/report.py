@@ -50,7 +50,8 @@ h1 { font-size: 1.5rem; margin: 0 } h2 { font-size: 1.15rem; margin: 2.2rem 0 .6
 table { border-collapse: collapse; width: 100% } th { text-align: right; font-weight: 600; vertical-align: bottom }
 td { text-align: right; font-variant-numeric: tabular-nums } th:first-child, td:first-child, .text { text-align: left }
 th, td { padding: .3rem .5rem; border-bottom: 1px solid var(--line) } .wide { overflow-x: auto }
-th small { display: block; font-weight: 400 } tr.sum td { font-weight: 600 }
+th small { display: block; font-weight: 400; white-space: nowrap }
+.wide + .wide { margin-top: .8rem } tr.sum td { font-weight: 600 }
 .cards { display: flex; flex-wrap: wrap; gap: .8rem; margin: 1rem 0 }
 .card { border: 1px solid var(--line); border-radius: .5rem; padding: .6rem .9rem; min-width: 9rem }
 .card b { display: block; font-size: 1.5rem; font-variant-numeric: tabular-nums }
@@ -99,7 +100,7 @@ def _page(trials: Trials, about: Mapping[str, str], differences: Sequence[Differ
     if trials.other is not None:
         yield from _comparison(evaluation, trials.other, differences)
     yield from _section("设备异常与画面 Camera faults and views", _faults(evaluation))
-    yield "<p><span class='key' style='border-color:#28e070'></span>标注 labelled"
+    yield "<p><span class='key' style='border-color:#28e070;border-style:dashed'></span>标注 labelled"
     yield "<span class='key' style='border-color:#ff4040'></span>检出 found</p>"
     for kind in ("miss", "false", "duplicate"):
         cases = list(_cases(evaluation, kind))
@@ -136,9 +137,8 @@ Row = tuple[str, Tally, float]
 
 
 def _violation_rows(evaluation: Evaluation) -> list[Row]:
-    hours = evaluation.camera_hours
-    rows = [(f"{NAMES[v]} {v}", t, hours) for v, t in evaluation.by_violation.items()]
-    return [*rows, ("合计 All", evaluation.overall, hours)]
+    rows = [(f"{NAMES[v]} {v}", t, evaluation.hours_watched(v)) for v, t in evaluation.by_violation.items()]
+    return [*rows, ("合计 All", evaluation.overall, evaluation.camera_hours)]
 
 
 def _light_rows(evaluation: Evaluation) -> list[Row]:
@@ -146,25 +146,36 @@ def _light_rows(evaluation: Evaluation) -> list[Row]:
     return [(names[light], part.overall, part.camera_hours) for light, part in evaluation.by_light().items()]
 
 
-COLUMNS: Final = (
+COUNTS: Final = (
     "真实 Events", "检出 Incidents", "命中 Matched", "漏报 Missed", "误报 False", "重复 Duplicates", "准确率 Precision",
-    "召回率 Recall", "F1", "开始误差 Start error s<small>中位 median / 最大 max / RMSE</small>",
-    "结束误差 End error s<small>中位 median / 最大 max / RMSE</small>",
-    "时长误差 Dwell error s<small>中位 median / 最大 max / RMSE</small>", "误报/路·天 False per camera-day",
+    "召回率 Recall", "F1", "误报/路·天 False per camera-day",
 )  # fmt: skip
+ERRORS: Final = tuple(
+    f"{name}<small>秒 s: 中位 median / 最大 max / 均方根 RMSE</small>"
+    for name in ("开始误差 Start error", "结束误差 End error", "时长误差 Dwell error")
+)
 
 
-def _tallies(first: str, rows: Iterable[Row]) -> str:
-    lines = []
+def _tallies(first: str, rows: Sequence[Row]) -> str:
+    counts = []
     for name, t, hours in rows:
         per_day = f"{t.false_alarms / hours * 24:.2f}" if hours else "-"
         cells = (
             t.events, t.incidents, t.matched, _worrying(t.missed), _worrying(t.false_alarms), _worrying(t.duplicates),
-            f"{t.precision:.3f}", f"{t.recall:.3f}", f"{t.f1:.3f}", spread_text(t.start_errors_s),
-            spread_text(t.end_errors_s), spread_text(t.dwell_errors_s), per_day,
+            f"{t.precision:.3f}", f"{t.recall:.3f}", f"{t.f1:.3f}", per_day,
         )  # fmt: skip
-        lines.append([escape(name), *map(str, cells)])
-    return _table((first, *COLUMNS), lines)
+        counts.append([escape(name), *map(str, cells)])
+    errors = [
+        (
+            escape(name),
+            spread_text(t.start_errors_s),
+            spread_text(t.end_errors_s),
+            spread_text(t.dwell_errors_s),
+        )
+        for name, t, _ in rows
+        if t.matched
+    ]
+    return _table((first, *COUNTS), counts) + (_table((first, *ERRORS), errors) if errors else "")
 
 
 def _worrying(count: int) -> str:
@@ -172,9 +183,9 @@ def _worrying(count: int) -> str:
 
 
 def spread_text(errors_s: Sequence[float]) -> str:
-    """'0.8 / 2.0 / 1.1': median, largest, root mean square."""
+    """'0.8/2.0/1.1': median, largest, root mean square."""
     figures = spread(errors_s)
-    return " / ".join(f"{figures[name]:.1f}" for name in ("median", "max", "rmse")) if figures else "-"
+    return "/".join(f"{figures[name]:.1f}" for name in ("median", "max", "rmse")) if figures else "-"
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -264,7 +275,7 @@ def _case(score: ClipScore, picture: Pictured) -> str:
     if picture.finding is not None:
         found = (score.faults if picture.of_fault else score.findings)[picture.finding]
         words.append(
-            f"检出 found {found.from_s:.1f}-{found.until_s:.1f} s {escape(found.explanation or found.what)}"
+            f"检出 found {found.from_s:.1f}-{found.until_s:.1f} s {escape(found.explanation_zh)} {escape(found.explanation)} {escape(found.what)}"
         )
     if picture.kind == "miss" and not picture.of_fault:
         violation = score.clip.events[picture.event or 0].violation
@@ -302,9 +313,8 @@ def _overlay(score: ClipScore, picture: Pictured) -> str:
         for zone in score.clip.zones
         if zone.id in concerned
     ]
-    shapes += [
-        _rectangle(box, width, height, shade) for box, shade in ((labelled, LABELLED), (found, FOUND)) if box
-    ]
+    shapes += [_rectangle(found, width, height, FOUND)] if found else []
+    shapes += [_rectangle(labelled, width, height, LABELLED, "stroke-dasharray='6 4'")] if labelled else []
     return f"<svg viewBox='0 0 {width} {height}' preserveAspectRatio='none'>{''.join(shapes)}</svg>"
 
 
@@ -315,9 +325,9 @@ def _points(polygon: Polygon, width: int, height: int) -> str:
     return " ".join(f"{x * width:.0f},{y * height:.0f}" for x, y in polygon)
 
 
-def _rectangle(box: Box, width: int, height: int, shade: str) -> str:
+def _rectangle(box: Box, width: int, height: int, shade: str, dashes: str = "") -> str:
     x1, y1, x2, y2 = box
     return (
         f"<rect x='{x1 * width:.0f}' y='{y1 * height:.0f}' width='{(x2 - x1) * width:.0f}' "
-        f"height='{(y2 - y1) * height:.0f}' fill='none' stroke='{shade}' {LINE}/>"
+        f"height='{(y2 - y1) * height:.0f}' fill='none' stroke='{shade}' {dashes} {LINE}/>"
     )

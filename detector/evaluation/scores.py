@@ -28,6 +28,7 @@ class Finding:
     until_s: float
     box: Box | None
     explanation: str = ""
+    explanation_zh: str = ""
     what: str = ""
     """Of a camera's fault: what is wrong, as far as the program says it."""
 

@@ -17,7 +17,7 @@ from detector.config.labels import load_labels
 from detector.config.rules import RuleSet
 from detector.core.errors import BadInput
 from detector.engines.local import cores, end_with_parent
-from detector.evaluation.ablation import ablated, without
+from detector.evaluation.ablation import ablated, judged_apart, without
 from detector.evaluation.evaluate import ClipScore, Evaluation, Eyes, Subject, limits_of, score_clip
 from detector.evaluation.kept import Kept
 from detector.evaluation.made import Made
@@ -127,7 +127,8 @@ def _try_clip(subject: Subject, trial: Trial, eyes: Eyes) -> Tried:
     both = [rules]
     if trial.other is not None:
         both.append(limits_of(subject.clip, trial.other, trial.rules))
-    scores = [score_clip(subject, one, eyes, plan_rules=both, kept=kept) for one in both]
+    apart = judged_apart(trial.ablations)
+    scores = [score_clip(subject, one, eyes, plan_rules=both, kept=kept, apart=apart) for one in both]
     score, checked = scores[0]
     if trial.pictures is not None:
         score = pictured(score, checked, trial.pictures)

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 
-from detector.core.wording import duration_en, duration_zh
 from detector.core.values import Camera, Incident, Point, Proof, Violation
+from detector.core.wording import duration_en, duration_zh
 
 SHORT_FINGERPRINT = 10
 

@@ -5,6 +5,7 @@ Each function works inside the caller's transaction, which holds the queue's loc
 
 from __future__ import annotations
 
+import math
 import secrets
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -45,7 +46,7 @@ class Filing:
 def file(connection: Connection, filing: Filing, *, join_gap_s: float, at: datetime) -> Filed:
     """The issue of the incident: the one with its fingerprint, else the oldest of the same stay, else a new one."""
     known = _of_fingerprint(connection, filing.incident.fingerprint)
-    known = known or _of_same_stay(connection, filing.incident, join_gap_s)
+    known = known or _of_same_stay(connection, filing, join_gap_s)
     if known is None:
         return Filed(_add(connection, filing, at), FiledAs.NEW)
     joined = _cover(known.interval, filing.incident.interval)
@@ -64,9 +65,9 @@ def _of_fingerprint(connection: Connection, fingerprint: str) -> Issue | None:
     return issue_of(row) if row else None
 
 
-def _of_same_stay(connection: Connection, incident: Incident, join_gap_s: float) -> Issue | None:
+def _of_same_stay(connection: Connection, filing: Filing, join_gap_s: float) -> Issue | None:
     """Whatever was decided of it: a stay that goes on after its rejection is not a new question."""
-    issues, gap = schema.issues.c, timedelta(seconds=join_gap_s)
+    incident, issues, gap = filing.incident, schema.issues.c, timedelta(seconds=join_gap_s)
     query = select(schema.issues).where(
         issues.camera_id == incident.camera_id,
         issues.violation == incident.violation,
@@ -75,7 +76,23 @@ def _of_same_stay(connection: Connection, incident: Incident, join_gap_s: float)
         issues.end >= incident.interval.start - gap,
     )
     rows = connection.execute(query.order_by(issues.id)).mappings()
-    return next((issue for issue in map(issue_of, rows) if _same_place(issue.box, incident.box)), None)
+    return next((issue for issue in map(issue_of, rows) if _same_stay(issue, filing)), None)
+
+
+def _same_stay(issue: Issue, filing: Filing) -> bool:
+    """Whether an incident in an issue's place, at its time or near it, is the same object standing on.
+
+    Over a gap it is only where the recordings broke off: an object that was seen to leave, before another was seen
+    to come, are two.
+    """
+    incident = filing.incident
+    if not _same_place(issue.box, incident.box):
+        return False
+    if issue.interval.overlaps(incident.interval):
+        return True
+    if issue.interval.end <= incident.interval.start:
+        return math.isinf(issue.end_uncertainty_s) or math.isinf(filing.start_uncertainty_s)
+    return math.isinf(issue.start_uncertainty_s) or math.isinf(filing.end_uncertainty_s)
 
 
 def _same_place(a: Box | None, b: Box | None) -> bool:

@@ -1,7 +1,7 @@
 """Queues and jams: vehicles that stand because the others stand. The time that a vehicle spends in one is excused.
 
 What tells a jam from a row of parked cars, at a look a minute: most vehicles of the carriageway stand at the same
-time; they came within minutes of each other; and they drive on within two minutes of each other, which parked cars do
+time; they came within minutes of each other; and they drive on within half a minute of each other, which parked cars do
 not. A jam that has not cleared when the recordings end, or that stood when they began, is known by its other end
 alone, and then only if nobody drives past. A vehicle that stood before the others came and still stands when they
 have gone is no part of their queue.
@@ -23,8 +23,9 @@ ROADWAY = (ZoneKind.CARRIAGEWAY, ZoneKind.NO_PARKING)
 ON_ROADWAY_SHARE = 0.3
 IN_BAY_SHARE = 0.5
 
-CLEARS_WITHIN_S = 120.0
-"""Those who stood in a jam drive on within so long of each other."""
+CLEARS_WITHIN_S = 30.0
+"""Those who stood in a jam drive on within so long of each other: one after the other, 2 to 3 s apart. They may so be
+last seen at two looks in a row; where others drove past meanwhile, who stood is last seen at the same look."""
 
 FORMS_WITHIN_S = 600.0
 """And came within so long of each other."""
@@ -33,7 +34,8 @@ MOST_SHARE = 0.6
 """Most vehicles of the roadway: so large a part of those to be seen stands, at half the looks or more."""
 
 PASSING_SHARE = 0.25
-"""Where only one end of a jam was recorded, vehicles that drive past at more of the looks say that the road is free."""
+"""Vehicles that drive past at more of the looks say that the road is free. A lane may still be queued up, beside which
+the opposite traffic flows: that is believed only of those who came together and left together, at the same look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,11 @@ def _groups(companions: Sequence[Stay], traffic: Traffic) -> list[list[Stay]]:
     """Those who drove on together, having come together; and those whose leaving, or coming, was not recorded."""
     left = sorted((s for s in companions if s.absent_after), key=lambda s: s.seen[1])
     stayed = [s for s in companions if not s.absent_after]
-    within = timedelta(seconds=CLEARS_WITHIN_S + traffic.cadence_s)
-    groups = [[s for s in left if first.seen[1] <= s.seen[1] <= first.seen[1] + within] for first in left]
+    groups = [
+        [s for s in left if first.seen[1] <= s.seen[1] <= first.seen[1] + timedelta(seconds=within_s)]
+        for within_s in (CLEARS_WITHIN_S, CLEARS_WITHIN_S + traffic.cadence_s)
+        for first in left
+    ]
     groups = [part for group in groups for part in _came_together(group)]
     return groups + [group for group in _came_together(stayed) if all(s.absent_before for s in group)]
 
@@ -109,7 +114,8 @@ def _jam(group: Sequence[Stay], others: int, traffic: Traffic) -> Interval | Non
     if end <= start or not _most_stand(start, end, traffic):
         return None
     whole = all(s.absent_before and s.absent_after for s in group)
-    if not whole and _passed(start, end, traffic) > PASSING_SHARE:
+    at_once = (ends[0] - ends[-1]).total_seconds() <= CLEARS_WITHIN_S
+    if not (whole and at_once) and _passed(start, end, traffic) > PASSING_SHARE:
         return None
     half = timedelta(seconds=traffic.cadence_s / 2)
     return Interval(starts[0] - half, ends[0] + half)

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from detector.config.rules import RuleSet
 from detector.core.geometry import Box, box_area, contact_share, iou, within_reach
@@ -54,6 +55,11 @@ AFTER_LOOKS = 3
 
 FEWEST_BEFORE = 2
 AGREEING = 2
+FARTHEST_BEFORE = 60
+FARTHEST_AFTER = 6
+"""How far away looks may lie that stand in for those at which something hides the place."""
+
+NO_VOTE = 1000
 BREAK_S = 900.0
 """Over a longer break between looks light and street may change: nothing is compared across it."""
 
@@ -76,7 +82,6 @@ INSIDE = 0.7
 PART_OF_SHARE = 0.25
 """A thing that lies to INSIDE in a vehicle's box in so many of the looks that show it is part of that vehicle."""
 
-MOVERS = (LabelGroup.PERSON, LabelGroup.VEHICLE, LabelGroup.BIKE)
 MARGIN = 0.1
 CARRIED = 0.5
 """A box of something that moves is taken so much larger, in its own sizes: the detector cuts feet and wheels, and
@@ -125,6 +130,7 @@ class _Plate:
     image: Image
     hidden: Mask
     movers: tuple[Box, ...]
+    """Boxes of what moves, as they were seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,18 +356,21 @@ def _plates(run: Sequence[Observation], zones: Sequence[Zone]) -> tuple[list[_Pl
         wh = (image.shape[1], image.shape[0])
         if window is None or window.wh != wh:
             window, plates = _window(zones, wh), []
-        movers = tuple(_mover_boxes(observation))
-        plates.append(_Plate(observation.at, window.cut(image), _hidden(movers, window), movers))
+        people = _boxes(observation, LabelGroup.PERSON)
+        wheels = _boxes(observation, LabelGroup.VEHICLE) + _boxes(observation, LabelGroup.BIKE)
+        covers = [_grown(b, CARRIED) for b in people] + [_grown(b, MARGIN) for b in wheels]
+        plates.append(_Plate(observation.at, window.cut(image), _hidden(covers, window), (*people, *wheels)))
     assert window is not None
     return plates, window
 
 
-def _mover_boxes(observation: Observation) -> Iterator[Box]:
-    for group in MOVERS:
-        across = CARRIED if group is LabelGroup.PERSON else MARGIN
-        for x1, y1, x2, y2 in observation.detections.of(group).boxes.astype(float):
-            dx, dy = across * (x2 - x1), MARGIN * (y2 - y1)
-            yield x1 - dx, y1 - dy, x2 + dx, y2 + dy
+def _boxes(observation: Observation, group: LabelGroup) -> list[Box]:
+    return [(b[0], b[1], b[2], b[3]) for b in observation.detections.of(group).boxes.astype(float).tolist()]
+
+
+def _grown(box: Box, across: float) -> Box:
+    dx, dy = across * (box[2] - box[0]), MARGIN * (box[3] - box[1])
+    return box[0] - dx, box[1] - dy, box[2] + dx, box[3] + dy
 
 
 def _hidden(movers: Sequence[Box], window: _Window) -> Mask:
@@ -389,8 +398,8 @@ def _tracks(plates: Sequence[_Plate], window: _Window) -> list[_Track]:
     tracks: list[_Track] = []
     still_open: list[_Found] = []
     for t in range(FEWEST_BEFORE, len(plates) - AFTER_LOOKS + 1):
-        before, known = background(plates[max(0, t - BEFORE_LOOKS) : t])
-        after, still = background(plates[t : t + AFTER_LOOKS])
+        before, known = background(plates[max(0, t - FARTHEST_BEFORE) : t][::-1], BEFORE_LOOKS)
+        after, still = background(plates[t : t + FARTHEST_AFTER], AFTER_LOOKS)
         for blob in new_blobs(before, after, known & still, window):
             box = window.box(blob)
             shape = _Shape(t, box, blob, before, after)
@@ -400,7 +409,7 @@ def _tracks(plates: Sequence[_Plate], window: _Window) -> list[_Track]:
         ended = [found for found in still_open if found.last < t - 1 or t == len(plates) - AFTER_LOOKS]
         still_open = [found for found in still_open if found not in ended]
         for found in ended:
-            track = _followed(found.typical(), plates)
+            track = _followed(found.typical(), plates, window)
             if track is not None and not any(_same_track(track, other) for other in tracks):
                 tracks.append(track)
     return tracks
@@ -410,24 +419,45 @@ def _same_track(a: _Track, b: _Track) -> bool:
     return _one_place(a.box, b.box) and a.there[0] <= b.there[-1] and b.there[0] <= a.there[-1]
 
 
-def background(plates: Sequence[_Plate]) -> tuple[Image, Mask]:
-    """What some looks show behind what moves, value by value the median of those that see it; and where it is known.
+def background(plates: Sequence[_Plate], count: int) -> tuple[Image, Mask]:
+    """What looks show behind what moves, value by value the median of `count` of them; and where it is known.
 
-    It is known where two looks or more see the ground and agree with their median: there it stands still.
+    The looks come nearest first; where something hides a pixel, looks further off vote in the place of those. It is
+    known where AGREEING votes or more agree with the median: there it stands still.
     """
-    middle = median_of([plate.image for plate in plates]).copy()
-    hidden = np.stack([plate.hidden for plate in plates])
-    some = hidden.any(axis=0)
-    images = np.stack([plate.image for plate in plates])
+    near = plates[:count]
+    images = np.stack([plate.image for plate in near])
+    middle = median_of([plate.image for plate in near]).copy()
+    agree = _agreeing(images, middle)
+    some: Mask = np.logical_or.reduce([plate.hidden for plate in near])
     if some.any():
-        values = np.where(hidden[:, some, None], 256, images[:, some].astype(np.int16))
-        values.sort(axis=0)
-        count = (~hidden[:, some]).sum(axis=0)
-        index = np.maximum(0, (count - 1) // 2)
-        middle[some] = np.minimum(255, np.take_along_axis(values, index[None, :, None], axis=0)[0])
-    apart = np.abs(images.astype(np.int16) - middle).max(axis=3)
-    agree = ((apart <= CHANGED_GREYS) & ~hidden).sum(axis=0)
+        votes, cast = _votes(plates, some, count)
+        index = np.maximum(0, (cast - 1) // 2)
+        ranked = np.sort(votes, axis=0)
+        middle[some] = np.minimum(255, np.take_along_axis(ranked, index[None, :, None], axis=0)[0])
+        agree[some] = _agreeing(votes, middle[some])
     return middle, agree >= AGREEING
+
+
+def _agreeing(votes: npt.NDArray[np.generic], middle: Image) -> npt.NDArray[np.intp]:
+    apart = np.abs(votes.astype(np.int16) - middle).max(axis=-1)
+    return np.asarray((apart <= CHANGED_GREYS).sum(axis=0))
+
+
+def _votes(
+    plates: Sequence[_Plate], some: Mask, count: int
+) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.intp]]:
+    """Of some pixels the values of the first `count` looks that see each, NO_VOTE where there are fewer; how many."""
+    total = int(some.sum())
+    votes = np.full((count, total, 3), NO_VOTE, np.int16)
+    cast = np.zeros(total, np.intp)
+    for plate in plates:
+        free = np.flatnonzero(~plate.hidden[some] & (cast < count))
+        votes[cast[free], free] = plate.image[some][free]
+        cast[free] += 1
+        if (cast == count).all():
+            break
+    return votes, cast
 
 
 def new_blobs(before: Image, after: Image, known: Mask, window: _Window) -> list[Blob]:
@@ -452,7 +482,7 @@ def _sized(blob: Blob, picture_width: int) -> bool:
     return low <= width <= high and flat * width <= height <= tall * width and blob.filled >= FILLED
 
 
-def _followed(shape: _Shape, plates: Sequence[_Plate]) -> _Track | None:
+def _followed(shape: _Shape, plates: Sequence[_Plate], window: _Window) -> _Track | None:
     """The looks at which a thing is there; None where it is not seen twice, or belongs to a vehicle or person."""
     place = Compared.of(shape.before, shape.after, shape.blob.xyxy, shape.blob.mask)
     start = shape.t + AFTER_LOOKS // 2
@@ -461,14 +491,14 @@ def _followed(shape: _Shape, plates: Sequence[_Plate]) -> _Track | None:
     for i in range(start, -1, -1):
         if place.shows(plates[i].image):
             there.append(i)
-        elif not _covered(shape.box, plates[i]):
+        elif not _covered(shape.box, plates[i], window):
             before = plates[i].at
             break
     for i in range(start + 1, len(plates)):
         if place.shows(plates[i].image):
             there.append(i)
             after = None
-        elif not _covered(shape.box, plates[i]):
+        elif not _covered(shape.box, plates[i], window):
             if after is not None:
                 break
             after = plates[i].at
@@ -478,6 +508,7 @@ def _followed(shape: _Shape, plates: Sequence[_Plate]) -> _Track | None:
     return _Track(shape.box, tuple(sorted(there)), before, after)
 
 
-def _covered(box: Box, plate: _Plate) -> bool:
+def _covered(box: Box, plate: _Plate, window: _Window) -> bool:
     """Whether something that moves may hide the place at a look."""
-    return any(_share_inside(box, mover) >= COVERED for mover in plate.movers)
+    x1, y1, x2, y2 = window.pixels(box)
+    return bool(plate.hidden[y1:y2, x1:x2].mean() >= COVERED)

@@ -78,7 +78,9 @@ def observe(
             observation = Observation(
                 recording.camera_id, at, recording.id, frame.offset_s, detections, view_state(frame)
             )
-            seen.append(_closer(observation, frame.image, slow) if slow and offset_s in slowly else observation)
+            seen.append(
+                _closer(observation, frame.image, slow) if slow and offset_s in slowly else observation
+            )
     return Observed(tuple(seen), tuple(failed))
 
 

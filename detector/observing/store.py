@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -53,6 +54,7 @@ class ObservationStore:
         scratch = target.with_name(f".{target.name}.{os.getpid()}")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
+            _remove_abandoned(target)
             with scratch.open("wb") as file:
                 pq.write_table(_table(seen), file, compression="zstd")
                 file.flush()
@@ -125,6 +127,17 @@ def _edges(packed: bytes | None) -> npt.NDArray[np.bool_]:
 
 def _floats(packed: bytes | None) -> npt.NDArray[np.float32]:
     return np.frombuffer(packed or b"", np.float32)
+
+
+def _remove_abandoned(target: Path) -> None:
+    """Remove what runs that died left half written of a file."""
+    for scratch in target.parent.glob(f".{glob.escape(target.name)}.*"):
+        try:
+            os.kill(int(scratch.suffix[1:]), 0)
+        except (ValueError, ProcessLookupError):
+            scratch.unlink(missing_ok=True)
+        except PermissionError:
+            continue  # somebody else's, and alive
 
 
 def _sync_folder(folder: Path) -> None:

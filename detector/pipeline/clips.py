@@ -16,9 +16,9 @@ from detector.decoding.reader import probe
 from detector.inference.detector import Detector
 from detector.judging.camera_fault import ViewFault
 from detector.observing.observe import Failed, Observed
-from detector.pipeline.flow import Decide, Part, judge_and_prove, litter_looks, observe_part, plan_part
+from detector.pipeline.flow import Part, judge_and_prove, litter_looks, observe_part, plan_part
 from detector.proving.prove import Dropped
-from detector.proving.verdict import verdict_on
+from detector.proving.verdict import Decide, verdict_on
 from detector.sampling.plan import Look
 
 
@@ -115,7 +115,9 @@ def _unseen(parts: Sequence[Part], seen: Observed) -> list[Interval]:
         return []
     (recording, whole), *_ = parts
     start = recording.interval.start
-    looks = sorted({*(o.at for o in seen.seen), *(start + timedelta(seconds=f.offset_s) for f in seen.failed)})
+    looks = sorted(
+        {*(o.at for o in seen.seen), *(start + timedelta(seconds=f.offset_s) for f in seen.failed)}
+    )
     until = dict(pairwise([*looks, whole.end]))
     missed = {start + timedelta(seconds=f.offset_s) for f in seen.failed} - {o.at for o in seen.seen}
     return [Interval(at, until[at]) for at in sorted(missed) if until[at] > at]

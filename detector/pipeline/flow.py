@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,13 +25,11 @@ from detector.decoding.view import packed, view_state
 from detector.inference.detector import Detector
 from detector.judging.judge import Judgement, judge
 from detector.observing.observe import Observed, SlowLooks, observe
+from detector.proving import verdict
 from detector.proving.looker import Looker
 from detector.proving.prove import Dropped
-from detector.proving.verdict import verdict_on
+from detector.proving.verdict import Decide, verdict_on
 from detector.sampling.plan import Cadence, Look, Stretch, cadence_for, looks, looks_at
-
-Decide = Callable[[Incident, Looker, Detector, Detector | None], Proof | Dropped]
-"""A closer look at one suspicion, such as `verdict_on`; the detectors are the general one and that for litter."""
 
 Part = tuple[Recording, Interval]
 """A usable recording and the time that it answers for; parts of one camera do not overlap."""
@@ -131,7 +129,7 @@ def verdicts_on(
     litter: Detector | None = None,
     decide: Decide = verdict_on,
 ) -> Verdicts:
-    found = [decide(incident, looker, detector, litter) for incident in incidents]
+    found = [v for i in incidents for _, v in verdict.verdicts_on(i, looker, detector, litter, decide)]
     proofs = once_each([p for p in found if isinstance(p, Proof)])
     return Verdicts(tuple(proofs), tuple(d for d in found if isinstance(d, Dropped)))
 

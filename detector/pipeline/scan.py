@@ -42,7 +42,7 @@ from detector.observing.store import ObservationStore
 from detector.pipeline.flow import Part, litter_looks, looker_over, observe_part, plan_part, stretches_of
 from detector.proving.looker import Looker
 from detector.proving.prove import Dropped
-from detector.proving.verdict import verdict_on
+from detector.proving.verdict import verdicts_on
 from detector.sampling.plan import Cadence, cadence_for
 
 PROOF_VERSION = "1"
@@ -347,20 +347,21 @@ def _prove_and_file(
     failed = list(report.failed)
     known = 0
     for incident in incidents:
-        key = verdict_key(incident, shop.detector.model_id)
-        if key in decided:
+        if verdict_key(incident, shop.detector.model_id) in decided:
             known += 1
             continue
-        verdict = verdict_on(incident, looker, shop.detector, shop.litter)
-        if isinstance(verdict, Proof) and (same := _same_stay(shop, verdict.incident)):
-            verdict = Dropped(incident, f"the same object as issue {same.id}")
-        if isinstance(verdict, Dropped) and (lost := _lost(shop, report, incident)):
-            failed += lost
-        elif isinstance(verdict, Dropped):
-            shop.queue.drop(incident, verdict_key=key, reason=verdict.reason)
-            dropped.append(verdict)
-        else:
-            filed.append((verdict.incident, _file(shop, report, key, verdict, looker)))
+        # The whole suspicion's own verdict comes last: once it is kept, all that is left of it is decided too.
+        for suspicion, verdict in reversed(verdicts_on(incident, looker, shop.detector, shop.litter)):
+            key = verdict_key(suspicion, shop.detector.model_id)
+            if isinstance(verdict, Proof) and (same := _same_stay(shop, verdict.incident)):
+                verdict = Dropped(suspicion, f"the same object as issue {same.id}")  # noqa: PLW2901
+            if isinstance(verdict, Proof):
+                filed.append((verdict.incident, _file(shop, report, key, verdict, looker)))
+            elif lost := _lost(shop, report, suspicion):
+                failed += lost
+            else:
+                shop.queue.drop(suspicion, verdict_key=key, reason=verdict.reason)
+                dropped.append(verdict)
     return replace(report, failed=tuple(failed), dropped=tuple(dropped), filed=tuple(filed), known=known)
 
 

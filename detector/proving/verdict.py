@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from detector.core.values import Incident, Proof, Violation
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from detector.core.times import Interval
+from detector.core.values import Incident, Proof, Stay, Violation
 from detector.inference.detector import Detector
 from detector.proving.litter import prove_litter
 from detector.proving.looker import Looker
@@ -16,3 +20,47 @@ def verdict_on(
     if incident.violation is Violation.LITTER:
         return prove_litter(incident, looker, detector, litter)
     return prove(incident, looker, detector)
+
+
+Decide = Callable[[Incident, Looker, Detector, Detector | None], Proof | Dropped]
+"""A closer look at one suspicion, such as `verdict_on`; the detectors are the general one and that for litter."""
+
+
+def verdicts_on(
+    incident: Incident,
+    looker: Looker,
+    detector: Detector,
+    litter: Detector | None = None,
+    decide: Decide = verdict_on,
+) -> list[tuple[Incident, Proof | Dropped]]:
+    """The suspicion with its verdict, and behind it what is left of it with theirs.
+
+    Boxes alone chain one object to the next that fills its place. When one of them is proven, the sightings before
+    and after it are suspicions of their own.
+    """
+    verdict = decide(incident, looker, detector, litter)
+    found = [(incident, verdict)]
+    if isinstance(verdict, Proof):
+        for rest in _rests(incident, verdict.incident.interval):
+            found += verdicts_on(rest, looker, detector, litter, decide)
+    return found
+
+
+def _rests(incident: Incident, proven: Interval) -> Iterator[Incident]:
+    """The suspicion's sightings before and after the proven object, where they may last beyond the limit."""
+    stay = incident.stay
+    if stay is None:
+        return
+    before = tuple(s for s in stay.sightings if s.at < proven.start)
+    after = tuple(s for s in stay.sightings if s.at > proven.end)
+    if len(before) > 1:
+        yield from _of(incident, replace(stay, sightings=before, absent_after=proven.start))
+    if len(after) > 1:
+        yield from _of(incident, replace(stay, sightings=after, absent_before=proven.end))
+
+
+def _of(incident: Incident, stay: Stay) -> Iterator[Incident]:
+    first, last = stay.seen
+    longest_s = ((stay.absent_after or last) - (stay.absent_before or first)).total_seconds()
+    if longest_s > incident.limit_s:
+        yield replace(incident, interval=Interval(first, last), box=stay.box, stay=stay)

@@ -93,7 +93,7 @@ SPRING_FORWARD, MIDNIGHT_GAP = date(2026, 3, 29), date(2018, 11, 4)
     tz=TIMEZONES,
     shares=st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=12),
 )
-def test_the_stretches_of_a_day_cover_it_and_agree_with_the_limits_at_any_moment(  # noqa: PLR0917
+def test_the_stretches_of_a_day_cover_it_and_agree_with_the_limits_at_any_moment(
     rules, category, zones, day, tz, shares
 ) -> None:
     stretches = rules.shortest_limits(category, zones, day, tz)

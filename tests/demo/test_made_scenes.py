@@ -187,7 +187,11 @@ def test_a_spot_lies_surely_in_its_zone(kind: ZoneKind) -> None:
 
 
 EVENTS = {"two-cars": 2} | dict.fromkeys(
-    ("parked", "occlusion", "half-on-footway", "bay", "over-midnight", "two-recordings", "night"), 1
+    (
+        *("parked", "occlusion", "half-on-footway", "bay", "over-midnight", "two-recordings", "night"),
+        *("bikes", "vending-van", "vending-stall"),
+    ),
+    1,
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 
 from detector.core.geometry import Box
@@ -47,7 +48,12 @@ def evidence_of(of: Incident) -> Evidence:
 
 
 def file(
-    queue: IssueQueue, of: Incident, *, key: str | None = None, start_uncertainty_s: float = 2.0
+    queue: IssueQueue,
+    of: Incident,
+    *,
+    key: str | None = None,
+    start_uncertainty_s: float = math.inf,
+    end_uncertainty_s: float = math.inf,
 ) -> Filed:
     return queue.file(
         of,
@@ -58,5 +64,5 @@ def file(
         rules_version="1",
         verdict_key=key or f"{of.fingerprint}-{of.interval.duration_s:.0f}",
         start_uncertainty_s=start_uncertainty_s,
-        end_uncertainty_s=2.0,
+        end_uncertainty_s=end_uncertainty_s,
     )

@@ -158,6 +158,14 @@ def test_a_fault_of_a_camera_is_matched_by_time_alone(queue: IssueQueue) -> None
     ]  # fmt: skip
 
 
+def test_two_cars_one_after_the_other_in_one_place_are_two_issues(queue: IssueQueue) -> None:
+    seen_to_leave = file(queue, incident(0, 10), end_uncertainty_s=1.0)
+    seen_to_come = file(queue, incident(11, 30), start_uncertainty_s=1.0)
+    goes_on = file(queue, incident(31, 40))
+    assert seen_to_come.issue_id != seen_to_leave.issue_id
+    assert goes_on.issue_id == seen_to_come.issue_id
+
+
 def test_a_stay_that_goes_on_after_its_rejection_is_not_flagged_again(queue: IssueQueue) -> None:
     filed = file(queue, incident(0, 10))
     queue.reject(filed.issue_id, "li", "permitted_activity")
@@ -172,7 +180,7 @@ def test_when_an_object_arrived_may_be_unknown(queue: IssueQueue) -> None:
         json.loads(json.dumps(queue.get(filed.issue_id).to_json(), allow_nan=False))["start_uncertainty_s"]
         is None
     )
-    file(queue, incident(-5, 0))
+    file(queue, incident(-5, 0), start_uncertainty_s=2.0)
     assert queue.get(filed.issue_id).start_uncertainty_s == 2.0
     assert queue.verify() == []
 

@@ -203,3 +203,21 @@ def test_a_suspicion_whose_recording_vanishes_before_the_closer_look_stays_open(
         (road,) = scan(shop, only="p001")
     assert (road.samples, len(road.filed)) == (0, 1)
     assert counting.pictures < 20  # the closer look's own
+
+
+def test_what_a_killed_run_left_half_written_of_an_observation_file_goes_when_it_is_written_again(
+    scanned: Made,
+) -> None:
+    settings = scanned.settings
+    store = ObservationStore(settings.observations_root)
+    camera = settings.points[0].cameras[0]
+    with Database.open(settings.database_url) as database:
+        part = Catalogue(database).observed_parts(camera.id, period_of(settings, "2026-01-09", 2))[0]
+    seen = store.read(part.file, camera.id, part.recording_id)
+    written = store.root / part.file
+    abandoned, others = (written.with_name(f".{written.name}.{pid}") for pid in (2**22 + 1, 1))
+    abandoned.touch()
+    others.touch()  # process 1 lives
+    start = part.recording.start.astimezone(camera.timezone)
+    assert store.write(camera.id, part.recording_id, part.plan_key, start, seen) == part.file
+    assert (abandoned.exists(), others.exists()) == (False, True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from made_archive import Made, command
 
@@ -25,10 +26,10 @@ class Snapshot:
     observed: int
 
 
-def start(words: Sequence[object], mark: str) -> subprocess.Popen[bytes]:
+def start(words: Sequence[object], mark: str, out: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [*command(), *map(str, words)],
-        stdout=subprocess.DEVNULL,
+        stdout=out or subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         start_new_session=True,
         env={**os.environ, MARK: mark},
@@ -42,8 +43,6 @@ def kill(process: subprocess.Popen[bytes], *, group: bool) -> None:
     else:
         process.kill()
     process.wait()
-    assert process.stderr
-    process.stderr.close()
 
 
 def marked(mark: str) -> list[int]:
@@ -57,6 +56,20 @@ def marked(mark: str) -> list[int]:
             except OSError:
                 continue
     return found
+
+
+def cpu_s(session: int) -> float:
+    """Processor time that the living processes of a session have used so far, in seconds."""
+    ticks = 0
+    for place in Path("/proc").iterdir():
+        if place.name.isdigit():
+            try:
+                words = (place / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(words[3]) == session:
+                ticks += int(words[11]) + int(words[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def wait_for_none(mark: str, within_s: float) -> list[int]:
@@ -94,13 +107,27 @@ def unfinished(made: Made) -> list[str]:
     return [str(path) for place in places for path in place.rglob(".*")]
 
 
-def peak_mb(words: Sequence[object]) -> tuple[int, float]:
-    """Run the command to its end: its exit code and the most memory that it, or one of its workers, held."""
-    process = start(words, "memory")
-    assert process.stderr
-    errors = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    process.stderr.close()
-    assert not re.search(rb"Traceback", errors), errors.decode()
-    return process.returncode, usage.ru_maxrss / 1024
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended: `peak_mb` is the most memory that it, or one of its workers, held."""
+
+    code: int
+    out: str
+    errors: str
+    peak_mb: float
+    cpu_s: float
+
+
+def run(words: Sequence[object]) -> Ended:
+    """Run the command to its end."""
+    with tempfile.TemporaryFile() as out:
+        process = start(words, "undisturbed", out=out)
+        assert process.stderr
+        errors = process.stderr.read().decode()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        process.stderr.close()
+        out.seek(0)
+        said = out.read().decode()
+    peak_mb, used_s = usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime
+    return Ended(process.returncode, said, errors, peak_mb, used_s)

@@ -1,0 +1,162 @@
+"""A queue and a jam are not parking; a row of parked cars and a car that stays when the jam clears are."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from judged import CADENCE_S, START, car, look, point, rules, zone
+from judged import camera as camera_with
+
+from detector.core.geometry import Box
+from detector.core.values import Camera, Incident, ZoneKind
+from detector.judging import jam
+from detector.judging.judge import judge
+
+ROAD = ((0.0, 0.2), (1.0, 0.2), (1.0, 0.8), (0.0, 0.8))
+KERB = ((0.0, 0.6), (1.0, 0.6), (1.0, 0.8), (0.0, 0.8))
+LOOKS = 30
+Span = tuple[int, int]
+
+
+def place(column: int, row: int = 0) -> Box:
+    """Six places beside each other at the kerb (row 0), and as many further off."""
+    return (0.02 + 0.16 * column, 0.6 - 0.2 * row, 0.14 + 0.16 * column, 0.75 - 0.2 * row)
+
+
+def street(*more: ZoneKind) -> Camera:
+    return camera_with(
+        zone("road", ZoneKind.CARRIAGEWAY, ROAD), zone("kerb", ZoneKind.NO_PARKING, KERB),
+        *(zone(f"more-{i}", kind, ROAD) for i, kind in enumerate(more)),
+    )  # fmt: skip
+
+
+def suspected(
+    stands: dict[Box, Span], passing: range = range(0), looks: int = LOOKS, seen_by: Camera | None = None
+) -> list[Incident]:
+    """What is suspected of vehicles that stand over [first, last] looks, others driving past at some looks."""
+    observations = []
+    for i in range(looks):
+        things = [car(box) for box, (first, last) in stands.items() if first <= i <= last]
+        x = 0.1 + 0.37 * i % 0.7
+        things += [car((x, 0.21, x + 0.1, 0.28))] if i in passing else []
+        observations.append(look(START + timedelta(seconds=i * CADENCE_S), things))
+    seen_by = seen_by or street()
+    return list(judge(observations, point(seen_by), seen_by, rules()).incidents)
+
+
+def columns(incidents: list[Incident]) -> list[int]:
+    return sorted(round((i.box[0] - 0.02) / 0.16) for i in incidents if i.box)
+
+
+JAM = {place(c): (3 + c // 3, 10 + c // 3) for c in range(4)} | {place(c, 1): (3, 11) for c in range(3)}
+
+
+def test_nobody_in_a_jam_is_parked() -> None:
+    assert suspected(JAM) == []
+
+
+@pytest.mark.parametrize(
+    ("threshold", "off"),
+    [("ROADWAY", ()), ("ON_ROADWAY_SHARE", 1.1), ("MOST_SHARE", 1.1), ("CLEARS_WITHIN_S", -600.0)],
+)
+def test_without_its_mechanism_a_jam_is_taken_for_parked_cars(
+    threshold: str, off: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jam, threshold, off)
+    assert columns(suspected(JAM)) == [0, 1, 2, 3]
+
+
+def test_too_few_others_make_no_jam() -> None:
+    assert columns(suspected({place(c): (3, 10) for c in range(3)})) == [0, 1, 2]
+
+
+def test_a_row_of_parked_cars_that_come_and_go_each_at_its_time_is_no_jam() -> None:
+    row = {place(c): (2 + 2 * c, 12 + 4 * c) for c in range(5)}
+    assert columns(suspected(row)) == [0, 1, 2, 3, 4]
+    assert columns(suspected(row, passing=range(0, LOOKS, 3))) == [0, 1, 2, 3, 4]
+
+
+def test_a_row_that_leaves_car_by_car_within_minutes_is_no_jam_while_others_drive_past(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    row = {place(c): (3, 10 + (c + 1) // 2) for c in range(5)}
+    assert suspected(row) == []
+    assert columns(suspected(row, passing=range(0, LOOKS, 2))) == [0, 1, 2, 3, 4]
+    monkeypatch.setattr(jam, "PASSING_SHARE", 1.0)
+    assert suspected(row, passing=range(0, LOOKS, 2)) == []
+
+
+def test_a_queue_in_one_lane_is_none_of_parking_though_the_other_lane_flows() -> None:
+    assert suspected({place(c): (3, 10) for c in range(5)}, passing=range(0, LOOKS, 2)) == []
+
+
+def test_a_row_that_would_clear_at_any_time_were_a_jam(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = {place(c): (2 + 2 * c, 12 + 4 * c) for c in range(5)}
+    monkeypatch.setattr(jam, "CLEARS_WITHIN_S", 3600.0)
+    assert columns(suspected(row)) != [0, 1, 2, 3, 4]
+
+
+def test_cars_that_stand_from_the_first_look_to_the_last_are_parked() -> None:
+    assert columns(suspected({place(c): (0, LOOKS) for c in range(5)})) == [0, 1, 2, 3, 4]
+
+
+def test_who_drive_off_together_having_come_hours_apart_are_parked(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = {place(c): (1 + 14 * c, 62) for c in range(4)}
+    assert columns(suspected(row, looks=70)) == [0, 1, 2, 3]
+    monkeypatch.setattr(jam, "FORMS_WITHIN_S", 36000.0)
+    assert 3 not in columns(suspected(row, looks=70))
+
+
+def test_a_car_that_stays_when_the_jam_has_cleared_is_parked_from_its_arrival_on() -> None:
+    (incident,) = suspected(JAM | {place(5): (3, 20)})
+    assert columns([incident]) == [5]
+    assert incident.interval.start == START + timedelta(seconds=3 * CADENCE_S)
+    assert incident.counted_s(incident.interval) < incident.dwell_s
+
+
+def test_a_car_that_leaves_soon_after_the_jam_is_not_parked_but_for_the_time_excused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stands = JAM | {place(5): (3, 12)}
+    assert suspected(stands) == []
+    monkeypatch.setattr(jam, "jams_around", lambda *_: ())
+    monkeypatch.setattr("detector.judging.parking.jams_around", lambda *_: ())
+    assert 5 in columns(suspected(stands))
+
+
+def test_a_car_that_stood_before_the_jam_and_after_it_is_excused_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stands = {box: (first + 3, last + 3) for box, (first, last) in JAM.items()} | {place(5): (3, 17)}
+    (incident,) = suspected(stands)
+    assert incident.excused == ()
+    monkeypatch.setattr(jam, "_outlasts", lambda *_: False)
+    assert all(i.excused for i in suspected(stands))
+
+
+def test_who_stands_beyond_the_longer_limit_is_parked_jam_or_not() -> None:
+    looks = int(1800 / CADENCE_S) + 8
+    stands = {place(c): (3, looks - 3) for c in range(5)}
+    assert columns(suspected(stands, looks=looks)) == [0, 1, 2, 3, 4]
+
+
+def test_a_jam_that_has_not_cleared_yet_is_waited_for_unless_others_drive_past() -> None:
+    stands = {place(c): (20 + c // 2, LOOKS) for c in range(5)}
+    assert suspected(stands) == []
+    assert columns(suspected(stands, passing=range(LOOKS))) == [0, 1, 2, 3, 4]
+
+
+def test_the_passing_of_others_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jam, "PASSING_SHARE", 1.0)
+    stands = {place(c): (20 + c // 2, LOOKS) for c in range(5)}
+    assert suspected(stands, passing=range(LOOKS)) == []
+
+
+def test_cars_in_bays_make_no_jam() -> None:
+    assert jam.traffic_of([], [], street(ZoneKind.PARKING_BAY), CADENCE_S).standing == ()
+    bays = zone("bays", ZoneKind.PARKING_BAY, ((0.0, 0.2), (1.0, 0.2), (1.0, 0.58), (0.0, 0.58)))
+    seen_by = camera_with(*street().zones, bays)
+    stands = {place(0): (3, 10)} | {place(c, 1): (3, 10) for c in range(5)}
+    assert columns(suspected(stands, seen_by=seen_by)) == [0]
+    assert suspected(stands) == []
