@@ -341,7 +341,14 @@ def labels(scene: Scene, file: str | tuple[str, ...], what: str) -> dict[str, An
         "faults": [
             {"from_s": fault.from_s, "until_s": fault.until_s, "what": str(fault.what)} for fault in scene.faults
         ],
+        "view": _view(scene),
     }  # fmt: skip
+
+
+def _view(scene: Scene) -> str:
+    """'unusable' where faults, which do not overlap, fill more than half of the time."""
+    bad_s = sum(min(f.until_s, scene.duration_s) - max(f.from_s, 0.0) for f in scene.faults)
+    return "unusable" if bad_s > scene.duration_s / 2 else "ok"
 
 
 @dataclass(frozen=True, slots=True)

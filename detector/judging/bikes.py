@@ -7,6 +7,7 @@ cluster is one incident, whose box is the cluster's.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -54,28 +55,44 @@ class _Bike:
     share: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Stand:
+    """A bike's stay by its box and the looks [begins, ends]."""
+
+    box: Box
+    begins: int
+    ends: int
+
+
 def bike_incidents(
     observations: Sequence[Observation], point: Point, camera: Camera, rules: RuleSet, cadence_s: float
 ) -> Iterator[Incident]:
     """The suspicions among one camera's observations, in rising order of time; `cadence_s` apart."""
     rule = rules.rules[Violation.DISORDERLY_BIKES].at(point.category)
     seen = [_outside(observation, camera, rule) for observation in observations]
+    moments = [o.at for o in observations]
     standing = [
-        stay
+        _Stand(stay.box, *(bisect_left(moments, at) for at in stay.seen))
         for stay in find_stays(observations, LabelGroup.BIKE, min_confidence=rule.min_confidence)
         if stay.seen_s > 0 and _placed(stay.box, 1.0, camera, rule)
     ]
     for group in _grouped(standing, _meet):
-        place = _union([stay.box for stay in group])
-        there = [_largest([bike for bike in bikes if _overlap(bike.box, place)]) for bikes in seen]
+        place = _union([stand.box for stand in group])
+        first_look = max(0, min(stand.begins for stand in group) - LOOKS_MISSED)
+        last_look = max(stand.ends for stand in group) + LOOKS_MISSED
+        around = observations[first_look : last_look + 1]
+        there = [
+            _largest([bike for bike in bikes if _overlap(bike.box, place)])
+            for bikes in seen[first_look : last_look + 1]
+        ]
         zone, share = _zone_of(there)
         if zone is None:
             continue
         for first, last in _stretches([len(bikes) for bikes in there], rule.min_count):
-            stay = _stay(observations, there, first, last)
+            stay = _stay(around, there, first, last)
             for part, limit_s in parts_in_force(stay, rule.violation, zone, point, camera, rules):
                 if part.seen_s > 0 and longest_possible_s(part, cadence_s) > limit_s:
-                    yield _incident(part, _count(observations, there, part), zone, share, limit_s, point)
+                    yield _incident(part, _count(around, there, part), zone, share, limit_s, point)
 
 
 def _grouped(items: Sequence[_T], joined: Callable[[_T, _T], bool]) -> list[list[_T]]:
@@ -88,9 +105,9 @@ def _grouped(items: Sequence[_T], joined: Callable[[_T, _T], bool]) -> list[list
     return [[items[i] for i in group] for group in sorted(groups)]
 
 
-def _meet(a: Stay, b: Stay) -> bool:
+def _meet(a: _Stand, b: _Stand) -> bool:
     """Whether two bikes stood together for some time."""
-    return a.seen[0] <= b.seen[1] and b.seen[0] <= a.seen[1] and _together(a.box, b.box)
+    return a.begins <= b.ends and b.begins <= a.ends and _together(a.box, b.box)
 
 
 def _largest(bikes: Sequence[_Bike]) -> list[_Bike]:

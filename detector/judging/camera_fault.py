@@ -77,6 +77,7 @@ BLURRED_PART = 0.4
 BLURRED_RATIO = 0.5
 """And so does its sharpness for its contrast, to this part: dusk and fog lower both, a lens out of focus only one."""
 
+SHARP_FEWEST = 2
 SHARP_LOOKS = 200
 LOW_QUANTILE = 0.1
 
@@ -307,7 +308,7 @@ class _Usual:
         self.ratio.append(_ratio(view))
 
     def blurred(self, view: ViewState) -> bool:
-        if len(self.sharpness) < FAULT_LOOKS:
+        if len(self.sharpness) < SHARP_FEWEST:
             return False
         sharp, ratio = (float(np.quantile(values, LOW_QUANTILE)) for values in (self.sharpness, self.ratio))
         return view.sharpness < BLURRED_PART * sharp and _ratio(view) < BLURRED_RATIO * ratio

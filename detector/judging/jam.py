@@ -78,6 +78,7 @@ def jams_around(stay: Stay, traffic: Traffic, others: int) -> tuple[Interval, ..
         jam
         for group in _groups(companions, traffic)
         if len(group) >= others
+        and not _leaves_before(stay, group, traffic)
         and (jam := _jam(group, others, traffic))
         and not _outlasts(stay, jam, traffic)
     ]
@@ -137,6 +138,12 @@ def _passed(start: datetime, end: datetime, traffic: Traffic) -> float:
 
 def _looks(start: datetime, end: datetime, traffic: Traffic) -> list[datetime]:
     return [at for at in traffic.looks if start <= at <= end]
+
+
+def _leaves_before(stay: Stay, group: Sequence[Stay], traffic: Traffic) -> bool:
+    """Whether a vehicle left while the others still stood: it was not they who held it."""
+    reach = timedelta(seconds=CLEARS_WITHIN_S + traffic.cadence_s)
+    return stay.seen[1] + reach < max(other.seen[1] for other in group)
 
 
 def _outlasts(stay: Stay, jam: Interval, traffic: Traffic) -> bool:

@@ -7,7 +7,7 @@ vendor moves a little, so the incident's place is the thing's, which `proving` c
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -21,7 +21,6 @@ from detector.core.values import (
     LabelGroup,
     Observation,
     Point,
-    Sighting,
     Stay,
     Violation,
     Zone,
@@ -112,10 +111,21 @@ class _Lingerer:
 
 
 @dataclass(frozen=True, slots=True)
+class _Thing:
+    """A stay with what is asked of it again and again: its box, its usual label, its first and last look."""
+
+    stay: Stay
+    box: Box
+    label: str
+    begins: int
+    ends: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Stall:
     """A thing with its vendor: the part of its stay over which the vendor was there, and at how many of the looks."""
 
-    thing: Stay
+    thing: _Thing
     part: Stay
     vendor: _Lingerer
     looks: int
@@ -138,16 +148,19 @@ def vending_incidents(
     vendors = _lingerers(_people(observations, camera, rule))
     moments = [o.at for o in observations]
     things = [
-        thing
+        _Thing(stay, stay.box, _usual_label(stay), *(bisect_left(moments, at) for at in stay.seen))
         for group in rule.things
-        for thing in find_stays(observations, group, min_confidence=rule.min_confidence)
-        if thing.seen_s > 0
+        for stay in find_stays(observations, group, min_confidence=rule.min_confidence)
+        if stay.seen_s > 0
     ]
     stalls = [
         stall
         for thing in things
         for vendor in vendors
-        if (stall := _stall(thing, vendor, moments)) and _beside(thing, vendor, camera) and _belongs(stall)
+        if _beside(thing, vendor, camera)
+        and (stall := _stall(thing, vendor, moments))
+        and _belongs(stall)
+        and not _outlasts(vendor, thing)
     ]
     placed = [stall for stall in stalls if _place(stall, zones)[1] >= rule.min_share]
     for together in _one_each([stall for stall in placed if not _exempt(stall, camera, rule)]):
@@ -206,13 +219,15 @@ def _lingers(lingerer: _Lingerer) -> bool:
     return len(lingerer.seen) >= max(FEWEST_LOOKS, VENDOR_SHARE * (last + 1 - first))
 
 
-def _beside(thing: Stay, vendor: _Lingerer, camera: Camera) -> bool:
-    """Whether somebody's place is at a thing; a canopy may hang above the ground and its owner stand under it."""
+def _beside(thing: _Thing, vendor: _Lingerer, camera: Camera) -> bool:
+    """Whether somebody's place is at a thing while it stands; a canopy may hang above its owner."""
+    if vendor.looks[0] > thing.ends or vendor.looks[1] < thing.begins:
+        return False
     aspect = _aspect(camera)
     x1, y1, x2, y2 = thing.box
     reach = BESIDE_HEIGHTS * vendor.height
     across = max(0.0, x1 * aspect - vendor.x, vendor.x - x2 * aspect)
-    if _usual_label(thing.sightings) in CARRIED:
+    if thing.label in CARRIED:
         if (x2 - x1) * aspect < PARASOL_HEIGHTS * vendor.height:
             return False
         return across <= reach and y1 < vendor.y <= y2 + vendor.height
@@ -223,45 +238,58 @@ def _aspect(camera: Camera) -> float:
     return camera.resolution_wh[0] / camera.resolution_wh[1]
 
 
-def _stall(thing: Stay, vendor: _Lingerer, moments: Sequence[datetime]) -> _Stall | None:
+def _stall(thing: _Thing, vendor: _Lingerer, moments: Sequence[datetime]) -> _Stall | None:
     """The looks at which the thing stood and the vendor was there; None where those are too few."""
-    begins, ends = bisect_left(moments, thing.seen[0]), bisect_left(moments, thing.seen[1])
-    if vendor.looks[0] > ends or vendor.looks[1] < begins:
-        return None
-    attended = [p.look for p in vendor.seen if begins <= p.look <= ends]
+    begins, ends, stay = thing.begins, thing.ends, thing.stay
+    attended = _between(vendor, begins, ends)
     if len(attended) < FEWEST_LOOKS:
         return None
-    first, last = attended[0], attended[-1]
-    inside = tuple(s for s in thing.sightings if moments[first] <= s.at <= moments[last])
-    if len(attended) < VENDOR_SHARE * (last + 1 - first) or not inside:
+    first, last = attended[0].look, attended[-1].look
+    looks = last + 1 - first
+    low = bisect_left(stay.sightings, moments[first], key=lambda s: s.at)
+    high = bisect_right(stay.sightings, moments[last], key=lambda s: s.at)
+    if len(attended) < VENDOR_SHARE * looks or low == high:
         return None
     part = replace(
-        thing,
-        sightings=inside,
-        absent_before=thing.absent_before if first == begins else moments[first - 1],
-        absent_after=thing.absent_after if last == ends else moments[last + 1],
+        stay,
+        sightings=stay.sightings[low:high],
+        absent_before=stay.absent_before if first == begins else moments[first - 1],
+        absent_after=stay.absent_after if last == ends else moments[last + 1],
     )
-    looks = last + 1 - first
-    return _Stall(
-        thing, part, vendor, looks, len(attended), looks / (ends + 1 - begins), first - begins, ends - last
+    share = looks / (ends + 1 - begins)
+    return _Stall(thing, part, vendor, looks, len(attended), share, first - begins, ends - last)
+
+
+def _between(vendor: _Lingerer, first: int, last: int) -> list[_Person]:
+    """The looks [first, last] at which the vendor was seen."""
+    low = bisect_left(vendor.seen, first, key=lambda p: p.look)
+    return vendor.seen[low : bisect_right(vendor.seen, last, key=lambda p: p.look)]
+
+
+def _outlasts(vendor: _Lingerer, thing: _Thing) -> bool:
+    """Whether somebody's place was so both before the thing came and after it went: a bus stop, a picture of a man."""
+    before = _between(vendor, 0, thing.begins - 1)
+    after = _between(vendor, thing.ends + 1, vendor.looks[1])
+    return all(
+        len(seen) > LOOKS_MISSED and len(seen) >= VENDOR_SHARE * (seen[-1].look + 1 - seen[0].look)
+        for seen in (before, after)
     )
 
 
 def _belongs(stall: _Stall) -> bool:
     """Whether the thing is the vendor's own: it came or went with the vendor, or is hardly ever left alone."""
-    thing = stall.thing
-    label = _usual_label(thing.sightings)
+    stay, label = stall.thing.stay, stall.thing.label
     if label in NEVER_ALONE:
         return False
-    if thing.group in WHEELED:
+    if stay.group in WHEELED:
         return stall.share >= OWN_SHARE
-    came = thing.absent_before is not None and stall.before <= LOOKS_MISSED
-    went = thing.absent_after is not None and stall.after <= LOOKS_MISSED
+    came = stay.absent_before is not None and stall.before <= LOOKS_MISSED
+    went = stay.absent_after is not None and stall.after <= LOOKS_MISSED
     return came or went or (stall.share >= ALWAYS_SHARE and label not in FURNITURE)
 
 
-def _usual_label(sightings: Sequence[Sighting]) -> str:
-    labels = [s.label for s in sightings]
+def _usual_label(stay: Stay) -> str:
+    labels = [s.label for s in stay.sightings]
     return max(sorted(set(labels)), key=labels.count)
 
 
@@ -292,7 +320,7 @@ def _place(stall: _Stall, zones: Sequence[Zone]) -> tuple[Zone, float]:
     What hangs above the ground, such as a canopy, touches it where its owner stands.
     """
     boxes = [stall.part.box]
-    if stall.thing.group is LabelGroup.GOODS:
+    if stall.thing.stay.group is LabelGroup.GOODS:
         boxes.append(stall.vendor.box)
     shares = [max(contact_share(box, zone.polygon) for box in boxes) for zone in zones]
     best = shares.index(max(shares))
@@ -324,7 +352,7 @@ def _incident(
         zone_id=zone.id,
         interval=Interval(*stall.part.seen),
         limit_s=limit_s,
-        box=_still_part(stall.part),
+        box=_still_part(stall),
         share=share,
         confidence=max(s.confidence for s in stall.part.sightings),
         stay=stall.part,
@@ -333,18 +361,19 @@ def _incident(
     )
 
 
-def _still_part(thing: Stay) -> Box:
+def _still_part(stall: _Stall) -> Box:
     """The part of a thing's box in which nobody moves, for a proof to compare."""
-    x1, y1, x2, y2 = thing.box
-    return (x1, y1, x2, y1 + CANOPY * (y2 - y1)) if _usual_label(thing.sightings) in CARRIED else thing.box
+    x1, y1, x2, y2 = stall.part.box
+    return (x1, y1, x2, y1 + CANOPY * (y2 - y1)) if stall.thing.label in CARRIED else stall.part.box
 
 
 def _manner(stall: _Stall, together: Sequence[_Stall], zone: Zone, camera: Camera) -> tuple[str, str]:
     """What kind of vending it looks like, in English and in Chinese."""
-    seen_whole = stall.thing.absent_before is not None and stall.thing.absent_after is not None
-    if any(s.thing.group in WHEELED for s in together):
+    stay = stall.thing.stay
+    seen_whole = stay.absent_before is not None and stay.absent_after is not None
+    if any(s.thing.stay.group in WHEELED for s in together):
         return "mobile vendor with a vehicle", "流动摊贩(车辆售卖)"
-    if seen_whole and stall.thing.seen_s <= MOBILE_S:
+    if seen_whole and stay.seen_s <= MOBILE_S:
         return "mobile vendor, came and went", "流动摊贩"
     if _by_the_shops(stall, zone, camera):
         return "stall by the shop fronts", "疑似店外经营"

@@ -152,9 +152,18 @@ def once_each(proofs: Sequence[Proof]) -> list[Proof]:
 
 
 def plan_part(
-    part: Part, point: Point, camera: Camera, rules: RuleSet, cadence: Cadence | None = None
+    part: Part,
+    point: Point,
+    camera: Camera,
+    rules: RuleSet,
+    cadence: Cadence | None = None,
+    *,
+    seam: bool = False,
 ) -> list[Look]:
-    """The moments at which a part is looked at: by the limits in force, or all of it at one cadence."""
+    """The moments at which a part is looked at: by the limits in force, or all of it at one cadence.
+
+    `seam` says that the part before it is looked at by another cadence.
+    """
     if cadence is None:
         return list(looks(stretches_of(point, camera, rules, part[1])))
-    return list(looks_at(part[1], cadence))
+    return list(looks_at(part[1], cadence, seam=seam))

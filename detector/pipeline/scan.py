@@ -211,14 +211,16 @@ def _observe(shop: Shop, report: CameraReport, tell: Tell) -> CameraReport:
     samples, reused = 0, 0
     failed: list[tuple[Recording, str]] = []
     done = _observed(shop.catalogue, report.camera, report.parts)
+    before: Cadence | None = None
     for index, part in enumerate(report.parts):
         recording, interval = part
         cadence = cadence_needed(report.point, report.camera, shop.settings, interval).cadence
+        seam, before = before not in (None, cadence), cadence
         if _closely_enough(done.get(recording.id, ()), model, cadence, interval):
             reused += 1
         else:
             try:
-                seen = _observe_one(shop, report, part, cadence, model)
+                seen = _observe_one(shop, report, part, cadence, model, seam=seam)
             except UnreadableRecording as error:
                 failed.append((recording, error.reason))
             else:
@@ -230,9 +232,11 @@ def _observe(shop: Shop, report: CameraReport, tell: Tell) -> CameraReport:
     return replace(report, samples=samples, reused=reused, failed=tuple(failed))
 
 
-def _observe_one(shop: Shop, report: CameraReport, part: Part, cadence: Cadence, model: str) -> Observed:
+def _observe_one(
+    shop: Shop, report: CameraReport, part: Part, cadence: Cadence, model: str, *, seam: bool
+) -> Observed:
     recording, interval = part
-    plan = plan_part(part, report.point, report.camera, shop.settings.rules, cadence)
+    plan = plan_part(part, report.point, report.camera, shop.settings.rules, cadence, seam=seam)
     settings = shop.settings
     slow = litter_looks(part, report.point, report.camera, settings.rules, shop.litter)
     seen = observe_part(

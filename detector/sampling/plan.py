@@ -64,18 +64,29 @@ def cadence_for(limit_s: float | None) -> Cadence:
 
 def looks(stretches: Iterable[Stretch]) -> Iterator[Look]:
     """The moments to look at within the stretches, in order."""
+    before: Stretch | None = None
     for stretch in stretches:
-        yield from looks_at(stretch.interval, cadence_for(stretch.limit_s))
+        cadence = cadence_for(stretch.limit_s)
+        seam = before is not None and cadence_for(before.limit_s) != cadence
+        yield from looks_at(stretch.interval, cadence, seam=seam)
+        before = stretch
 
 
-def looks_at(interval: Interval, cadence: Cadence) -> Iterator[Look]:
+def looks_at(interval: Interval, cadence: Cadence, *, seam: bool = False) -> Iterator[Look]:
     """The moments of an interval at one cadence.
 
     They lie on a grid counted from 2000-01-01 UTC, so that an interval cut in two gives the same moments as the whole.
+    Where another cadence goes before (`seam`), the interval's start is looked at too: no two looks are further apart
+    than the wider of the two cadences.
     """
     # One early: rounded to a microsecond, the moment before may fall on the interval's start.
     index = math.ceil((interval.start - EPOCH).total_seconds() / cadence.every_s) - 1
     while (at := EPOCH + timedelta(seconds=index * cadence.every_s)) < interval.end:
         if at in interval:
+            if seam and at > interval.start:
+                yield Look(interval.start, cadence.tolerance_s)
+            seam = False
             yield Look(at, cadence.tolerance_s)
         index += 1
+    if seam:
+        yield Look(interval.start, cadence.tolerance_s)

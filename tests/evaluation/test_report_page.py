@@ -85,7 +85,7 @@ def test_labelled_and_found_boxes_are_drawn_in_pixels_of_the_clip(tmp_path: Path
 def test_a_made_case_is_composed_scored_and_shown(tmp_path: Path, weights: Path) -> None:
     import json
 
-    from archive_fixture import kerbwatch
+    from made_archive import kerbwatch
 
     report, kept, out = tmp_path / "report", tmp_path / "kept", tmp_path / "scores.json"
     done = kerbwatch(
@@ -111,7 +111,7 @@ def test_two_rule_sets_are_compared_on_what_was_kept_without_looking_again(
     import json
 
     import yaml
-    from archive_fixture import kerbwatch
+    from made_archive import kerbwatch
 
     from detector.config.manifest import cache_folder
     from detector.config.template import template_files
@@ -150,13 +150,13 @@ def _own_cache(tmp_path: Path, usual: Path) -> Path:
 def test_two_rule_sets_are_compared_by_the_reviewers_verdicts(scanned, tmp_path: Path) -> None:
     import json
 
-    from archive_fixture import RULES, kerbwatch
+    from made_archive import RULES, kerbwatch
 
     kerbwatch("issues", "confirm", "1", "-C", scanned.folder, "--as", "officer.li")
     kerbwatch("issues", "reject", "2", "-C", scanned.folder, "--as", "officer.li", "--reason", "wrong_object")
     other = tmp_path / "other.yaml"
     other.write_text(
-        RULES.replace("sidewalk_parking:", "sidewalk_parking: {enabled: false}\n#"), encoding="utf-8"
+        RULES.replace("sidewalk_parking: {", "sidewalk_parking: {enabled: false, "), encoding="utf-8"
     )
     out = tmp_path / "reviews.json"
     before = {file: file.stat().st_atime_ns for file in (scanned.folder / "recordings").rglob("*.mp4")}

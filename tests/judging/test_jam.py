@@ -153,6 +153,13 @@ def test_the_passing_of_others_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert suspected(stands, passing=range(LOOKS)) == []
 
 
+def test_who_drives_off_while_the_others_still_stand_was_parked(monkeypatch: pytest.MonkeyPatch) -> None:
+    stands = {place(5): (3, 8)} | {place(c): (3, 14) for c in range(3)}
+    assert 5 in columns(suspected(stands))
+    monkeypatch.setattr(jam, "_leaves_before", lambda *_: False)
+    assert 5 not in columns(suspected(stands))
+
+
 def test_cars_in_bays_make_no_jam() -> None:
     assert jam.traffic_of([], [], street(ZoneKind.PARKING_BAY), CADENCE_S).standing == ()
     bays = zone("bays", ZoneKind.PARKING_BAY, ((0.0, 0.2), (1.0, 0.2), (1.0, 0.58), (0.0, 0.58)))

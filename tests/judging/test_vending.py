@@ -136,6 +136,13 @@ def test_a_parked_car_whose_driver_waits_beside_it_for_a_while_is_none() -> None
     assert not judged(looks)
 
 
+def test_a_van_that_halts_where_somebody_always_stands_is_none() -> None:
+    """A bus stop, or a picture of a man that the detector takes for one."""
+    looks = [[person(), *([van()] if 8 <= i < 18 else [])] for i in range(26)]
+    assert not judged(looks)
+    assert judged(looks[6:20])
+
+
 def test_a_vendor_who_is_missed_or_hidden_at_some_looks_is_still_one() -> None:
     looks = visit(van(), person(), there=10)
     looks[5] = [van()]

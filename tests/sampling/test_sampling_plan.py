@@ -105,3 +105,16 @@ def test_each_stretch_has_its_own_cadence() -> None:
     assert len(after) == 12 * 3600 / 600
     assert before[0] == Look(START, 6.0)
     assert after[0].tolerance_s == 60.0
+
+
+@given(starts, limits_s, limits_s, st.floats(0.01, 3))
+def test_no_two_looks_across_a_seam_are_further_apart_than_the_wider_cadence(
+    start: datetime, first_s: float, second_s: float, lasts: float
+) -> None:
+    seam = start + timedelta(seconds=first_s * 4)
+    end = seam + timedelta(seconds=second_s * lasts)
+    stretches = [Stretch(Interval(start, seam), first_s, ""), Stretch(Interval(seam, end), second_s, "")]
+    moments = [look.at for look in looks(stretches)]
+    widest_s = max(cadence_for(first_s).every_s, cadence_for(second_s).every_s)
+    assert all(a < b for a, b in pairwise(moments))
+    assert all((b - a).total_seconds() <= widest_s + 1e-5 for a, b in pairwise(moments))
