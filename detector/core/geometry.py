@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -48,10 +49,16 @@ def ground_contact(box: Box) -> Box:
     return (box[0], box[3] - GROUND_STRIP * (box[3] - box[1]), box[2], box[3])
 
 
+@lru_cache(maxsize=4096)
+def _shape(polygon: Polygon) -> shapely.Polygon:
+    """Built once: zones are asked about many thousands of boxes."""
+    return shapely.Polygon(polygon)
+
+
 def contact_share(box: Box, polygon: Polygon) -> float:
     """Which part of a box's ground contact lies inside a polygon, in [0, 1]."""
     strip = ground_contact(box)
-    inside = shapely.box(*strip).intersection(shapely.Polygon(polygon)).area
+    inside = shapely.box(*strip).intersection(_shape(polygon)).area
     return float(min(1.0, inside / box_area(strip)))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -284,15 +284,12 @@ def _rubbish(
     )
 
 
-def _market(
-    what: str, build: Callable[[Random], tuple[Actor, ...]], *, clock: str = "", people_per_min: float = 2.0
-) -> Case:
+def _market(what: str, build: Callable[[Random], tuple[Actor, ...]], *, people_per_min: float = 2.0) -> Case:
     """A case of bikes or vending, on a street with a wide footway."""
     return Case(
         what,
         lambda random: (build(random), ()),
         duration_s=600.0,
-        clock=clock,
         people_per_min=people_per_min,
         camera=market.CAMERA,
         limits_s=market.LIMITS_S,
@@ -340,7 +337,11 @@ CASES: Final[Mapping[str, Case]] = MappingProxyType(
         "vending-rest": _market(
             "a parasol that is always there; people rest under it for 2 min", market.rest
         ),
-        "vending-permitted": _market("vending in a night market's hours", market.permitted, clock="19:30"),
+        "vending-permitted": replace(
+            _market("vending in a night market's hours", market.permitted),
+            camera=market.EVENINGS,
+            clock="19:30",
+        ),
         "litter": _rubbish("a bag dropped by somebody who walks on", rubbish.left),
         "litter-crowd": _rubbish("the same on a busy footway", rubbish.left, people_per_min=8.0),
         "litter-night": _rubbish("the same at night", rubbish.left, clock="22:30"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -26,17 +27,20 @@ CAMERA: Final = Camera(
         Zone("road", ZoneKind.CARRIAGEWAY, _polygon((0, 205), (960, 190), (960, 325), (0, 340))),
         Zone("footway", ZoneKind.SIDEWALK, _polygon((0, 340), (960, 325), (960, 540), (0, 540))),
         Zone("bikes", ZoneKind.PARKING_BAY, _polygon((20, 400), (440, 400), (440, 520), (20, 520))),
-        Zone(
-            "stalls",
-            ZoneKind.NO_VENDING,
-            _polygon((460, 345), (950, 335), (950, 530), (460, 530)),
-            (DailyHours.parse("18:00-23:30"),),
-        ),
+        Zone("stalls", ZoneKind.NO_VENDING, _polygon((460, 345), (950, 335), (950, 530), (460, 530))),
     ),
     ZoneInfo("Asia/Shanghai"),
     (WIDTH, HEIGHT),
 )
-"""Vending is allowed in the evening, as at a night market."""
+
+EVENINGS: Final = replace(
+    CAMERA,
+    zones=(
+        *CAMERA.zones[:-1],
+        replace(CAMERA.zones[-1], permitted=(DailyHours.parse("18:00-23:30"),)),
+    ),
+)
+"""The same street where vending is allowed in the evening, as at a night market."""
 
 LIMITS_S: Final[Mapping[Violation, float]] = MappingProxyType(
     {Violation.STREET_VENDING: 240.0, Violation.DISORDERLY_BIKES: 300.0}

@@ -33,7 +33,7 @@ FORMS_WITHIN_S = 600.0
 MOST_SHARE = 0.6
 """Most vehicles of the roadway: so large a part of those to be seen stands, at half the looks or more."""
 
-PASSING_SHARE = 0.25
+PASSING_SHARE = 0.15
 """Vehicles that drive past at more of the looks say that the road is free. A lane may still be queued up, beside which
 the opposite traffic flows: that is believed only of those who came together and left together, at the same look."""
 
@@ -79,7 +79,7 @@ def jams_around(stay: Stay, traffic: Traffic, others: int) -> tuple[Interval, ..
         for group in _groups(companions, traffic)
         if len(group) >= others
         and not _leaves_before(stay, group, traffic)
-        and (jam := _jam(group, others, traffic))
+        and (jam := _jam(stay, group, others, traffic))
         and not _outlasts(stay, jam, traffic)
     ]
     return tuple(union(jams))
@@ -107,15 +107,15 @@ def _came_together(group: Sequence[Stay]) -> list[list[Stay]]:
     return [part + unknown for part in parts] or ([unknown] if unknown else [])
 
 
-def _jam(group: Sequence[Stay], others: int, traffic: Traffic) -> Interval | None:
-    """The time for which at least `others` of a group stood, if that was a jam."""
+def _jam(stay: Stay, group: Sequence[Stay], others: int, traffic: Traffic) -> Interval | None:
+    """The time for which a group stood that a vehicle stood among, if that was a jam."""
     starts = sorted(s.seen[0] for s in group)
     ends = sorted((s.seen[1] for s in group), reverse=True)
     start, end = starts[others - 1], ends[others - 1]
     if end <= start or not _most_stand(start, end, traffic):
         return None
     whole = all(s.absent_before and s.absent_after for s in group)
-    at_once = (ends[0] - ends[-1]).total_seconds() <= CLEARS_WITHIN_S
+    at_once = (ends[0] - min(ends[-1], stay.seen[1])).total_seconds() <= CLEARS_WITHIN_S
     if not (whole and at_once) and _passed(start, end, traffic) > PASSING_SHARE:
         return None
     half = timedelta(seconds=traffic.cadence_s / 2)

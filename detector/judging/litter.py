@@ -280,7 +280,7 @@ def _parts_in_force(
                     replace(stay, sightings=tuple(run), absent_before=before, absent_after=sighting.at),
                     run_limit_s,
                 )
-            before, run = run[-1].at, []
+            before, run = None, []
         run_limit_s = now_s
         run.append(sighting)
     if run and run_limit_s is not None:

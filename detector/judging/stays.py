@@ -27,6 +27,10 @@ LOOKS_MISSED = 3
 HIDDEN_S = 120.0
 """A stay outlives being hidden for so long, however dense the looks are."""
 
+UNSEEN_S = 1200.0
+"""Nothing is known of a place that nobody looked at for so long: what stands there afterwards is another stay. It is
+longer than any two looks of one plan are apart."""
+
 ANCHOR_SIGHTINGS = 5
 """A stay's place is the median of its last sightings, so that one odd box does not move it."""
 
@@ -72,12 +76,16 @@ def find_stays(
     """The stays of one camera, in order of their first sighting; a single sighting is a stay too.
 
     `observations` are of one camera in rising order of time. A look in which nothing was wanted breaks nothing:
-    a stay ends when its object was missed in more than LOOKS_MISSED looks and for longer than HIDDEN_S.
+    a stay ends when its object was missed in more than LOOKS_MISSED looks and for longer than HIDDEN_S, or when
+    there was no look for longer than UNSEEN_S.
     """
     still_open: list[_Open] = []
     done: list[_Open] = []
     previous: datetime | None = None
     for observation in observations:
+        if previous is not None and (observation.at - previous).total_seconds() > UNSEEN_S:
+            done += still_open
+            still_open, previous = [], None
         found = one_box_each(_confident(observation.detections.of(group), min_confidence))
         seen = [
             Sighting(observation.at, _box(found.boxes[i]), float(found.confidences[i]), found.labels[i])

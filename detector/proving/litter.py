@@ -48,6 +48,9 @@ LEAST_OVERLAP = 0.15
 GLANCES_S = (0.0, 1.3, 5.0)
 """Who was there before a moment and after it was there at that moment too, hidden by somebody walking past."""
 
+OWNER_STEPS = 30
+"""So many steps back an owner who left is looked for."""
+
 MOST_GONE = 0.15
 """Of the looks at which nothing hides the place so many may fail to show the thing: the codec, a cat, a leaf."""
 
@@ -181,9 +184,9 @@ def _held_by(places: Sequence[Compared], region: Box) -> Callable[[Image], bool]
 def _scenes_before(incident: Incident, looker: Looker, region: Box) -> list[Image]:
     """The place before the thing came: at the look that missed it, and where that shows it too, ever earlier."""
     assert incident.stay is not None
-    absent = incident.stay.absent_before
+    absent = incident.stay.absent_before or incident.stay.seen[0]
     run = looker.run_of(incident.stay.seen[0])
-    if absent is None or run is None:
+    if run is None:
         return []
     step_s = min(LONGEST_STEP_S, STEP_SHARE * incident.limit_s)
     scenes: list[Image] = []
@@ -307,19 +310,44 @@ def _unbroken(readings: Sequence[tuple[datetime, _State]]) -> list[datetime]:
 
 
 def _arrival(incident: Incident, thing: _Thing, first: datetime, eyes: _Eyes) -> tuple[datetime, float]:
-    """When it was left there: it lay there and nobody stood by. And how far off, in seconds, that may be."""
+    """When it was left there, and how far off, in seconds, that may be; inf where the recordings begin later."""
     assert incident.stay is not None
-    absent = incident.stay.absent_before
-    if first > incident.stay.seen[0]:
+    run = eyes.looker.run_of(first)
+    if first > incident.stay.seen[0] or run is None:
         return first, 0.0
+    if incident.stay.absent_before is None:
+        return _abandoned(incident, thing, first, eyes)
+    there, away = first, incident.stay.absent_before
+    for step_s in STEPS_S:
+        if not _at_a_glance(away, thing, eyes.looker, run, -1):
+            break
+        if away == run.start:
+            return away, math.inf
+        there, away = away, max(run.start, away - timedelta(seconds=step_s))
+    return _bisected(there, away, lambda at: _at_a_glance(at, thing, eyes.looker, run, -1))
 
-    def left(at: datetime) -> bool:
+
+def _abandoned(incident: Incident, thing: _Thing, first: datetime, eyes: _Eyes) -> tuple[datetime, float]:
+    """When its owner, who stood by before the suspicion begins, left it; the suspicion's own start if none is seen."""
+    step_s = min(LONGEST_STEP_S, incident.limit_s / CLOSEST_LOOKS * 4)
+    for k in range(1, OWNER_STEPS + 1):
+        at = first - timedelta(seconds=k * step_s)
         seen = eyes.looker.look(at)
-        return seen is not None and thing.shows(seen.frame.image) and not _owned(seen, thing, eyes.detector)
+        if seen is not None and _owned(seen, thing, eyes.detector):
+            return at + timedelta(seconds=step_s), step_s
+    return first, 0.0
 
-    if absent is None or any(left(absent - timedelta(seconds=s)) for s in GLANCES_S):
-        return incident.interval.start, math.inf
-    return _bisected(first, absent, lambda at: any(left(at - timedelta(seconds=s)) for s in GLANCES_S))
+
+def _at_a_glance(at: datetime, thing: _Thing, looker: Looker, run: Interval, side: int) -> bool:
+    """Whether it lies there at a moment, or beyond it on one side: then something only hid it at that moment."""
+    for glance_s in GLANCES_S:
+        moment = at + timedelta(seconds=side * glance_s)
+        if not run.start <= moment <= run.end:
+            break
+        seen = looker.look(moment)
+        if seen is not None and thing.shows(seen.frame.image):
+            return True
+    return False
 
 
 def _owned(seen: Seen, thing: _Thing, detector: Detector) -> bool:
@@ -331,23 +359,12 @@ def _owned(seen: Seen, thing: _Thing, detector: Detector) -> bool:
 def _departure(incident: Incident, thing: _Thing, last: datetime, looker: Looker) -> tuple[datetime, float]:
     assert incident.stay is not None
     run = looker.run_of(last)
-
-    def there(at: datetime) -> bool:
-        for glance_s in GLANCES_S:
-            moment = at + timedelta(seconds=glance_s)
-            if run is not None and moment > run.end:
-                break
-            seen = looker.look(moment)
-            if seen is not None and thing.shows(seen.frame.image):
-                return True
-        return False
-
     if last < incident.stay.seen[1] or run is None:
         return last, 0.0
     absent = incident.stay.absent_after or run.end
-    if there(absent):
-        return (run.end, math.inf) if absent == run.end else (incident.interval.end, math.inf)
-    return _bisected(last, absent, there)
+    if _at_a_glance(absent, thing, looker, run, 1):
+        return (run.end, math.inf) if absent == run.end else (incident.interval.end, 0.0)
+    return _bisected(last, absent, lambda at: _at_a_glance(at, thing, looker, run, 1))
 
 
 def _bisected(there: datetime, away: datetime, holds: Callable[[datetime], bool]) -> tuple[datetime, float]:

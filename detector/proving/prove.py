@@ -79,6 +79,8 @@ class _Stand:
     box: Box
     there: tuple[datetime, ...]
     lowest: float
+    left: Mapping[_Edge, datetime]
+    """The nearest moments on either side at which the place was seen to be open and the object was not there."""
 
     @property
     def span_s(self) -> float:
@@ -95,8 +97,12 @@ def prove(incident: Incident, looker: Looker, detector: Detector) -> Proof | Dro
     stand = _longest_stand(incident, looker, detector)
     if stand is None:
         return Dropped(incident, "different objects in the same place, none of which stands")
-    start, start_uncertainty_s = _bisect(stand, looker, incident.stay.absent_before, _Edge.ARRIVAL)
-    end, end_uncertainty_s = _bisect(stand, looker, incident.stay.absent_after, _Edge.DEPARTURE)
+    start, start_uncertainty_s = _bisect(
+        stand, looker, stand.left.get(_Edge.ARRIVAL, incident.stay.absent_before), _Edge.ARRIVAL
+    )
+    end, end_uncertainty_s = _bisect(
+        stand, looker, stand.left.get(_Edge.DEPARTURE, incident.stay.absent_after), _Edge.DEPARTURE
+    )
     stood_s = incident.counted_s(Interval(start, end)) if end > start else 0.0
     if stood_s <= incident.limit_s:
         return Dropped(
@@ -132,8 +138,8 @@ def _longest_stand(incident: Incident, looker: Looker, detector: Detector) -> _S
     while references:
         at = _most_typical(references, places)
         alike = {t: likeness(places[at], place) for t, place in places.items()}
-        there = _unbroken(at, alike, looker, lambda t: _gone(looker.look(t), box, detector))
-        stand = _Stand(places[at], box, tuple(there), min(alike[t] for t in there))
+        there, left = _unbroken(at, alike, looker, lambda t: _gone(looker.look(t), box, detector))
+        stand = _Stand(places[at], box, tuple(there), min(alike[t] for t in there), left)
         if len(there) > 1 and (best is None or stand.span_s > best.span_s):
             best = stand
         references = [t for t in references if t not in there and t != at]
@@ -164,8 +170,10 @@ def _most_typical(references: Sequence[datetime], places: Mapping[datetime, Plac
     return max(references, key=lambda at: sum(likeness(places[at], places[t]) >= ALIKE for t in references))
 
 
-def _unbroken(at: datetime, alike: Mapping[datetime, float], looker: Looker, gone: _Gone) -> list[datetime]:
-    """The moments around `at` at which the object was itself, up to where the place was seen to be left.
+def _unbroken(
+    at: datetime, alike: Mapping[datetime, float], looker: Looker, gone: _Gone
+) -> tuple[list[datetime], dict[_Edge, datetime]]:
+    """The moments around `at` at which the object was itself, up to where the place was seen to be left, and those.
 
     Over BRIDGED_S in which the view could not be judged it goes on where the object itself is there again.
     """
@@ -174,15 +182,19 @@ def _unbroken(at: datetime, alike: Mapping[datetime, float], looker: Looker, gon
     spacing_s = (moments[-1] - moments[0]).total_seconds() / max(1, len(moments) - 1)
     longest_s = max(HIDDEN_S, 2.5 * spacing_s)
     there = [at]
-    for side in (moments[middle + 1 :], moments[:middle][::-1]):
+    left: dict[_Edge, datetime] = {}
+    for edge, side in ((_Edge.DEPARTURE, moments[middle + 1 :]), (_Edge.ARRIVAL, moments[:middle][::-1])):
         last = at
         for t in side:
             if alike[t] >= ALIKE:
                 there.append(t)
                 last = t
-            elif abs((t - last).total_seconds()) - _bridged_s(looker, t, last) > longest_s or gone(t):
+            elif gone(t):
+                left[edge] = t
                 break
-    return sorted(there)
+            elif abs((t - last).total_seconds()) - _bridged_s(looker, t, last) > longest_s:
+                break
+    return sorted(there), left
 
 
 def _bridged_s(looker: Looker, a: datetime, b: datetime) -> float:

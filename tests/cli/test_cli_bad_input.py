@@ -64,7 +64,8 @@ def test_a_bad_recording_is_told_and_the_rest_of_the_scan_is_done(
     done = scan(fresh, "--point", "p001")
     assert done.code == 3
     (road,) = done.json["cameras"]
-    assert len(road["filed"]) == 1
+    filed = kerbwatch("issues", "list", "-C", fresh.folder, "--violation", "illegal_parking", "--json").json
+    assert len(filed) == 1
     assert len(road["troubles"]) == 1
     assert bad.name in road["troubles"][0]
     assert said in road["troubles"][0]

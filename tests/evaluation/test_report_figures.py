@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scored import clip, event, fault, finding, score
 
-from detector.config.labels import LabelledFault
+from detector.config.labels import LabelledFault, load_labels
+from detector.core.errors import BadConfig
 from detector.core.values import Violation
 from detector.evaluation.evaluate import Evaluation, complaints
 from detector.evaluation.scores import Tally
@@ -111,3 +115,15 @@ def test_two_clips_together_are_the_sum_of_each(true, found) -> None:
     both = Evaluation((a, b))
     assert both.overall == Evaluation((a,)).overall + Evaluation((b,)).overall
     assert sum((part.overall for part in both.by_light().values()), Tally()) == both.overall
+
+
+def test_a_labels_file_may_name_the_light(tmp_path: Path) -> None:
+    one = {
+        "file": "a.mp4", "starts_at": "2026-01-08T16:00:00+08:00", "resolution_wh": [96, 54], "light": "night",
+        "zones": [{"id": "kerb", "kind": "no_parking", "polygon": [[0, 0], [96, 0], [96, 54]]}],
+    }  # fmt: skip
+    (tmp_path / "labels.json").write_text(json.dumps({"clips": [one]}))
+    assert load_labels(tmp_path / "labels.json").clips[0].light == "night"
+    (tmp_path / "labels.json").write_text(json.dumps({"clips": [{**one, "light": "dim"}]}))
+    with pytest.raises(BadConfig, match="light"):
+        load_labels(tmp_path / "labels.json")

@@ -80,7 +80,7 @@ def test_a_row_of_parked_cars_that_come_and_go_each_at_its_time_is_no_jam() -> N
 def test_a_row_that_leaves_car_by_car_within_minutes_is_no_jam_while_others_drive_past(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    row = {place(c): (3, 10 + (c + 1) // 2) for c in range(5)}
+    row = {place(c): (3, 10 + (c + 1) // 3) for c in range(5)}
     assert suspected(row) == []
     assert columns(suspected(row, passing=range(0, LOOKS, 2))) == [0, 1, 2, 3, 4]
     monkeypatch.setattr(jam, "PASSING_SHARE", 1.0)

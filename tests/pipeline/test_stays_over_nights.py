@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from made_archive import FPS, Made, kerbwatch, parked, place_of, scene_of, settle, write_folder
+from made_archive import FPS, LENGTH_S, Made, kerbwatch, parked, place_of, scene_of, settle, write_folder
 
 from detector.core.values import ZoneKind
 from detector.demo.record import record
@@ -71,3 +72,19 @@ def test_the_second_night_extends_the_issue_of_the_first(
     assert kerbwatch("issues", "verify", "-C", made.folder).code == 0
     (change,) = kerbwatch("judge", "-C", made.folder, "--until", "2026-01-09", "--days", 2, "--json").json
     assert (change["kept"], change["appeared"], change["vanished"]) == ([1], [], [])
+
+
+def test_one_place_taken_at_the_same_hour_of_three_days_is_three_issues(
+    composed: Made, tmp_path: Path
+) -> None:
+    """Nobody looked in between: that one car stood for days would be a guess."""
+    made = composed.copy(tmp_path / "county")
+    (camera,) = made.settings.point("p001").cameras
+    first = datetime(2026, 1, 8, 8, 30, tzinfo=camera.timezone)
+    source = place_of(made.settings, camera, first, LENGTH_S)
+    for later in (4, 5):
+        os.link(source, place_of(made.settings, camera, first + timedelta(days=later), LENGTH_S))
+    words = ("--until", "2026-01-13", "--days", 6, "--point", "p001", "--workers", 1)
+    assert kerbwatch("scan", "-C", made.folder, *words).code == 0
+    found = issues(made)
+    assert [issue["duration_s"] for issue in found] == pytest.approx([145.0] * 3, abs=4)
