@@ -81,7 +81,7 @@ def scaled(box: Box, width: float, height: float) -> Box:
     return (box[0] * width, box[1] * height, box[2] * width, box[3] * height)
 
 
-REACH_HEIGHTS = 1.5
+REACH_HEIGHTS = 1.0
 """Who stands within so many of his own heights has a thing within reach."""
 
 

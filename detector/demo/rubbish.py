@@ -76,7 +76,7 @@ def owned(random: Random) -> tuple[Actor, ...]:
     now_s = at_s + 2
     while now_s < until_s - 15:
         way.append(Waypoint(now_s, side + float(random.uniform(-0.004, 0.004)), place[1] + 0.005))
-        now_s += float(random.uniform(30, 60))
+        now_s = min(until_s - 4.0, now_s + float(random.uniform(30, 60)))
         way.append(Waypoint(now_s, way[-1].x, way[-1].y))
         now_s += 1.5
     way += [Waypoint(until_s, place[0] + HAND, place[1]), Waypoint(until_s + 14, 1.1 + HAND, place[1])]

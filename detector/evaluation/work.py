@@ -101,9 +101,8 @@ def try_all(
     count = max(1, min(workers or cores(), len(tasks)))
     if count == 1:
         eyes = open_eyes(0)
-        with ablated(trial.ablations):
-            for task in tasks:
-                yield _try(task, trial, eyes)
+        for task in tasks:
+            yield _try(task, trial, eyes)
         return
     with _pool(count, open_eyes, trial) as pool:
         yield from pool.map(_try_here, tasks)
@@ -111,14 +110,20 @@ def try_all(
 
 def _try(task: Subject | Made, trial: Trial, eyes: Eyes) -> list[Tried]:
     if isinstance(task, Subject):
-        return [_try_clip(task, trial, eyes)]
+        return [_try_without(task, trial, eyes)]
     assert trial.compose is not None
     with TemporaryDirectory(prefix="kerbwatch-made-") as scratch:
         folder = trial.made / task.name.replace(" ", "-") if trial.made else Path(scratch)
         labels = load_labels(trial.compose(task, folder))
         return [
-            _try_clip(Subject(clip, labels.folder, task.name), trial, eyes) for clip in labels.clips
+            _try_without(Subject(clip, labels.folder, task.name), trial, eyes) for clip in labels.clips
         ]  # fmt: skip
+
+
+def _try_without(subject: Subject, trial: Trial, eyes: Eyes) -> Tried:
+    """Try one clip without the mechanisms that are switched off; composing it needs them, for its truth."""
+    with ablated(trial.ablations):
+        return _try_clip(subject, trial, eyes)
 
 
 def _try_clip(subject: Subject, trial: Trial, eyes: Eyes) -> Tried:
@@ -169,5 +174,4 @@ def _start(open_eyes: OpenEyes, trial: Trial) -> None:
 def _try_here(task: Subject | Made) -> list[Tried]:
     assert _Worker.eyes is not None
     assert _Worker.trial is not None
-    with ablated(_Worker.trial.ablations):
-        return _try(task, _Worker.trial, _Worker.eyes)
+    return _try(task, _Worker.trial, _Worker.eyes)

@@ -8,6 +8,7 @@ Both are suspicions; `proving` compares them at full size.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -86,6 +87,9 @@ MARGIN = 0.1
 CARRIED = 0.5
 """A box of something that moves is taken so much larger, in its own sizes: the detector cuts feet and wheels, and
 people carry bags at their sides."""
+
+STANDING_SHARE = 0.6
+"""Who is seen in one place in so many of the looks stands there."""
 
 UNNAMED_CONFIDENCE = 0.5
 """What a sighting that no detector confirms counts."""
@@ -183,7 +187,7 @@ def litter_incidents(
     zones = _zones(camera, rules)
     if not zones:
         return
-    owners = [s for s in find_stays(observations, LabelGroup.PERSON) if len(s.sightings) > 1]
+    owners = _who_stand(observations)
     stays = join_stays(_new_things(observations, camera, zones), _named_things(observations, rules))
     for stay in stays:
         zone, share = _place(stay.box, zones, rules)
@@ -261,6 +265,7 @@ def _parts_in_force(
 ) -> Iterator[tuple[Stay, float]]:
     """The stretches in which the rule holds and nobody stands by, each with its limit in seconds.
 
+    Where its owner left it, the stay keeps the moment before it came: `proving` asks whether he stood there all along.
     Wherever a zone of the rule permits it at that hour (a collection point), a larger zone around does not forbid it.
     """
     inside = [
@@ -269,27 +274,48 @@ def _parts_in_force(
     run: list[Sighting] = []
     run_limit_s: float | None = None
     before = stay.absent_before
+    abandoned_at = _abandoned_at(stay, owners)
     for sighting in stay.sightings:
         local = sighting.at.astimezone(camera.timezone)
         allowed = any(h.holds_at(local) for z in inside for h in z.permitted)
         limit_s = rules.limit_s(Violation.LITTER, point.category, zone, local)
-        now_s = None if allowed or _owned(stay.box, sighting.at, owners) else limit_s
+        now_s = None if allowed or sighting.at < abandoned_at else limit_s
         if run and now_s != run_limit_s:
             if run_limit_s is not None:
                 yield (
                     replace(stay, sightings=tuple(run), absent_before=before, absent_after=sighting.at),
                     run_limit_s,
                 )
-            before, run = None, []
+            before = stay.absent_before if sighting.at == abandoned_at else None
+            run = []
         run_limit_s = now_s
         run.append(sighting)
     if run and run_limit_s is not None:
         yield replace(stay, sightings=tuple(run), absent_before=before), run_limit_s
 
 
-def _owned(box: Box, at: datetime, owners: Sequence[Stay]) -> bool:
-    """Whether somebody who stands still has the thing within reach at a moment."""
-    return any(s.seen[0] <= at <= s.seen[1] and within_reach(box, s.box) for s in owners)
+def _who_stand(observations: Sequence[Observation]) -> list[Stay]:
+    """People who stand still: seen in one place in most of the looks over their stay, and not two who passed there."""
+    times = [o.at for o in observations]
+    return [
+        stay
+        for stay in find_stays(observations, LabelGroup.PERSON)
+        if len(stay.sightings) > 1
+        and len(stay.sightings)
+        >= STANDING_SHARE * (bisect_right(times, stay.seen[1]) - bisect_left(times, stay.seen[0]))
+    ]
+
+
+def _abandoned_at(stay: Stay, owners: Sequence[Stay]) -> datetime:
+    """The first sighting at which nobody who stood by from the first on has the thing within reach.
+
+    Who comes later and stands beside it, waiting for a bus, does not own it.
+    """
+    near = [owner for owner in owners if within_reach(stay.box, owner.box)]
+    for sighting in stay.sightings:
+        if not any(owner.seen[0] <= sighting.at <= owner.seen[1] for owner in near):
+            return sighting.at
+    return stay.seen[1] + timedelta(microseconds=1)
 
 
 def _longest_possible_s(stay: Stay, cadence_s: float) -> float:

@@ -48,8 +48,9 @@ LEAST_OVERLAP = 0.15
 GLANCES_S = (0.0, 1.3, 5.0)
 """Who was there before a moment and after it was there at that moment too, hidden by somebody walking past."""
 
-OWNER_STEPS = 30
-"""So many steps back an owner who left is looked for."""
+OWNER_LOOKS = 8
+OWNED_SHARE = 0.6
+"""Who is within reach in so many of some looks since it came stood by; who only brought it is soon gone."""
 
 MOST_GONE = 0.15
 """Of the looks at which nothing hides the place so many may fail to show the thing: the codec, a cat, a leaf."""
@@ -316,7 +317,7 @@ def _arrival(incident: Incident, thing: _Thing, first: datetime, eyes: _Eyes) ->
     if first > incident.stay.seen[0] or run is None:
         return first, 0.0
     if incident.stay.absent_before is None:
-        return _abandoned(incident, thing, first, eyes)
+        return first, 0.0
     there, away = first, incident.stay.absent_before
     for step_s in STEPS_S:
         if not _at_a_glance(away, thing, eyes.looker, run, -1):
@@ -324,18 +325,21 @@ def _arrival(incident: Incident, thing: _Thing, first: datetime, eyes: _Eyes) ->
         if away == run.start:
             return away, math.inf
         there, away = away, max(run.start, away - timedelta(seconds=step_s))
-    return _bisected(there, away, lambda at: _at_a_glance(at, thing, eyes.looker, run, -1))
+    arrived, apart_s = _bisected(there, away, lambda at: _at_a_glance(at, thing, eyes.looker, run, -1))
+    return _abandoned(arrived, first, thing, eyes), apart_s
 
 
-def _abandoned(incident: Incident, thing: _Thing, first: datetime, eyes: _Eyes) -> tuple[datetime, float]:
-    """When its owner, who stood by before the suspicion begins, left it; the suspicion's own start if none is seen."""
-    step_s = min(LONGEST_STEP_S, incident.limit_s / CLOSEST_LOOKS * 4)
-    for k in range(1, OWNER_STEPS + 1):
-        at = first - timedelta(seconds=k * step_s)
-        seen = eyes.looker.look(at)
-        if seen is not None and _owned(seen, thing, eyes.detector):
-            return at + timedelta(seconds=step_s), step_s
-    return first, 0.0
+def _abandoned(arrived: datetime, first: datetime, thing: _Thing, eyes: _Eyes) -> datetime:
+    """When an owner who stood by since it came left it, before the first sighting without him; else its arrival."""
+    step = (first - arrived) / OWNER_LOOKS
+    owned = [
+        seen.at
+        for seen in eyes.looker.each([arrived + step * (k + 0.5) for k in range(OWNER_LOOKS)])
+        if _owned(seen, thing, eyes.detector)
+    ]
+    if len(owned) < OWNED_SHARE * OWNER_LOOKS:
+        return arrived
+    return min(first, owned[-1] + step)
 
 
 def _at_a_glance(at: datetime, thing: _Thing, looker: Looker, run: Interval, side: int) -> bool:

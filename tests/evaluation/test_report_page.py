@@ -105,6 +105,23 @@ def test_a_made_case_is_composed_scored_and_shown(tmp_path: Path, weights: Path)
 
 
 @pytest.mark.slow
+def test_a_mechanism_is_switched_off_in_the_program_and_not_in_the_truth(
+    tmp_path: Path, weights: Path
+) -> None:
+    import json
+
+    from made_archive import kerbwatch
+
+    out = tmp_path / "scores.json"
+    one = ("evaluate", "--made", "0.1", "--seed", "3", "--cases", "half-on-footway", "--json", out)
+    done = kerbwatch(*one, "--ablate", "ground-contact")
+    assert done.code == 0, done.err
+    scores = json.loads(out.read_text(encoding="utf-8"))
+    assert scores["ablated"] == ["ground-contact"]
+    assert scores["overall"]["events"] == 1
+
+
+@pytest.mark.slow
 def test_two_rule_sets_are_compared_on_what_was_kept_without_looking_again(
     tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

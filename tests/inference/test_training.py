@@ -18,7 +18,6 @@ from detector.core.errors import BadConfig, BadInput, BadWeights
 from detector.inference import litter_data, training
 from detector.inference.litter_data import Composer, Scene
 from detector.inference.quiet import import_ultralytics
-from detector.inference.weights import sha256_of
 
 RECIPE = Path(__file__).parents[2] / "configs" / "training" / "litter.yaml"
 EXPORT_WARNS = pytest.mark.filterwarnings(
@@ -230,29 +229,3 @@ def recipe_in_the_small(tmp_path: Path) -> Path:
         fit={**document["fit"], "epochs": 1, "imgsz": 128, "batch": 4, "close_mosaic": 0, "threads": 1},
         trial={**document["trial"], "pictures": 2, "close_up_imgsz": [128]},
     )
-
-
-def test_the_trained_file_is_small_and_the_one_its_report_describes(checkout: Path) -> None:
-    weights = checkout / "models" / "litter_yolov8n.pt"
-    report = json.loads((checkout / "models" / "litter_yolov8n.json").read_text())
-    assert weights.stat().st_size <= 8_000_000
-    assert sha256_of(weights) == report["sha256"]
-
-
-@pytest.mark.slow
-@EXPORT_WARNS
-def test_the_trained_file_sees_a_close_up_s_bags_and_nothing_on_the_street_views(
-    shared: Path, checkout: Path
-) -> None:
-    see = training.seeing(checkout / "models" / "litter_yolov8n.pt")
-    settings = recipe()
-    close_ups = litter_data.read_close_ups(shared / "datasets" / "trashbags" / "val")[:6]
-    for close_up in close_ups:
-        seen = see(litter_data.read_picture(close_up.path), (416, 416))
-        hits = training.match(seen.boxes, seen.confidences, close_up.boxes())
-        assert any(hit is not None for hit in hits), close_up.path.name
-    stills = [
-        (street.file, litter_data.read_picture(shared / "footage" / "stills" / street.file))
-        for street in settings.streets
-    ]
-    assert list(training.false_alarms(see, stills, settings.trial.threshold)) == []
