@@ -302,6 +302,8 @@ class Incident:
     note: str = ""
     """What stood, in words for the explanation, where the violation alone does not say it."""
     note_zh: str = ""
+    beside: Box | None = None
+    """Where whoever stays beside the object usually is; of a vendor."""
     fault: ViewFault | None = None
     """Of a camera_fault: what was judged, before a closer look refined the interval."""
     excused: tuple[Interval, ...] = ()

@@ -356,6 +356,7 @@ def _incident(
         share=share,
         confidence=max(s.confidence for s in stall.part.sightings),
         stay=stall.part,
+        beside=stall.vendor.box,
         note=f"{manner}, somebody beside it at {times}",
         note_zh=f"{manner_zh}, {stall.looks}次采样中{stall.attended}次有人守摊",
     )

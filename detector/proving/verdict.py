@@ -11,6 +11,7 @@ from detector.inference.detector import Detector
 from detector.proving.litter import prove_litter
 from detector.proving.looker import Looker
 from detector.proving.prove import Dropped, prove
+from detector.proving.vending import prove_vending
 
 
 def verdict_on(
@@ -19,6 +20,8 @@ def verdict_on(
     """Look closer at a suspicion; `litter` is a detector trained for bags, if there is one."""
     if incident.violation is Violation.LITTER:
         return prove_litter(incident, looker, detector, litter)
+    if incident.violation is Violation.STREET_VENDING:
+        return prove_vending(incident, looker, detector)
     return prove(incident, looker, detector)
 
 
