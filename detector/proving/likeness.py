@@ -29,6 +29,9 @@ ALIKE_BLOCK = 0.6
 COLOUR_APART = 14.0
 """Two blocks whose mean colours (a and b of CIELAB, 8 bit) lie further apart are of differently painted things."""
 
+COLOURLESS = 2.0
+"""Mean colour (distance from grey in CIELAB, 8 bit) below which a picture is black and white."""
+
 LIGHT_APART = 0.3
 """Two blocks whose mean lightness, each against its whole picture, differs by a larger part are so as well."""
 
@@ -40,10 +43,13 @@ Patch = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One box of one picture: CIELAB, 8 bit, as float32, square with a margin; and the whole picture's mean grey."""
+    """One box of one picture: CIELAB, 8 bit, as float32, square with a margin; and what the whole picture is like."""
 
     patch: Patch
     surroundings: float
+    """The whole picture's mean grey."""
+    colourful: bool
+    """Cameras turn to grey at night; such a picture says nothing of colours."""
 
 
 def place_of(image: Image, box: Box) -> Place:
@@ -59,7 +65,10 @@ def place_of(image: Image, box: Box) -> Place:
     method = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     patch = cv2.warpAffine(smooth, scale, (side, side), flags=method, borderMode=cv2.BORDER_REPLICATE)
     lab = cv2.cvtColor(patch, cv2.COLOR_BGR2LAB).astype(np.float32)
-    return Place(lab, max(1.0, float(image[::8, ::8].mean())))
+    sample = np.ascontiguousarray(image[::8, ::8])
+    tint = cv2.cvtColor(sample, cv2.COLOR_BGR2LAB)[..., 1:].astype(np.float32) - 128
+    colourful = float(np.hypot(tint[..., 0], tint[..., 1]).mean()) >= COLOURLESS
+    return Place(lab, max(1.0, float(sample.mean())), colourful)
 
 
 def likeness(reference: Place, other: Place) -> float:
@@ -68,7 +77,8 @@ def likeness(reference: Place, other: Place) -> float:
     A block is found again when its structure correlates (mean and contrast removed, so that a cloud or a headlight
     changes little) and its paint is the same: colour, and lightness against the whole picture. All blocks are
     compared at the one shift that suits the whole patch best. Blocks without structure say nothing; a reference
-    without any gives 0.
+    without any gives 0. A block of the same structure in another colour speaks against the object, and cancels one
+    that was found: what hides an object shows no structure of it, but another car of its make does.
     """
     core = reference.patch[SHIFT_PX:-SHIFT_PX, SHIFT_PX:-SHIFT_PX]
     grey = np.ascontiguousarray(core[..., 0])
@@ -79,6 +89,7 @@ def likeness(reference: Place, other: Place) -> float:
     moved = other.patch[dy : dy + PATCH_PX, dx : dx + PATCH_PX]
     light = reference.surroundings / other.surroundings
     side = PATCH_PX // BLOCKS
+    in_colour = reference.colourful and other.colourful
     compared, found = 0, 0
     for y in range(0, PATCH_PX, side):
         for x in range(0, PATCH_PX, side):
@@ -86,18 +97,19 @@ def likeness(reference: Place, other: Place) -> float:
             if float(a[..., 0].std()) < FLAT:
                 continue
             compared += 1
-            found += _correlation(a[..., 0], b[..., 0]) >= ALIKE_BLOCK and _same_paint(a, b, light)
-    return found / compared if compared else float(max(0.0, whole.max()))
+            if _correlation(a[..., 0], b[..., 0]) >= ALIKE_BLOCK:
+                found += -1 if in_colour and _colours_apart(a, b) else _same_lightness(a, b, light)
+    return max(0, found) / compared if compared else float(max(0.0, whole.max()))
 
 
-def _same_paint(a: Patch, b: Patch, light: float) -> bool:
-    """Whether two blocks have one colour and one lightness; `light` is how much brighter the first picture is."""
-    a_mean, b_mean = a.mean(axis=(0, 1)), b.mean(axis=(0, 1))
-    if float(np.hypot(*(a_mean[1:] - b_mean[1:]))) > COLOUR_APART:
-        return False
-    lit = float(b_mean[0]) * light
-    apart = abs(float(a_mean[0]) - lit)
-    return apart <= LIGHT_FLOOR + LIGHT_APART * max(float(a_mean[0]), lit)
+def _colours_apart(a: Patch, b: Patch) -> bool:
+    return float(np.hypot(*(a[..., 1:].mean(axis=(0, 1)) - b[..., 1:].mean(axis=(0, 1))))) > COLOUR_APART
+
+
+def _same_lightness(a: Patch, b: Patch, light: float) -> bool:
+    """Whether two blocks are equally light; `light` is how much brighter the first one's whole picture is."""
+    own, lit = float(a[..., 0].mean()), float(b[..., 0].mean()) * light
+    return abs(own - lit) <= LIGHT_FLOOR + LIGHT_APART * max(own, lit)
 
 
 def _correlation(a: Patch, b: Patch) -> float:

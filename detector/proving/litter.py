@@ -111,7 +111,7 @@ def prove_litter(
         return Dropped(incident, f"it lay for {lay_s:.0f} s, the limit is {incident.limit_s:.0f} s")
     score = _named(thing, run, eyes)
     if not (thing.new or score >= NAMED_ALONE):
-        return Dropped(incident, f"{thing.why_not_new}, and no detector names it ({score:.2f})")
+        return Dropped(incident, f"{thing.why_not_new}, and no detector of bags names it ({score:.2f})")
     confidence = max(NEW_CONFIDENCE if thing.new else 0.0, score)
     refined = replace(incident, interval=Interval(start, end), box=thing.box, confidence=confidence)
     stills = _stills(thing, run, looker, refined)
@@ -143,10 +143,7 @@ def _why(new: bool, score: float) -> tuple[str, str]:
             f"新出现且静止, 垃圾检测模型确认 ({score:.2f})",
         )
     if new:
-        return (
-            "new and still, left by nobody who stays; the detector does not name it",
-            "新出现且静止, 无人看管; 垃圾检测模型未识别",
-        )
+        return "new and still, left by nobody who stays", "新出现且静止, 无人看管"
     return f"the detector names it rubbish ({score:.2f})", f"垃圾检测模型识别 ({score:.2f})"
 
 
