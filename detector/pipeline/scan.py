@@ -8,13 +8,14 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 from detector import __version__
 from detector.config.settings import Settings
 from detector.core.errors import UnreadableRecording
 from detector.core.geometry import Box, iou
-from detector.core.times import Interval, union
+from detector.core.times import Interval, days_of, local_day, union
 from detector.core.values import (
     Camera,
     Image,
@@ -51,6 +52,12 @@ PROOF_VERSION = "2"
 REFERENCE_REACH_S = 86400.0
 REFERENCE_LOOKS = 30
 """A camera's view is what so many looks of the day before had in common."""
+
+WINDOW_S = 6 * 3600.0
+"""Observations are judged so many hours at a time."""
+
+LOOKBACK_S = 3 * 3600.0
+"""So many hours before are judged with each window: longer than the limits, so that a stay over its start is whole."""
 
 CLIP_PICTURES = 40
 CLIP_LEAD_S = 8.0
@@ -118,22 +125,55 @@ def scan_camera(
     todo = [(r, shared) for r, part in parts(archive.recordings) if (shared := part.intersection(period))]
     report = CameraReport(point, camera, archive, tuple(todo))
     report = _observe(shop, report, tell)
-    model = _short(seen_by(shop, point, camera))
-    observations = list(observations_of(shop.catalogue, shop.store, camera, report.parts, model))
-    judgement = judge(
-        observations,
-        point,
-        camera,
-        shop.settings.rules,
-        earlier=_earlier(shop, camera, archive, period, model),
-        unseen=_unseen(shop, report),
-    )
-    _mark_blind(shop, report.parts, camera, judgement.faults)
-    report = replace(report, faults=judgement.faults)
-    with looker_over(report.parts, shop.settings.archive_root, judgement.faults) as looker:
-        report = _prove_and_file(shop, report, judgement.incidents, looker)
+    for window in _windows(report):
+        report = _judge_window(shop, report, window)
     tell(Progress(camera.id, len(todo), len(todo), "finished"))
     return report
+
+
+def _windows(report: CameraReport) -> Iterator[Interval]:
+    """The stretches that hold recordings, judged one by one so that memory does not grow with the period.
+
+    They lie on a grid counted from each local midnight, whatever the period.
+    """
+    for day in sorted({d for _, part in report.parts for d in days_of(part, report.camera.timezone)}):
+        whole = local_day(day, report.camera.timezone)
+        cuts = [
+            whole.start + timedelta(seconds=k * WINDOW_S)
+            for k in range(math.ceil(whole.duration_s / WINDOW_S))
+        ]
+        for start, end in pairwise([*cuts, whole.end]):
+            window = Interval(start, end)
+            if any(part.overlaps(window) for _, part in report.parts):
+                yield window
+
+
+def _judge_window(shop: Shop, report: CameraReport, window: Interval) -> CameraReport:
+    """Judge a stretch, look closer and file. The hours before are judged with it, for what stands over its start.
+
+    What begins in those hours and ends there was judged with the stretch before.
+    """
+    camera, stretch = report.camera, Interval(window.start - timedelta(seconds=LOOKBACK_S), window.end)
+    wanted = [(r, shared) for r, part in report.parts if (shared := part.intersection(stretch))]
+    model = _short(seen_by(shop, report.point, camera))
+    judgement = judge(
+        list(observations_of(shop.catalogue, shop.store, camera, wanted, model)),
+        report.point,
+        camera,
+        shop.settings.rules,
+        earlier=_earlier(shop, camera, report.archive, stretch, model),
+        unseen=[shared for one in _unseen(shop, report) if (shared := one.intersection(stretch))],
+    )
+    _mark_blind(shop, wanted, camera, judgement.faults)
+    report = replace(report, faults=report.faults + judgement.faults)
+    incidents = [
+        incident
+        for incident in judgement.incidents
+        if incident.interval.end >= window.start
+        and not (incident.interval.start < window.start and _told_by(shop, incident))
+    ]
+    with looker_over(report.parts, shop.settings.archive_root, judgement.faults) as looker:
+        return _prove_and_file(shop, report, incidents, looker)
 
 
 def _earlier(shop: Shop, camera: Camera, archive: Archive, period: Interval, model: str) -> list[Observation]:
@@ -346,10 +386,10 @@ def _prove_and_file(
         return report
     whole = Interval(min(i.interval.start for i in incidents), max(i.interval.end for i in incidents))
     decided = shop.queue.verdicts(report.camera.id, Interval(whole.start - timedelta(days=1), whole.end))
-    dropped: list[Dropped] = []
-    filed: list[tuple[Incident, Filed]] = []
+    dropped = list(report.dropped)
+    filed = list(report.filed)
     failed = list(report.failed)
-    known = 0
+    known = report.known
     for incident in incidents:
         if verdict_key(incident, shop.detector.model_id) in decided:
             known += 1
@@ -357,7 +397,8 @@ def _prove_and_file(
         # The whole suspicion's own verdict comes last: once it is kept, all that is left of it is decided too.
         for suspicion, verdict in reversed(verdicts_on(incident, looker, shop.detector, shop.litter)):
             key = verdict_key(suspicion, shop.detector.model_id)
-            if isinstance(verdict, Proof) and (same := _same_stay(shop, verdict.incident)):
+            same = _told_by(shop, verdict.incident) if isinstance(verdict, Proof) else None
+            if same is not None and same.fingerprint != suspicion.fingerprint:
                 verdict = Dropped(suspicion, f"the same object as issue {same.id}")  # noqa: PLW2901
             if isinstance(verdict, Proof):
                 filed.append((verdict.incident, _file(shop, report, key, verdict, looker)))
@@ -385,7 +426,7 @@ def _unchanged(recording: Recording, root: Path) -> bool:
     return os.access(root / recording.path, os.R_OK) and now == (recording.size_bytes, recording.modified_ns)
 
 
-def _same_stay(shop: Shop, incident: Incident) -> Issue | None:
+def _told_by(shop: Shop, incident: Incident) -> Issue | None:
     """An issue that tells all that this incident would; filing it again would only add pictures."""
     wanted = IssueFilter(
         cameras=(incident.camera_id,), violations=(incident.violation,), period=incident.interval
@@ -395,12 +436,7 @@ def _same_stay(shop: Shop, incident: Incident) -> Issue | None:
             issue.interval.start <= incident.interval.start and issue.interval.end >= incident.interval.end
         )
         placed = issue.box is None or incident.box is None or iou(issue.box, incident.box) >= SAME_PLACE_IOU
-        if (
-            covers
-            and placed
-            and issue.zone_id == incident.zone_id
-            and issue.fingerprint != incident.fingerprint
-        ):
+        if covers and placed and issue.zone_id == incident.zone_id:
             return issue
     return None
 

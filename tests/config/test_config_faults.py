@@ -96,7 +96,7 @@ BREAKS = [
           f"{P001}: recordings.template: 'hikvison' is neither a preset (hikvision, dahua, iso) nor a template with "
           "{year} ... {minute}; did you mean 'hikvision'?"),
     Break(P001, ROAD_1, "polygon: [[0, 200], [960, 320], [960, 200], [0, 240]]",
-          f"{P001}: zones[0].polygon: the outline crosses itself (Self-intersection[240 230])"),
+          f"{P001}: zones[0].polygon: the outline crosses itself"),
     Break(P001, "kind: no_parking", "knd: no_parking", f"{P001}: zones[1].knd: unknown key; did you mean 'kind'?"),
     Break(P001, "id: stalls", "id: kerb", f"{P001}: zones[3].id: 'kerb' is the id of an earlier zone of this camera"),
     Break(P001, "clock_offset_s: 0", "clock_offset_s: '0'",

@@ -186,10 +186,11 @@ def test_a_spot_lies_surely_in_its_zone(kind: ZoneKind) -> None:
     assert max(contact_share(box, zone.polygon) for zone in CAMERA.zones if zone.kind is kind) > 0.65
 
 
-EVENTS = {"two-cars": 2} | dict.fromkeys(
+EVENTS = {"two-cars": 2, "parked-row": 5} | dict.fromkeys(
     (
         *("parked", "occlusion", "half-on-footway", "bay", "over-midnight", "two-recordings", "night"),
-        *("bikes", "vending-van", "vending-stall"),
+        *("jam-and-parked", "bikes", "vending-van", "vending-stall"),
+        *("litter", "litter-crowd", "litter-night", "litter-removed"),
     ),
     1,
 )
