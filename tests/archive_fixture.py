@@ -5,6 +5,7 @@ It is composed once for all tests, and scanned once; a test that changes anythin
 
 from __future__ import annotations
 
+import shutil
 import time
 from datetime import datetime
 from itertools import count
@@ -90,7 +91,10 @@ _numbers = count(1)
 @pytest.fixture
 def fresh(composed: Made, tmp_path: Path) -> Made:
     """A copy that was never scanned, for a test to do with as it likes."""
-    return composed.copy(tmp_path / f"fresh{next(_numbers)}")
+    copied = composed.copy(tmp_path / f"fresh{next(_numbers)}")
+    for left in ("state", "evidence"):  # of a test that looked at the original
+        shutil.rmtree(copied.folder / left, ignore_errors=True)
+    return copied
 
 
 @pytest.fixture
