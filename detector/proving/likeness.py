@@ -77,8 +77,8 @@ def likeness(reference: Place, other: Place) -> float:
     A block is found again when its structure correlates (mean and contrast removed, so that a cloud or a headlight
     changes little) and its paint is the same: colour, and lightness against the whole picture. All blocks are
     compared at the one shift that suits the whole patch best. Blocks without structure say nothing; a reference
-    without any gives 0. A block of the same structure in another colour speaks against the object, and cancels one
-    that was found: what hides an object shows no structure of it, but another car of its make does.
+    without any gives 0. A block of the same structure in another colour speaks against the object and
+    cancels one that was found, if there are more of them than a strip along one side touches: what hides an object shows no structure of it, but another car of its make does.
     """
     core = reference.patch[SHIFT_PX:-SHIFT_PX, SHIFT_PX:-SHIFT_PX]
     grey = np.ascontiguousarray(core[..., 0])
@@ -90,7 +90,7 @@ def likeness(reference: Place, other: Place) -> float:
     light = reference.surroundings / other.surroundings
     side = PATCH_PX // BLOCKS
     in_colour = reference.colourful and other.colourful
-    compared, found = 0, 0
+    compared, found, repainted = 0, 0, 0
     for y in range(0, PATCH_PX, side):
         for x in range(0, PATCH_PX, side):
             a, b = core[y : y + side, x : x + side], moved[y : y + side, x : x + side]
@@ -98,7 +98,12 @@ def likeness(reference: Place, other: Place) -> float:
                 continue
             compared += 1
             if _correlation(a[..., 0], b[..., 0]) >= ALIKE_BLOCK:
-                found += -1 if in_colour and _colours_apart(a, b) else _same_lightness(a, b, light)
+                if in_colour and _colours_apart(a, b):
+                    repainted += 1
+                else:
+                    found += _same_lightness(a, b, light)
+    if repainted > BLOCKS:
+        found -= repainted
     return max(0, found) / compared if compared else float(max(0.0, whole.max()))
 
 
