@@ -45,6 +45,7 @@ from detector.decoding.change import (
     stands_out,
 )
 from detector.decoding.view import unpacked
+from detector.judging.force import longest_possible_s
 from detector.judging.stays import find_stays
 
 NEW_THING = "object"
@@ -194,7 +195,7 @@ def litter_incidents(
         if zone is None:
             continue
         for part, limit_s in _parts_in_force(stay, owners, zone, zones, point, camera, rules):
-            if part.seen_s > 0 and _longest_possible_s(part, cadence_s) > limit_s:
+            if part.seen_s > 0 and longest_possible_s(part, cadence_s) > limit_s:
                 yield Incident(
                     violation=Violation.LITTER,
                     point_id=point.id,
@@ -316,12 +317,6 @@ def _abandoned_at(stay: Stay, owners: Sequence[Stay]) -> datetime:
         if not any(owner.seen[0] <= sighting.at <= owner.seen[1] for owner in near):
             return sighting.at
     return stay.seen[1] + timedelta(microseconds=1)
-
-
-def _longest_possible_s(stay: Stay, cadence_s: float) -> float:
-    first, last = stay.seen
-    reach = timedelta(seconds=cadence_s)
-    return ((stay.absent_after or last + reach) - (stay.absent_before or first - reach)).total_seconds()
 
 
 # --- named by a detector
