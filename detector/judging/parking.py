@@ -7,13 +7,14 @@ and so are a zone's permitted hours. One vehicle is one incident, whichever zone
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from detector.config.rules import RuleSet, RuleSettings
 from detector.core.geometry import contact_share
 from detector.core.times import Interval, subtract
-from detector.core.values import Camera, Incident, Point, Sighting, Stay, Violation, Zone
+from detector.core.values import Camera, Incident, Point, Stay, Violation, Zone
+from detector.judging.force import parts_in_force
 from detector.judging.jam import jams_around, traffic_of
 
 PARKING = (Violation.ILLEGAL_PARKING, Violation.SIDEWALK_PARKING)
@@ -49,7 +50,7 @@ def parking_incidents(
         rule = rules.rules[place.violation]
         in_jam = stay.seen_s <= rule.jam_limit_s and len(stay.sightings) > 1
         excused = jams_around(stay, traffic, rule.jam_others) if in_jam else ()
-        for part, limit_s in _parts_in_force(stay, place, point, camera, rules):
+        for part, limit_s in parts_in_force(stay, place.violation, place.zone, point, camera, rules):
             if part.seen_s > 0 and _longest_possible_s(part, excused, cadence_s) > limit_s:
                 yield Incident(
                     violation=place.violation,
@@ -83,26 +84,6 @@ def _place(stay: Stay, camera: Camera, rules: RuleSet) -> Place | None:
 
 def _exempt(rule: RuleSettings, camera: Camera, shares: dict[str, float]) -> bool:
     return any(zone.kind in rule.exempt_zones and shares[zone.id] >= 0.5 for zone in camera.zones)
-
-
-def _parts_in_force(
-    stay: Stay, place: Place, point: Point, camera: Camera, rules: RuleSet
-) -> Iterator[tuple[Stay, float]]:
-    """The stretches of the stay in which the rule is in force, each with its limit in seconds."""
-    run: list[Sighting] = []
-    limit_s: float | None = None
-    before = stay.absent_before
-    for sighting in stay.sightings:
-        local = sighting.at.astimezone(camera.timezone)
-        now_s = rules.limit_s(place.violation, point.category, place.zone, local)
-        if run and now_s != limit_s:
-            if limit_s is not None:
-                yield replace(stay, sightings=tuple(run), absent_before=before, absent_after=None), limit_s
-            before, run = None, []
-        limit_s = now_s
-        run.append(sighting)
-    if run and limit_s is not None:
-        yield replace(stay, sightings=tuple(run), absent_before=before), limit_s
 
 
 def _longest_possible_s(stay: Stay, excused: Sequence[Interval], cadence_s: float) -> float:
