@@ -17,8 +17,13 @@ PLAIN_STEPS = 20
 """Without a terminal, progress is a line each time another such part of the work is done."""
 
 
+PLAIN_WIDTH = 200
+"""Without a terminal, a table takes what its cells need up to so many characters."""
+
+
 def console() -> Console:
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    terminal = sys.stdout.isatty()
+    return Console(highlight=False, soft_wrap=not terminal, width=None if terminal else PLAIN_WIDTH)
 
 
 def say(text: str = "") -> None:
@@ -37,7 +42,7 @@ def table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[str] = ()
 ) -> None:
     """A table; columns named in `right` are aligned to the right."""
-    made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
     for column in columns:
         made.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:

@@ -142,6 +142,9 @@ class Reader:
         self.close()
 
     def close(self) -> None:
+        """Give back the file and the pictures at once: the packets' generator holds this reader in a cycle."""
+        self._packets = iter(())
+        self._decoded = []
         self.container.close()
 
     def _video_stream(self) -> VideoStream:

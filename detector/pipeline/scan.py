@@ -15,6 +15,7 @@ from detector import __version__
 from detector.config.settings import Settings
 from detector.core.errors import UnreadableRecording
 from detector.core.geometry import Box, iou
+from detector.core.memory import give_back_memory
 from detector.core.times import Interval, days_of, local_day, union
 from detector.core.values import (
     Camera,
@@ -127,6 +128,7 @@ def scan_camera(
     report = _observe(shop, report, tell)
     for window in _windows(report):
         report = _judge_window(shop, report, window)
+        give_back_memory()
     tell(Progress(camera.id, len(todo), len(todo), "finished"))
     return report
 
@@ -268,6 +270,7 @@ def _observe(shop: Shop, report: CameraReport, tell: Tell) -> CameraReport:
                 if seen.failed:
                     reasons = ", ".join(sorted({f.reason for f in seen.failed}))
                     failed.append((recording, f"{len(seen.failed)} moments: {reasons}"))
+        give_back_memory()
         tell(Progress(report.camera.id, index + 1, len(report.parts)))
     return replace(report, samples=samples, reused=reused, failed=tuple(failed))
 
