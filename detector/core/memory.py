@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 def _trimmer() -> Callable[[int], int] | None:
-    """glibc's `malloc_trim`; None on systems with another C library, which need none."""
+    """Glibc's `malloc_trim`; None on systems with another C library, which need none."""
     if not sys.platform.startswith("linux"):
         return None
     trim: Callable[[int], int] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
