@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -16,7 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from detector.database.types import UtcTime
+from detector.database.types import UtcTime, Words
 
 metadata = MetaData(
     naming_convention={
@@ -91,9 +92,23 @@ issues = Table(
     Column("claimed_until", UtcTime),
     Column("filed_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
+    Column("department", Text),
+    Column("assisting", Words),
+    Column("grid", Text),
+    # No foreign keys: to add them SQLite would have to write the table anew, with all that hangs on it.
+    Column("order_id", Integer),
+    Column("due_at", UtcTime),
+    Column("dispatched_at", UtcTime),
+    Column("rectified_at", UtcTime),
+    Column("closed_at", UtcTime),
+    Column("merged_into", Integer),
+    Column("recurrence", Integer),
     Index(None, "camera_id", "violation", "start"),
     Index(None, "state", "start"),
     Index(None, "start"),
+    Index(None, "point_id", "start"),
+    Index(None, "state", "due_at"),
+    Index(None, "department", "state"),
     sqlite_autoincrement=True,  # a number that people have written down never names another issue
 )
 
@@ -153,5 +168,160 @@ runs = Table(
     Column("end", UtcTime, nullable=False),
     Column("state", Text, nullable=False),
     Column("summary", JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("number", Text, nullable=False, unique=True),
+    Column("department", Text, nullable=False),
+    Column("issued_at", UtcTime, nullable=False),
+    Column("issued_by", Text, nullable=False),
+    Column("due_at", UtcTime, nullable=False),
+    Column("note", Text),
+    Index(None, "department", "issued_at"),
+    sqlite_autoincrement=True,
+)
+
+order_issues = Table(
+    "order_issues",
+    metadata,
+    Column("order_id", ForeignKey("orders.id"), primary_key=True),
+    Column("issue_id", ForeignKey("issues.id"), primary_key=True, index=True),
+)
+
+issue_links = Table(
+    "issue_links",
+    metadata,
+    # The later issue first.
+    Column("issue_id", ForeignKey("issues.id"), primary_key=True),
+    Column("other_id", ForeignKey("issues.id"), primary_key=True, index=True),
+    Column("kind", Text, primary_key=True),
+    Column("who", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+)
+
+attachments = Table(
+    "attachments",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("public_id", Text, nullable=False, unique=True),
+    Column("issue_id", ForeignKey("issues.id"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Index(None, "issue_id", "version"),
+    sqlite_autoincrement=True,
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("event_id", Text, nullable=False, unique=True),
+    Column("issue_id", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("move", Text, nullable=False),
+    Column("at", UtcTime, nullable=False, index=True),
+    Column("data", JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("outbox_id", ForeignKey("outbox.id"), primary_key=True),
+    Column("endpoint", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", UtcTime, nullable=False),
+    Column("delivered_at", UtcTime),
+    Column("last_error", Text),
+    Index(None, "endpoint", "state", "next_at"),
+)
+
+reminders = Table(
+    "reminders",
+    metadata,
+    Column("issue_id", ForeignKey("issues.id"), primary_key=True),
+    Column("due_at", UtcTime, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("department", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("login", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("department", Text),
+    Column("active", Boolean, nullable=False),
+    Column("password_hash", Text),
+    Column("created_at", UtcTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("user_id", ForeignKey("users.id"), nullable=False, index=True),
+    Column("label", Text, nullable=False),
+    Column("prefix", Text, nullable=False),
+    Column("hash", Text, nullable=False, unique=True),
+    Column("created_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Column("revoked_at", UtcTime),
+    Column("used_at", UtcTime),
+    sqlite_autoincrement=True,
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("user_id", ForeignKey("users.id"), nullable=False, index=True),
+    Column("csrf", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("last_seen_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False, index=True),
+    Column("address", Text),
+)
+
+sign_ins = Table(
+    "sign_ins",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("login", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("succeeded", Boolean, nullable=False),
+    Index(None, "login", "at"),
+    Index(None, "address", "at"),
+    sqlite_autoincrement=True,
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", UtcTime, nullable=False, index=True),
+    Column("who", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    # No foreign key: what was looked at may be of an issue that is long gone.
+    Column("issue_id", Integer, index=True),
+    Column("file", Text),
+    Column("address", Text),
+    Column("details", JSON, nullable=False),
     sqlite_autoincrement=True,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import DateTime, Dialect, Text
+from sqlalchemy import ColumnElement, DateTime, Dialect, Text, type_coerce
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
@@ -36,3 +36,21 @@ class UtcTime(TypeDecorator[datetime]):
             return None
         moment = datetime.fromisoformat(value) if isinstance(value, str) else value
         return moment.astimezone(UTC)
+
+
+class Words(TypeDecorator[tuple[str, ...]]):
+    """A few ids as one text, '|a|b|', so that both databases can look for one of them. None is no words."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        return "".join(f"|{word}" for word in value) + "|" if value else None
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...]:  # noqa: ARG002
+        return tuple(value.strip("|").split("|")) if value else ()
+
+
+def has_word(column: ColumnElement[tuple[str, ...]], word: str) -> ColumnElement[bool]:
+    """Whether a column of Words holds one."""
+    return type_coerce(column, Text).contains(f"|{word}|", autoescape=True)

@@ -6,11 +6,16 @@ from detector.issues.errors import (
     QueueRefusal,
     ReasonNeeded,
     StaleIssue,
+    SuspectedDuplicate,
     UnknownIssue,
 )
-from detector.issues.lifecycle import MOVES, REJECT_REASONS, Move, Reason, State
+from detector.issues.lifecycle import MOVES, REJECT_REASONS, Move, Reason, State, moves_from
+from detector.issues.ordering import Assigned
 from detector.issues.queue import IssueQueue
 from detector.issues.values import (
+    Attachment,
+    AttachmentKind,
+    Event,
     EvidenceRow,
     Filed,
     FiledAs,
@@ -18,6 +23,10 @@ from detector.issues.values import (
     Issue,
     IssueFilter,
     IssueOrder,
+    Link,
+    LinkKind,
+    NewAttachment,
+    Order,
     Outcome,
     Verdict,
 )
@@ -25,7 +34,11 @@ from detector.issues.values import (
 __all__ = [
     "MOVES",
     "REJECT_REASONS",
+    "Assigned",
+    "Attachment",
+    "AttachmentKind",
     "ClaimedByOther",
+    "Event",
     "EvidenceRow",
     "Filed",
     "FiledAs",
@@ -35,13 +48,19 @@ __all__ = [
     "IssueFilter",
     "IssueOrder",
     "IssueQueue",
+    "Link",
+    "LinkKind",
     "Move",
+    "NewAttachment",
+    "Order",
     "Outcome",
     "QueueRefusal",
     "Reason",
     "ReasonNeeded",
     "StaleIssue",
     "State",
+    "SuspectedDuplicate",
     "UnknownIssue",
     "Verdict",
+    "moves_from",
 ]

@@ -14,7 +14,7 @@ class QueueRefusal(BadInput):
 class UnknownIssue(QueueRefusal):
     """There is no such issue."""
 
-    def __init__(self, issue_id: int) -> None:
+    def __init__(self, issue_id: int | str) -> None:
         super().__init__(f"there is no issue {issue_id}")
         self.issue_id = issue_id
 
@@ -45,3 +45,15 @@ class ClaimedByOther(QueueRefusal):
         self.issue_id = issue_id
         self.who = who
         self.until = until
+
+
+class SuspectedDuplicate(QueueRefusal):
+    """Two issues may be about one object; merge them, tell them apart, or say why both must go out."""
+
+    def __init__(self, issue_id: int, other_id: int) -> None:
+        super().__init__(
+            f"issues {issue_id} and {other_id} may be about one object: merge them, tell them apart, "
+            "or give a reason to dispatch both"
+        )
+        self.issue_id = issue_id
+        self.other_id = other_id

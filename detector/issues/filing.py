@@ -17,13 +17,11 @@ from detector.core.geometry import Box, iou
 from detector.core.times import Interval
 from detector.core.values import Evidence, Incident
 from detector.database import schema
-from detector.issues import history
+from detector.issues import duplicates, events, history, moving
+from detector.issues.duplicates import SAME_PLACE_IOU
 from detector.issues.lifecycle import State
 from detector.issues.rows import issue_of
 from detector.issues.values import Filed, FiledAs, Issue, finite, interval_json
-
-SAME_PLACE_IOU = 0.5
-"""Boxes of one standing object, found on two nights, overlap at least so much."""
 
 PROGRAM = "kerbwatch"
 """Who files."""
@@ -143,6 +141,9 @@ def _add(connection: Connection, filing: Filing, at: datetime) -> int:
         to_state=State.FLAGGED,
         details=_details(filing, incident.interval),
     )
+    filed = moving.load(connection, issue_id)
+    events.announce(connection, filed, "filed", PROGRAM, at)
+    duplicates.link_suspects(connection, filed, PROGRAM, at)
     return issue_id
 
 
@@ -172,6 +173,23 @@ def _extend(connection: Connection, known: Issue, joined: Interval, filing: Fili
         to_state=known.state,
         details=_details(filing, joined),
     )
+    extended = moving.load(connection, known.id)
+    events.announce(connection, extended, "extended", PROGRAM, at)
+    if _stands_on(extended):
+        moving.make_move(
+            connection,
+            extended,
+            "reopen",
+            moving.Step(PROGRAM, reason="it stood on after it was reported as put right"),
+            at,
+        )
+
+
+def _stands_on(issue: Issue) -> bool:
+    """Whether a stay goes on past the moment at which a department said that it was over."""
+    if issue.state not in (State.RECTIFIED, State.CLOSED) or issue.rectified_at is None:
+        return False
+    return issue.interval.end > issue.rectified_at + timedelta(seconds=issue.limit_s)
 
 
 def _account(filing: Filing) -> dict[str, str]:

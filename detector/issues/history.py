@@ -18,7 +18,21 @@ from sqlalchemy import Connection, RowMapping, insert, select
 from detector.core.values import Evidence
 from detector.database import schema
 from detector.issues.lifecycle import State
-from detector.issues.values import HistoryRow, ends_json
+from detector.issues.values import HistoryRow, ends_json, moment_json
+
+SETTABLE = (
+    "department",
+    "assisting",
+    "grid",
+    "order_id",
+    "due_at",
+    "dispatched_at",
+    "rectified_at",
+    "closed_at",
+    "merged_into",
+    "recurrence",
+)
+"""Columns of an issue that a move may set; its row of history says to what."""
 
 GENESIS = "0" * 64
 """What stands for the hash before the first row."""
@@ -61,6 +75,15 @@ def append(
     connection.execute(insert(schema.history).values(**values | {"hash": digest(row)}))
 
 
+def settable_json(value: object) -> object:
+    """A value of a SETTABLE column as a row of history keeps it; nothing and no words are None."""
+    if isinstance(value, datetime):
+        return moment_json(value)
+    if isinstance(value, tuple):
+        return list(value) or None
+    return value
+
+
 def digest(row: HistoryRow) -> str:
     """SHA-256, 64 hex digits, over the row without its own hash, as canonical JSON."""
     content = {name: value for name, value in row.to_json().items() if name != "hash"}
@@ -89,6 +112,9 @@ class _Told:
     state: State | None = None
     interval: Mapping[str, str] = field(default_factory=dict)
     evidence: frozenset[tuple[str, str, str, int]] = frozenset()
+    sets: Mapping[str, Any] = field(default_factory=dict)
+    """What moves set of the issue beside its state: its department, its deadline and so on."""
+    attachments: frozenset[tuple[int, str, str, int]] = frozenset()
 
     def after(self, row: HistoryRow) -> _Told:
         details = row.details if row.hash == digest(row) else {}
@@ -98,6 +124,9 @@ class _Told:
             state=row.to_state,
             interval=details.get("interval", self.interval),
             evidence=self._evidence_after(details.get("evidence")),
+            sets={**self.sets, **details.get("sets", {})},
+            attachments=self.attachments
+            | {(row.version, name, sha, size) for name, sha, size in details.get("attachments", ())},
         )
 
     def _evidence_after(self, added: Mapping[str, Any] | None) -> frozenset[tuple[str, str, str, int]]:
@@ -142,6 +171,9 @@ def _issue_faults(connection: Connection, told: Mapping[int, _Told]) -> Iterator
     files: dict[int, set[tuple[str, str, str, int]]] = {}
     for file in connection.execute(select(schema.evidence_files)):
         files.setdefault(file.issue_id, set()).add((file.folder, file.name, file.sha256, file.size_bytes))
+    attached: dict[int, set[tuple[int, str, str, int]]] = {}
+    for file in connection.execute(select(schema.attachments)):
+        attached.setdefault(file.issue_id, set()).add((file.version, file.name, file.sha256, file.size_bytes))
     found = {issue.id: issue for issue in connection.execute(select(schema.issues))}
     for issue_id in sorted(told.keys() | found.keys()):
         if issue_id not in found:
@@ -152,7 +184,13 @@ def _issue_faults(connection: Connection, told: Mapping[int, _Told]) -> Iterator
         for name, value in (("version", issue.version), ("state", issue.state), ("interval", interval)):
             if value != getattr(story, name):
                 yield f"issue {issue_id}: its {name} is {value}, its history says {getattr(story, name)}"
+        for name in SETTABLE:
+            value = settable_json(getattr(issue, name))
+            if value != story.sets.get(name):
+                yield f"issue {issue_id}: its {name} is {value}, its history says {story.sets.get(name)}"
         yield from _evidence_faults(issue_id, files.get(issue_id, set()), story.evidence)
+        for _, name, _, _ in sorted(story.attachments.symmetric_difference(attached.get(issue_id, set()))):
+            yield f"issue {issue_id}: attachment {name} is not as its history says"
 
 
 def _evidence_faults(

@@ -67,31 +67,40 @@ class Move:
     sources: frozenset[State]
     target: State
     needs_reason: bool = False
+    needs_note: bool = False
 
 
 _OPEN = (State.FLAGGED, State.CONFIRMED, State.DISPATCHED, State.REOPENED)
+_DECIDED = (State.CONFIRMED, State.REJECTED, State.MERGED, State.WITHDRAWN)
 
 MOVES: Mapping[str, Move] = {
     move.name: move
     for move in (
         Move("confirm", frozenset({State.FLAGGED}), State.CONFIRMED),
         Move("reject", frozenset({State.FLAGGED}), State.REJECTED, needs_reason=True),
-        Move("reconsider", frozenset({State.CONFIRMED, State.REJECTED}), State.FLAGGED, needs_reason=True),
+        Move("reconsider", frozenset(_DECIDED), State.FLAGGED, needs_reason=True),
         Move("dispatch", frozenset({State.CONFIRMED, State.REOPENED}), State.DISPATCHED),
-        Move("rectify", frozenset({State.DISPATCHED, State.REOPENED}), State.RECTIFIED),
+        # It went to the wrong department: back to where it can be dispatched anew.
+        Move("recall", frozenset({State.DISPATCHED, State.REOPENED}), State.CONFIRMED, needs_reason=True),
+        Move("rectify", frozenset({State.DISPATCHED, State.REOPENED}), State.RECTIFIED, needs_note=True),
         Move("close", frozenset({State.RECTIFIED}), State.CLOSED),
         Move("reopen", frozenset({State.RECTIFIED, State.CLOSED}), State.REOPENED, needs_reason=True),
         Move("merge", frozenset(_OPEN), State.MERGED, needs_reason=True),
-        Move("withdraw", frozenset(_OPEN), State.WITHDRAWN, needs_reason=True),
+        Move("withdraw", frozenset((*_OPEN, State.RECTIFIED)), State.WITHDRAWN, needs_reason=True),
     )
 }
+
+
+def moves_from(state: State) -> tuple[str, ...]:
+    """The moves that the table allows from a state."""
+    return tuple(name for name, move in MOVES.items() if state in move.sources)
 
 
 def target_of(state: State, name: str, reason: str | None, note: str | None) -> State:
     """The state that a move leads to.
 
     Raises IllegalMove where the table has no such move from `state`, and ReasonNeeded where the move lacks its
-    reason: a code of REJECT_REASONS for `reject` ("other" wants a note), any text for the rest.
+    reason: a code of REJECT_REASONS for `reject` ("other" wants a note), any text for the rest. `rectify` needs a note.
     """
     move = MOVES.get(name)
     if move is None:
@@ -100,6 +109,8 @@ def target_of(state: State, name: str, reason: str | None, note: str | None) -> 
         raise IllegalMove(f"an issue that is {state} cannot {name}; only one that is {_words(move.sources)}")
     if move.needs_reason and not reason:
         raise ReasonNeeded(f"{name} needs a reason{_choice(name)}")
+    if move.needs_note and not note:
+        raise ReasonNeeded(f"{name} needs a note that says what was done")
     if name == "reject" and reason not in REJECT_REASONS:
         raise ReasonNeeded(f"{reason!r} is no reason to reject{_choice(name)}")
     if name == "reject" and reason == "other" and not note:

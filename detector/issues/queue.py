@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, Literal
 
 from sqlalchemy import Connection, func, select, update
 
 from detector.core.errors import BadInput
 from detector.core.times import Interval
-from detector.core.values import Evidence, EvidenceFile, Incident
+from detector.core.values import Evidence, Incident
 from detector.database import Database, schema
-from detector.issues import filing, history
-from detector.issues.errors import ClaimedByOther, StaleIssue, UnknownIssue
-from detector.issues.lifecycle import target_of
-from detector.issues.rows import conditions, issue_of, ordering, verdict_of
+from detector.issues import duplicates, events, filing, history, moving, ordering
+from detector.issues.errors import UnknownIssue
+from detector.issues.lifecycle import State
+from detector.issues.moving import Step
+from detector.issues.ordering import Assigned
+from detector.issues.rows import attachment_of, conditions, issue_of, sorting, verdict_of
 from detector.issues.values import (
+    Attachment,
+    Event,
     EvidenceRow,
     Filed,
     HistoryRow,
     Issue,
     IssueFilter,
     IssueOrder,
+    Link,
+    LinkKind,
+    NewAttachment,
+    Order,
     Outcome,
     Verdict,
 )
@@ -33,9 +42,9 @@ JOIN_GAP_S = 600.0
 
 LEASE_S = 900.0
 
-LARGEST_ID = 2**31 - 1
-
 EVERY_ISSUE = IssueFilter()
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 LOCK = "issues"
 """Held by whatever adds to the history, for the chain has one end; and so filing sees all that was filed."""
@@ -134,16 +143,16 @@ class IssueQueue:
         limit: int | None = None,
         offset: int = 0,
     ) -> list[Issue]:
-        query = select(schema.issues).where(*conditions(wanted, self._now())).order_by(*ordering(order))
+        query = select(schema.issues).where(*conditions(wanted, self._now(), order)).order_by(*sorting(order))
         with self._database.read() as connection:
             return [issue_of(row) for row in connection.execute(query.limit(limit).offset(offset)).mappings()]
 
     def counts(
         self,
-        by: Literal["state", "violation", "point_id", "camera_id"],
+        by: Literal["state", "violation", "point_id", "camera_id", "department"],
         wanted: IssueFilter = EVERY_ISSUE,
     ) -> dict[str, int]:
-        """How many issues there are of each kind; a kind without any is not named."""
+        """How many issues there are of each kind; a kind without any is not named, no department is ''."""
         column = schema.issues.c[by]
         query = (
             select(column, func.count())
@@ -152,19 +161,81 @@ class IssueQueue:
             .order_by(column)
         )
         with self._database.read() as connection:
-            return {row[0]: row[1] for row in connection.execute(query)}
+            return {row[0] or "": row[1] for row in connection.execute(query)}
 
     def get(self, issue_id: int) -> Issue:
         """Raises UnknownIssue."""
         with self._database.read() as connection:
-            return _issue(connection, issue_id)
+            return moving.load(connection, issue_id)
+
+    def by_public_id(self, public_id: str) -> Issue:
+        """The issue of an id that cannot be guessed. Raises UnknownIssue."""
+        query = select(schema.issues).where(schema.issues.c.public_id == public_id)
+        with self._database.read() as connection:
+            row = connection.execute(query).mappings().first()
+        if row is None:
+            raise UnknownIssue(public_id)
+        return issue_of(row)
+
+    def attachments(self, issue_id: int) -> list[Attachment]:
+        """Every file attached to an issue's moves, oldest first. Raises UnknownIssue."""
+        table = schema.attachments
+        query = select(table).where(table.c.issue_id == issue_id).order_by(table.c.version, table.c.id)
+        with self._database.read() as connection:
+            moving.load(connection, issue_id)
+            return [attachment_of(row) for row in connection.execute(query).mappings()]
+
+    def attachment(self, public_id: str) -> Attachment | None:
+        """The attached file of an id that cannot be guessed."""
+        query = select(schema.attachments).where(schema.attachments.c.public_id == public_id)
+        with self._database.read() as connection:
+            row = connection.execute(query).mappings().first()
+        return attachment_of(row) if row else None
+
+    def links(self, issue_ids: Iterable[int]) -> list[Link]:
+        """How issues hang together with others; nothing for those that do not."""
+        with self._database.read() as connection:
+            return duplicates.links_of(connection, issue_ids)
+
+    def suspected(self, issue_ids: Iterable[int]) -> list[tuple[int, int]]:
+        """Pairs that may be about one object and that nobody has told apart; the issue asked about comes first."""
+        with self._database.read() as connection:
+            return duplicates.suspected(connection, issue_ids)
+
+    def earlier_here(self, issue: Issue, days: int) -> list[Issue]:
+        """Earlier issues of the same violation in the same zone, that began at most so many days before, newest first.
+
+        What was rejected, withdrawn or merged does not count.
+        """
+        with self._database.read() as connection:
+            return ordering.earlier_here(connection, issue, days)
+
+    def orders(self, *, department: str | None = None, limit: int | None = None) -> list[Order]:
+        """Dispatch orders, newest first."""
+        with self._database.read() as connection:
+            return ordering.orders(connection, department=department, limit=limit)
+
+    def order(self, number: str) -> Order | None:
+        """The dispatch order of a number such as JB-20260108-003."""
+        with self._database.read() as connection:
+            return next(iter(ordering.orders(connection, number=number)), None)
+
+    def events_after(self, seen: int, limit: int = 500) -> list[Event]:
+        """What happened after the event of that number, oldest first."""
+        with self._database.read() as connection:
+            return events.events_after(connection, seen, limit)
+
+    def last_event(self) -> int:
+        """The number of the latest event; 0 where nothing has happened yet."""
+        with self._database.read() as connection:
+            return events.last_event(connection)
 
     def history(self, issue_id: int) -> list[HistoryRow]:
         """Every move of an issue, oldest first. Raises UnknownIssue."""
         table = schema.history
         query = select(table).where(table.c.issue_id == issue_id).order_by(table.c.version)
         with self._database.read() as connection:
-            _issue(connection, issue_id)
+            moving.load(connection, issue_id)
             return [history.row_of(row) for row in connection.execute(query).mappings()]
 
     def evidence(self, issue_id: int) -> list[EvidenceRow]:
@@ -172,7 +243,7 @@ class IssueQueue:
         table = schema.evidence_files
         query = select(table).where(table.c.issue_id == issue_id).order_by(table.c.folder, table.c.name)
         with self._database.read() as connection:
-            _issue(connection, issue_id)
+            moving.load(connection, issue_id)
             return [EvidenceRow(**row) for row in connection.execute(query).mappings()]
 
     def verify(self) -> list[str]:
@@ -187,17 +258,17 @@ class IssueQueue:
 
         A claim is no move: it leaves no history and no version. Raises UnknownIssue, ClaimedByOther.
         """
-        _text("who", who)
+        moving.text("who", who)
         with self._database.begin() as connection:
-            issue, at = _issue(connection, issue_id, lock=True), self._now()
-            _refuse_claimed(issue, who, at)
+            issue, at = moving.load(connection, issue_id, lock=True), self._now()
+            moving.refuse_claimed(issue, who, at)
             return _set_claim(connection, issue, who, at + timedelta(seconds=lease_s))
 
     def release(self, issue_id: int, who: str) -> Issue:
         """Gives up one's claim; nothing happens where there is none. Raises UnknownIssue, ClaimedByOther."""
         with self._database.begin() as connection:
-            issue = _issue(connection, issue_id, lock=True)
-            _refuse_claimed(issue, who, self._now())
+            issue = moving.load(connection, issue_id, lock=True)
+            moving.refuse_claimed(issue, who, self._now())
             return _set_claim(connection, issue, None, None)
 
     def confirm(
@@ -226,39 +297,103 @@ class IssueQueue:
         reason: str | None = None,
         note: str | None = None,
         seen_version: int | None = None,
-        attachments: Sequence[EvidenceFile] = (),
+        attachments: Sequence[NewAttachment] = (),
+        sets: Mapping[str, Any] | None = None,
+        details: Mapping[str, Any] | None = None,
     ) -> Issue:
         """Makes one move of the lifecycle, and ends the claim on the issue.
 
-        `seen_version` is what the person was looking at; without it, whatever is there now is decided.
+        `seen_version` is what the person was looking at; without it, whatever is there now is decided. `sets` are
+        columns of `history.SETTABLE` and their new values; `details` goes into the row of history, as JSON.
         Raises UnknownIssue, StaleIssue, ClaimedByOther, IllegalMove, ReasonNeeded.
         """
-        who, reason, note = _text("who", who), _optional("reason", reason), _optional("note", note)
+        step = _step(who, reason, note, sets=sets or {}, attachments=attachments, details=details or {})
         with self._database.begin(lock=LOCK) as connection:
-            issue, at = _issue(connection, issue_id, lock=True), self._now()
-            if seen_version is not None and seen_version != issue.version:
-                raise StaleIssue(issue_id, seen_version, issue.version)
-            _refuse_claimed(issue, who, at)
-            target = target_of(issue.state, move, reason, note)
-            _compare_and_set(
-                connection, issue, state=target, claimed_by=None, claimed_until=None, updated_at=at
-            )
-            history.append(
-                connection,
-                issue_id=issue_id,
-                version=issue.version + 1,
-                who=who,
-                at=at,
-                move=move,
-                from_state=issue.state,
-                to_state=target,
-                reason=reason,
-                note=note,
-                details={"attachments": [[f.name, f.sha256, f.size_bytes] for f in attachments]}
-                if attachments
-                else {},
-            )
-            return _issue(connection, issue_id)
+            issue, at = self._in_hand(connection, issue_id, step.who, seen_version)
+            return moving.make_move(connection, issue, move, step, at)
+
+    def merge(
+        self, issue_id: int, into: int, who: str, reason: str, *, seen_version: int | None = None
+    ) -> Issue:
+        """Makes an issue part of another, which lives on; a link stays.
+
+        Raises what `move` raises, and BadInput where the other cannot take it.
+        """
+        step = _step(who, reason, None, sets={"merged_into": into})
+        with self._database.begin(lock=LOCK) as connection:
+            issue, at = self._in_hand(connection, issue_id, step.who, seen_version)
+            other = moving.load(connection, into, lock=True)
+            if other.id == issue.id:
+                raise BadInput(f"issue {issue.id} cannot be merged into itself")
+            if other.state in (State.MERGED, State.REJECTED, State.WITHDRAWN):
+                raise BadInput(f"issue {other.id} is {other.state}; it cannot take another in")
+            if other.point_id != issue.point_id:
+                raise BadInput(
+                    f"issue {other.id} is of another point ({other.point_id}, not {issue.point_id})"
+                )
+            moved = moving.make_move(connection, issue, "merge", step, at)
+            duplicates.add_link(connection, issue.id, other.id, LinkKind.MERGED, step.who, at)
+            return moved
+
+    def tell_apart(self, issue_id: int, other_id: int, who: str) -> None:
+        """Two issues that were suspected of being one are two. Raises UnknownIssue."""
+        who = moving.text("who", who)
+        with self._database.begin(lock=LOCK) as connection:
+            issue, other = moving.load(connection, issue_id), moving.load(connection, other_id)
+            duplicates.add_link(connection, issue.id, other.id, LinkKind.DISTINCT, who, self._now())
+
+    def dispatch(
+        self,
+        assigned: Sequence[Assigned],
+        who: str,
+        *,
+        note: str | None = None,
+        one_order_each: bool = False,
+        duplicates_because: str | None = None,
+    ) -> list[Order]:
+        """Dispatches issues, all or none: an order for each department, or for each issue.
+
+        An issue that may be about the same object as another one that is dispatched, or that is to be, is refused
+        unless `duplicates_because` says why both must go out. Raises what `move` raises, and SuspectedDuplicate.
+        """
+        step = _step(who, duplicates_because, note)
+        with self._database.begin(lock=LOCK) as connection:
+            at = self._now()
+            taken = [
+                (one, self._in_hand(connection, one.issue_id, step.who, one.seen_version)[0])
+                for one in assigned
+            ]
+            if step.reason is None:
+                ordering.refuse_duplicates(connection, [issue for _, issue in taken])
+            return ordering.dispatch(connection, taken, step, at, one_order_each=one_order_each)
+
+    def remark(
+        self,
+        issue_id: int,
+        what: str,
+        who: str,
+        *,
+        note: str | None = None,
+        seen_version: int | None = None,
+        attachments: Sequence[NewAttachment] = (),
+        sets: Mapping[str, Any] | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> Issue:
+        """Leaves a row of history, such as 'inspected', without moving the issue. Raises UnknownIssue, StaleIssue."""
+        step = _step(who, None, note, sets=sets or {}, attachments=attachments, details=details or {})
+        with self._database.begin(lock=LOCK) as connection:
+            issue = moving.load(connection, issue_id, lock=True)
+            moving.refuse_stale(issue, seen_version)
+            return moving.leave_row(connection, issue, what, issue.state, step, self._now())
+
+    def _in_hand(
+        self, connection: Connection, issue_id: int, who: str, seen_version: int | None
+    ) -> tuple[Issue, datetime]:
+        """An issue that nobody else has moved or claimed meanwhile, and the time."""
+        issue, at = moving.load(connection, issue_id, lock=True), self._now()
+        moving.refuse_stale(issue, seen_version)
+        moving.refuse_claimed(issue, who, at)
+        return issue, at
 
 
 def _verdict(
@@ -284,25 +419,24 @@ def _verdict(
     )
 
 
-def _known(issue_id: int) -> int:
-    """A number that the database can hold."""
-    if not 0 < issue_id <= LARGEST_ID:
-        raise UnknownIssue(issue_id)
-    return issue_id
-
-
-def _issue(connection: Connection, issue_id: int, *, lock: bool = False) -> Issue:
-    query = select(schema.issues).where(schema.issues.c.id == _known(issue_id))
-    row = connection.execute(query.with_for_update() if lock else query).mappings().first()
-    if row is None:
-        raise UnknownIssue(issue_id)
-    return issue_of(row)
-
-
-def _refuse_claimed(issue: Issue, who: str, at: datetime) -> None:
-    if issue.claimed_by in (None, who) or issue.claimed_until is None or issue.claimed_until <= at:
-        return
-    raise ClaimedByOther(issue.id, issue.claimed_by or "", issue.claimed_until)
+def _step(
+    who: str,
+    reason: str | None,
+    note: str | None,
+    *,
+    sets: Mapping[str, Any] = NOTHING,
+    attachments: Sequence[NewAttachment] = (),
+    details: Mapping[str, Any] = NOTHING,
+) -> Step:
+    """Raises BadInput for a text that a database cannot keep."""
+    return Step(
+        moving.text("who", who),
+        moving.optional("reason", reason),
+        moving.optional("note", note),
+        sets,
+        attachments,
+        details,
+    )
 
 
 def _set_claim(connection: Connection, issue: Issue, who: str | None, until: datetime | None) -> Issue:
@@ -312,31 +446,3 @@ def _set_claim(connection: Connection, issue: Issue, who: str | None, until: dat
         .values(claimed_by=who, claimed_until=until)
     )
     return replace(issue, claimed_by=who, claimed_until=until)
-
-
-def _compare_and_set(connection: Connection, seen: Issue, **values: object) -> None:
-    issues = schema.issues.c
-    moved = (
-        update(schema.issues)
-        .where(issues.id == seen.id, issues.version == seen.version)
-        .values(version=seen.version + 1, **values)
-    )
-    if connection.execute(moved).rowcount != 1:
-        raise StaleIssue(seen.id, seen.version, _issue(connection, seen.id).version)
-
-
-def _text(name: str, value: str) -> str:
-    """A text that both databases can keep. Raises BadInput."""
-    if not value.strip():
-        raise BadInput(f"{name} must not be empty")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise BadInput(f"{name} is not valid text") from error
-    if "\x00" in value:
-        raise BadInput(f"{name} is not valid text")
-    return value
-
-
-def _optional(name: str, value: str | None) -> str | None:
-    return _text(name, value) if value and value.strip() else None

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, RowMapping
+from sqlalchemy import ColumnElement, RowMapping, or_
 
 from detector.core.times import Interval
 from detector.core.values import Violation
 from detector.database import schema
+from detector.database.types import has_word
 from detector.issues.lifecycle import State
-from detector.issues.values import Issue, IssueFilter, IssueOrder, Outcome, Verdict
+from detector.issues.values import (
+    AWAITING_ANSWER,
+    Attachment,
+    AttachmentKind,
+    Issue,
+    IssueFilter,
+    IssueOrder,
+    Outcome,
+    Verdict,
+)
 
 
 def issue_of(row: RowMapping) -> Issue:
@@ -23,6 +33,10 @@ def issue_of(row: RowMapping) -> Issue:
     return Issue(**values)
 
 
+def attachment_of(row: RowMapping) -> Attachment:
+    return Attachment(**dict(row) | {"kind": AttachmentKind(row["kind"])})
+
+
 def verdict_of(row: RowMapping) -> Verdict:
     values = dict(row)
     values["interval"] = Interval(values.pop("start"), values.pop("end"))
@@ -31,7 +45,9 @@ def verdict_of(row: RowMapping) -> Verdict:
     return Verdict(**values)
 
 
-def conditions(wanted: IssueFilter, now: datetime) -> Iterator[ColumnElement[bool]]:
+def conditions(
+    wanted: IssueFilter, now: datetime, order: IssueOrder = IssueOrder.NEWEST
+) -> Iterator[ColumnElement[bool]]:
     issues = schema.issues.c
     chosen = (
         (issues.state, wanted.states),
@@ -48,9 +64,35 @@ def conditions(wanted: IssueFilter, now: datetime) -> Iterator[ColumnElement[boo
     if wanted.claimed_by is not None:
         yield issues.claimed_by == wanted.claimed_by
         yield issues.claimed_until > now
+    yield from _of_the_loop(wanted, now)
+    if wanted.after is not None:
+        start, number = wanted.after
+        if order is IssueOrder.OLDEST:
+            yield issues.start >= start
+            yield or_(issues.start > start, issues.id > number)
+        else:
+            yield issues.start <= start
+            yield or_(issues.start < start, issues.id < number)
 
 
-def ordering(order: IssueOrder) -> tuple[ColumnElement[object], ...]:
+def _of_the_loop(wanted: IssueFilter, now: datetime) -> Iterator[ColumnElement[bool]]:
+    issues = schema.issues.c
+    if wanted.departments:
+        own = [has_word(issues.assisting, name) for name in wanted.departments]
+        yield or_(issues.department.in_(wanted.departments), *own)
+    if wanted.confidence is not None:
+        yield issues.confidence.between(*wanted.confidence)
+    due = now if wanted.overdue else wanted.due_before
+    if due is not None:
+        yield issues.state.in_(AWAITING_ANSWER)
+        yield issues.due_at < due
+    if wanted.order_id is not None:
+        yield issues.order_id == wanted.order_id
+    if not wanted.merged:
+        yield issues.merged_into.is_(None)
+
+
+def sorting(order: IssueOrder) -> tuple[ColumnElement[object], ...]:
     """Ends with the number, so that pages never show an issue twice."""
     issues = schema.issues.c
     if order is IssueOrder.OLDEST:

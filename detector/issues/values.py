@@ -14,6 +14,9 @@ from detector.core.times import Interval
 from detector.core.values import Violation
 from detector.issues.lifecycle import State
 
+AWAITING_ANSWER = (State.DISPATCHED, State.REOPENED)
+"""What a department must put right."""
+
 
 @dataclass(frozen=True, slots=True)
 class Issue:
@@ -49,6 +52,27 @@ class Issue:
     claimed_until: datetime | None
     filed_at: datetime
     updated_at: datetime
+    department: str | None = None
+    """Who must put it right; None until it is dispatched."""
+    assisting: tuple[str, ...] = ()
+    grid: str | None = None
+    order_id: int | None = None
+    """The last order that it was dispatched by."""
+    due_at: datetime | None = None
+    dispatched_at: datetime | None = None
+    rectified_at: datetime | None = None
+    closed_at: datetime | None = None
+    merged_into: int | None = None
+    recurrence: int | None = None
+    """How many earlier issues there were at this place within the configured days, when last counted."""
+
+    def is_overdue(self, at: datetime) -> bool:
+        """Whether the department should have answered before `at`, and has not."""
+        return self.state in AWAITING_ANSWER and self.due_at is not None and self.due_at < at
+
+    def concerns(self, department: str) -> bool:
+        """Whether it is a department's own: it leads or assists."""
+        return department == self.department or department in self.assisting
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -79,6 +103,16 @@ class Issue:
             "claimed_until": self.claimed_until.isoformat() if self.claimed_until else None,
             "filed_at": self.filed_at.isoformat(),
             "updated_at": self.updated_at.isoformat(),
+            "department": self.department,
+            "assisting": list(self.assisting),
+            "grid": self.grid,
+            "order": self.order_id,
+            "due_at": moment_json(self.due_at),
+            "dispatched_at": moment_json(self.dispatched_at),
+            "rectified_at": moment_json(self.rectified_at),
+            "closed_at": moment_json(self.closed_at),
+            "merged_into": self.merged_into,
+            "recurrence": self.recurrence,
         }
 
 
@@ -136,6 +170,129 @@ class EvidenceRow:
             "sha256": self.sha256,
             "size_bytes": self.size_bytes,
         }
+
+
+class AttachmentKind(StrEnum):
+    """What an attached file shows."""
+
+    ANSWER = "answer"
+    """What a department sent with its answer."""
+    BEFORE = "before"
+    AFTER = "after"
+    """The same place, looked at again for acceptance."""
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class NewAttachment:
+    """A file that is safe in the attachments' store, to be attached to a move."""
+
+    kind: AttachmentKind
+    name: str
+    media_type: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file attached to one move of one issue; `version` is the issue's after that move."""
+
+    id: int
+    public_id: str
+    issue_id: int
+    version: int
+    kind: AttachmentKind
+    name: str
+    media_type: str
+    sha256: str
+    size_bytes: int
+    who: str
+    at: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "public_id": self.public_id,
+            "issue": self.issue_id,
+            "version": self.version,
+            "kind": self.kind.value,
+            "name": self.name,
+            "media_type": self.media_type,
+            "sha256": self.sha256,
+            "size_bytes": self.size_bytes,
+            "who": self.who,
+            "at": self.at.isoformat(),
+        }
+
+
+class LinkKind(StrEnum):
+    """Why two issues belong together; the later one points at the earlier."""
+
+    DUPLICATE = "duplicate"
+    """Two cameras of one point may have seen one object: a suspicion, until somebody merges or dismisses it."""
+    DISTINCT = "distinct"
+    """Somebody looked: they are two."""
+    MERGED = "merged"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One issue's relation to another."""
+
+    issue_id: int
+    other_id: int
+    kind: LinkKind
+    who: str
+    at: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "issue": self.issue_id,
+            "other": self.other_id,
+            "kind": self.kind.value,
+            "who": self.who,
+            "at": self.at.isoformat(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A dispatch order (交办单): one department, one number, one issue or more."""
+
+    id: int
+    number: str
+    department: str
+    issued_at: datetime
+    issued_by: str
+    due_at: datetime
+    """The earliest of its issues' deadlines."""
+    note: str | None
+    issue_ids: tuple[int, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "number": self.number,
+            "department": self.department,
+            "issued_at": self.issued_at.isoformat(),
+            "issued_by": self.issued_by,
+            "due_at": self.due_at.isoformat(),
+            "note": self.note,
+            "issues": list(self.issue_ids),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happened to an issue, for other systems; `id` grows in the order in which things happened."""
+
+    id: int
+    event_id: str
+    issue_id: int
+    version: int
+    move: str
+    at: datetime
+    data: Mapping[str, Any]
 
 
 class Outcome(StrEnum):
@@ -213,6 +370,20 @@ class IssueFilter:
     period: Interval | None = None
     claimed_by: str | None = None
     """Whose claim is on them now; a claim that has run out is none."""
+    departments: tuple[str, ...] = ()
+    """Those that lead or assist."""
+    confidence: tuple[float, float] | None = None
+    """At least the first, at most the second, in [0, 1]."""
+    due_before: datetime | None = None
+    """Still to be answered, by then."""
+    overdue: bool = False
+    """Still to be answered, and late."""
+    order_id: int | None = None
+    merged: bool = True
+    """False leaves out what was merged into another."""
+    after: tuple[datetime, int] | None = None
+    """Only what comes after the issue of this start and number, in the order NEWEST or OLDEST: the next page,
+    however deep, at the price of the first."""
 
 
 def interval_json(interval: Interval) -> dict[str, str]:
@@ -225,6 +396,10 @@ def ends_json(start: datetime, end: datetime) -> dict[str, str]:
         name: at.astimezone(UTC).isoformat(timespec="microseconds")
         for name, at in (("start", start), ("end", end))
     }
+
+
+def moment_json(at: datetime | None) -> str | None:
+    return at.astimezone(UTC).isoformat(timespec="microseconds") if at else None
 
 
 def finite(seconds: float) -> float | None:

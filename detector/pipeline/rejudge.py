@@ -11,7 +11,7 @@ from detector.core.times import Interval
 from detector.core.values import Camera, Incident, Point
 from detector.footage.archive import parts
 from detector.footage.catalogue import Catalogue
-from detector.issues.filing import SAME_PLACE_IOU
+from detector.issues.duplicates import SAME_PLACE_IOU
 from detector.issues.queue import IssueQueue
 from detector.issues.values import Issue, IssueFilter
 from detector.judging.judge import judge

@@ -34,7 +34,7 @@ from detector.evidence import Scene, write_evidence
 from detector.footage.archive import Archive, find_recordings, parts
 from detector.footage.catalogue import BlindStretch, Catalogue, ObservedPart
 from detector.inference.detector import Detector
-from detector.issues.filing import SAME_PLACE_IOU
+from detector.issues.duplicates import SAME_PLACE_IOU
 from detector.issues.queue import IssueQueue
 from detector.issues.values import Filed, Issue, IssueFilter
 from detector.judging.camera_fault import WORDS, ViewFault

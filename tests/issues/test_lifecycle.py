@@ -30,10 +30,10 @@ def test_no_move_leads_nowhere() -> None:
 @pytest.mark.parametrize("state", State)
 def test_a_move_is_legal_from_its_own_states_only(name: str, state: State) -> None:
     if state in MOVES[name].sources:
-        assert target_of(state, name, "duplicate", None) is MOVES[name].target
+        assert target_of(state, name, "duplicate", "swept") is MOVES[name].target
     else:
         with pytest.raises(IllegalMove, match=f"{state} cannot {name}"):
-            target_of(state, name, "duplicate", None)
+            target_of(state, name, "duplicate", "swept")
 
 
 def test_a_move_that_is_not_in_the_table_is_refused_with_those_that_are() -> None:

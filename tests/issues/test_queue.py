@@ -20,11 +20,13 @@ from detector.core.times import Interval
 from detector.core.values import EvidenceFile, Violation
 from detector.database import Database, schema
 from detector.issues import (
+    AttachmentKind,
     ClaimedByOther,
     IllegalMove,
     IssueFilter,
     IssueOrder,
     IssueQueue,
+    NewAttachment,
     Outcome,
     QueueRefusal,
     ReasonNeeded,
@@ -259,7 +261,7 @@ def test_an_incident_that_was_joined_is_known_under_new_rules_too(queue: IssueQu
 
 def test_a_decision_moves_the_issue_and_leaves_a_row(queue: IssueQueue, clock: Clock) -> None:
     filed = file(queue, incident())
-    picture = EvidenceFile("phone.jpg", "a" * 64, 12)
+    picture = NewAttachment(AttachmentKind.NOTE, "phone.jpg", "image/jpeg", "a" * 64, 12)
     moved = queue.move(
         filed.issue_id, "confirm", "li", note="现场核实", seen_version=1, attachments=[picture]
     )
@@ -268,13 +270,18 @@ def test_a_decision_moves_the_issue_and_leaves_a_row(queue: IssueQueue, clock: C
     row = queue.history(filed.issue_id)[-1]
     assert (row.who, row.at, row.move, row.note) == ("li", clock.at, "confirm", "现场核实")
     assert row.details == {"attachments": [["phone.jpg", "a" * 64, 12]]}
+    (attached,) = queue.attachments(filed.issue_id)
+    assert (attached.name, attached.version, attached.who) == ("phone.jpg", 2, "li")
+    assert queue.attachment(attached.public_id) == attached
     assert queue.verify() == []
 
 
 def test_an_issue_goes_through_the_whole_loop(queue: IssueQueue) -> None:
     filed = file(queue, incident())
     for move in ("confirm", "dispatch", "rectify", "reopen", "rectify", "close"):
-        queue.move(filed.issue_id, move, "li", reason="still there" if move == "reopen" else None)
+        queue.move(
+            filed.issue_id, move, "li", reason="still there" if move == "reopen" else None, note="swept"
+        )
     issue = queue.get(filed.issue_id)
     assert issue.state is State.CLOSED
     assert issue.version == 1 + 6 == len(queue.history(filed.issue_id))

@@ -6,12 +6,13 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
 from detector.database.schema import metadata
-from detector.database.types import UtcTime
+from detector.database.types import UtcTime, Words
 
 
 def render(kind: str, item: object, _context: AutogenContext) -> str | Literal[False]:
     """Our column type by the name that revisions import it by."""
-    return "UtcTime()" if kind == "type" and isinstance(item, UtcTime) else False
+    own = kind == "type" and isinstance(item, UtcTime | Words)
+    return f"{type(item).__name__}()" if own else False
 
 
 context.configure(

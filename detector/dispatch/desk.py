@@ -1,0 +1,325 @@
+"""The desk: every look at an issue and every move of it, by whoever may.
+
+The command line and the browser both go through here, so that neither can forget to ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from detector.config.settings import Settings
+from detector.core.errors import BadInput
+from detector.core.values import Category
+from detector.database import Database
+from detector.dispatch.attachments import AttachmentStore, Upload
+from detector.issues import IssueQueue
+from detector.issues.errors import UnknownIssue
+from detector.issues.ordering import Assigned
+from detector.issues.queue import EVERY_ISSUE, LEASE_S
+from detector.issues.values import (
+    Attachment,
+    AttachmentKind,
+    EvidenceRow,
+    HistoryRow,
+    Issue,
+    IssueFilter,
+    IssueOrder,
+    Link,
+    Order,
+)
+from detector.people import Action, Actor, AuditLog, Looked, NotAllowed, People, allow
+
+ATTACHMENTS = "attachments"
+"""The folder, below the state's, of files that people attach."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Desk:
+    """Issues, for those who may. Safe to share between threads.
+
+    A department sees the issues that it leads or assists, and an issue of others does not exist for it: every
+    method raises UnknownIssue for such a one. Every method raises NotAllowed where the table of roles says no, and
+    otherwise what the queue raises.
+    """
+
+    def __init__(self, database: Database, settings: Settings, now: Callable[[], datetime] = utc_now) -> None:
+        self.settings = settings
+        self.queue = IssueQueue(database, now)
+        self.people = People(database, now)
+        self.log = AuditLog(database, now)
+        self.files = AttachmentStore(settings.state_root / ATTACHMENTS)
+        self.now = now
+
+    # Seeing
+
+    def find(
+        self,
+        actor: Actor,
+        wanted: IssueFilter = EVERY_ISSUE,
+        *,
+        order: IssueOrder = IssueOrder.NEWEST,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[Issue]:
+        allow(actor, Action.SEE)
+        own = self.scope(actor, wanted)
+        return self.queue.find(own, order=order, limit=limit, offset=offset) if own else []
+
+    def counts(
+        self,
+        actor: Actor,
+        by: Literal["state", "violation", "point_id", "camera_id", "department"],
+        wanted: IssueFilter = EVERY_ISSUE,
+    ) -> dict[str, int]:
+        allow(actor, Action.SEE)
+        own = self.scope(actor, wanted)
+        return self.queue.counts(by, own) if own else {}
+
+    def scope(self, actor: Actor, wanted: IssueFilter) -> IssueFilter | None:
+        """The part of a filter that concerns this actor; None where none of it does."""
+        own = actor.bound_to
+        if own is None:
+            return wanted
+        if wanted.departments and own not in wanted.departments:
+            return None
+        return replace(wanted, departments=(own,))
+
+    def points_of(self, *categories: Category) -> tuple[str, ...]:
+        """The points of categories, for a filter."""
+        return tuple(point.id for point in self.settings.points if point.category in categories)
+
+    def get(self, actor: Actor, issue_id: int) -> Issue:
+        allow(actor, Action.SEE)
+        return self._own(actor, self.queue.get(issue_id))
+
+    def by_public_id(self, actor: Actor, public_id: str) -> Issue:
+        allow(actor, Action.SEE)
+        return self._own(actor, self.queue.by_public_id(public_id))
+
+    def history(self, actor: Actor, issue_id: int) -> list[HistoryRow]:
+        return self.queue.history(self.get(actor, issue_id).id)
+
+    def evidence(self, actor: Actor, issue_id: int) -> list[EvidenceRow]:
+        return self.queue.evidence(self.get(actor, issue_id).id)
+
+    def attachments(self, actor: Actor, issue_id: int) -> list[Attachment]:
+        return self.queue.attachments(self.get(actor, issue_id).id)
+
+    def links(self, actor: Actor, issue_id: int) -> list[Link]:
+        """How an issue hangs together with others that this actor may see."""
+        issue = self.get(actor, issue_id)
+        return [link for link in self.queue.links([issue.id]) if self._sees_both(actor, link)]
+
+    def orders(self, actor: Actor, *, limit: int | None = None) -> list[Order]:
+        """Dispatch orders, newest first; a department's own."""
+        allow(actor, Action.SEE)
+        return self.queue.orders(department=actor.bound_to, limit=limit)
+
+    def order(self, actor: Actor, number: str) -> Order:
+        """Raises BadInput where there is no such order."""
+        allow(actor, Action.SEE)
+        found = self.queue.order(number)
+        if found is None or actor.bound_to not in (None, found.department):
+            raise BadInput(f"there is no order {number!r}")
+        return found
+
+    def look(self, actor: Actor, issue_id: int, file: str, *, masked: bool) -> Issue:
+        """Leave to look at a picture or a clip of an issue, which the log then tells."""
+        allow(actor, Action.LOOK if masked else Action.LOOK_UNMASKED)
+        issue = self.get(actor, issue_id)
+        self.log.add(actor, Looked.FOOTAGE, issue_id=issue.id, file=file, details={"masked": masked})
+        return issue
+
+    def attached(self, actor: Actor, public_id: str) -> tuple[Attachment, Path]:
+        """Leave to look at an attached file, which the log then tells. Raises BadInput where there is none."""
+        allow(actor, Action.LOOK_UNMASKED)
+        found = self.queue.attachment(public_id)
+        if found is None:
+            raise BadInput("there is no such file")
+        self.get(actor, found.issue_id)
+        self.log.add(actor, Looked.FOOTAGE, issue_id=found.issue_id, file=found.name)
+        return found, self.files.path(found)
+
+    def export(
+        self, actor: Actor, what: str, wanted: IssueFilter = EVERY_ISSUE, *, masked: bool = True
+    ) -> list[Issue]:
+        """The issues that somebody takes out, as a letter or a table, oldest first; the log tells of it."""
+        allow(actor, Action.EXPORT if masked else Action.EXPORT_UNMASKED)
+        issues = self.find(actor, wanted, order=IssueOrder.OLDEST)
+        numbers = [issue.id for issue in issues]
+        self.log.add(actor, Looked.EXPORT, file=what, details={"masked": masked, "issues": numbers})
+        return issues
+
+    # Review
+
+    def claim(self, actor: Actor, issue_id: int, lease_s: float = LEASE_S) -> Issue:
+        allow(actor, Action.REVIEW)
+        return self.queue.claim(issue_id, actor.who, lease_s)
+
+    def release(self, actor: Actor, issue_id: int) -> Issue:
+        allow(actor, Action.REVIEW)
+        return self.queue.release(issue_id, actor.who)
+
+    def confirm(
+        self, actor: Actor, issue_id: int, *, note: str | None = None, seen_version: int | None = None
+    ) -> Issue:
+        allow(actor, Action.REVIEW)
+        return self.queue.confirm(issue_id, actor.who, note=note, seen_version=seen_version)
+
+    def reject(
+        self,
+        actor: Actor,
+        issue_id: int,
+        reason_code: str,
+        *,
+        note: str | None = None,
+        seen_version: int | None = None,
+    ) -> Issue:
+        """`reason_code` is one of REJECT_REASONS."""
+        allow(actor, Action.REVIEW)
+        return self.queue.reject(issue_id, actor.who, reason_code, note=note, seen_version=seen_version)
+
+    def reconsider(
+        self, actor: Actor, issue_id: int, reason: str, *, seen_version: int | None = None
+    ) -> Issue:
+        """Back to flagged: what was decided was a mistake."""
+        allow(actor, Action.REVIEW)
+        return self.queue.move(issue_id, "reconsider", actor.who, reason=reason, seen_version=seen_version)
+
+    def withdraw(self, actor: Actor, issue_id: int, reason: str, *, seen_version: int | None = None) -> Issue:
+        allow(actor, Action.REVIEW)
+        return self.queue.move(issue_id, "withdraw", actor.who, reason=reason, seen_version=seen_version)
+
+    def merge(
+        self, actor: Actor, issue_id: int, into: int, reason: str, *, seen_version: int | None = None
+    ) -> Issue:
+        """Makes an issue part of another, which lives on."""
+        allow(actor, Action.MERGE)
+        return self.queue.merge(issue_id, into, actor.who, reason, seen_version=seen_version)
+
+    def tell_apart(self, actor: Actor, issue_id: int, other_id: int) -> None:
+        """Two issues that were suspected of being about one object are two."""
+        allow(actor, Action.MERGE)
+        self.queue.tell_apart(issue_id, other_id, actor.who)
+
+    # The loop
+
+    def dispatch(
+        self,
+        actor: Actor,
+        issue_ids: Sequence[int],
+        *,
+        department: str | None = None,
+        assisting: Sequence[str] | None = None,
+        due_at: datetime | None = None,
+        note: str | None = None,
+        one_order_each: bool = False,
+        duplicates_because: str | None = None,
+        seen_versions: Mapping[int, int] | None = None,
+    ) -> list[Order]:
+        """Dispatches issues, all or none, to whom the routes say unless told otherwise.
+
+        `duplicates_because` says why two issues that may be about one object must both go out.
+        """
+        allow(actor, Action.DISPATCH)
+        at, seen = self.now(), seen_versions or {}
+        assigned = [
+            self._assigned(self.queue.get(number), at, department, assisting, due_at, seen.get(number))
+            for number in dict.fromkeys(issue_ids)
+        ]
+        return self.queue.dispatch(
+            assigned,
+            actor.who,
+            note=note,
+            one_order_each=one_order_each,
+            duplicates_because=duplicates_because,
+        )
+
+    def _assigned(
+        self,
+        issue: Issue,
+        at: datetime,
+        department: str | None,
+        assisting: Sequence[str] | None,
+        due_at: datetime | None,
+        seen_version: int | None,
+    ) -> Assigned:
+        if department is None or due_at is None:
+            raise BadInput("no routes are configured: name the department and the deadline")
+        for name in (department, *(assisting or ())):
+            if name not in self.settings.departments:
+                raise BadInput(f"there is no department {name!r}: {', '.join(self.settings.departments)}")
+        return Assigned(
+            issue_id=issue.id,
+            department=department,
+            due_at=due_at,
+            day=f"{at.astimezone(self.settings.timezone):%Y%m%d}",
+            assisting=tuple(assisting or ()),
+            grid=self.settings.point(issue.point_id).grid or None,
+            seen_version=seen_version,
+        )
+
+    def recall(self, actor: Actor, issue_id: int, reason: str, *, seen_version: int | None = None) -> Issue:
+        """It went to the wrong department; it can be dispatched anew."""
+        allow(actor, Action.DISPATCH)
+        return self.queue.move(issue_id, "recall", actor.who, reason=reason, seen_version=seen_version)
+
+    def rectify(
+        self,
+        actor: Actor,
+        issue_id: int,
+        text: str,
+        *,
+        files: Sequence[Upload] = (),
+        seen_version: int | None = None,
+    ) -> Issue:
+        """A department's answer: what was done, with pictures. An assisting department sees, the lead answers."""
+        allow(actor, Action.ANSWER)
+        issue = self.get(actor, issue_id)
+        if actor.bound_to not in (None, issue.department):
+            raise NotAllowed(f"issue {issue.id} is answered by its lead, {issue.department}")
+        kept = [self.files.keep(upload, AttachmentKind.ANSWER) for upload in files]
+        return self.queue.move(
+            issue.id, "rectify", actor.who, note=text, attachments=kept, seen_version=seen_version
+        )
+
+    def close(
+        self, actor: Actor, issue_id: int, *, note: str | None = None, seen_version: int | None = None
+    ) -> Issue:
+        allow(actor, Action.ACCEPT)
+        return self.queue.move(issue_id, "close", actor.who, note=note, seen_version=seen_version)
+
+    def reopen(
+        self,
+        actor: Actor,
+        issue_id: int,
+        reason: str,
+        *,
+        files: Sequence[Upload] = (),
+        seen_version: int | None = None,
+    ) -> Issue:
+        allow(actor, Action.ACCEPT)
+        kept = [self.files.keep(upload, AttachmentKind.NOTE) for upload in files]
+        return self.queue.move(
+            issue_id, "reopen", actor.who, reason=reason, attachments=kept, seen_version=seen_version
+        )
+
+    def _own(self, actor: Actor, issue: Issue) -> Issue:
+        """An issue of others does not exist for a department."""
+        own = actor.bound_to
+        if own is not None and not issue.concerns(own):
+            raise UnknownIssue(issue.id)
+        return issue
+
+    def _sees_both(self, actor: Actor, link: Link) -> bool:
+        own = actor.bound_to
+        if own is None:
+            return True
+        return all(self.queue.get(number).concerns(own) for number in (link.issue_id, link.other_id))
