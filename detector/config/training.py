@@ -17,9 +17,13 @@ Corner = tuple[Share, Share]
 
 
 class Street(Part):
-    """A street view to compose on. `ground` is where things may lie, corners in [0, 1] of width and height."""
+    """A street view to compose on. `ground` is where things may lie, corners in [0, 1] of width and height.
+
+    `file` is a picture, or a clip where `at_s` says which of its pictures.
+    """
 
     file: str
+    at_s: Annotated[float, Field(ge=0)] | None = None
     use: Literal["train", "test"]
     ground: tuple[Corner, ...]
 
@@ -69,6 +73,10 @@ class Mix(Part):
     """Chance that a bag is recoloured black: the data set labels none."""
     max_stains: Annotated[int, Field(ge=0)]
     """Puddles, dry patches, shadows and reflections on the ground: soft, brighter or darker, not rubbish."""
+    patches: Share
+    """Among the pasted things that are neither bag nor person: patches of streets; the others are plain things."""
+    bag_outlines: Share
+    """Chance that such a patch has the outline of a bag: nothing but what is inside tells then."""
     surroundings: Share
     """Chance that a pasted patch is from beside the bags of a close-up and not from a street view."""
     procedural_ground: Share

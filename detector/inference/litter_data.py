@@ -187,12 +187,25 @@ def read_scenes(folder: Path, streets: Iterable[Street], use: str) -> list[Scene
     scenes = []
     for street in streets:
         if street.use == use:
-            image = read_picture(folder / street.file)
+            image = _view(folder / street.file, street.at_s)
             height, width = image.shape[:2]
             ground = np.zeros((height, width), np.uint8)
             cv2.fillPoly(ground, [np.rint(np.array(street.ground) * (width, height)).astype(np.int32)], 255)
             scenes.append(Scene(image, ground))
     return scenes
+
+
+def _view(path: Path, at_s: float | None) -> Image:
+    """A street view: a picture, or a clip's picture at or next before a time."""
+    if at_s is None:
+        return read_picture(path)
+    clip = cv2.VideoCapture(str(path))
+    clip.set(cv2.CAP_PROP_POS_MSEC, at_s * 1000)
+    seen, image = clip.read()
+    clip.release()
+    if not seen:
+        raise BadInput(f"{path}: shows no picture at {at_s:g} s")
+    return np.asarray(image, np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,15 +221,15 @@ class Composer:
 
     def for_training(self, rng: np.random.Generator) -> Composed:
         """A square of a street view (or of a sample photo, or of made ground) with things on it."""
-        return self._furnished(rng, self._canvas(rng), self.mix.bands)
+        return self._furnished(rng, self._canvas(rng), self.mix.bands, self.mix.anywhere)
 
     def for_testing(
         self, rng: np.random.Generator, resolution_wh: tuple[int, int], bands: Sequence[SizeBand]
     ) -> Composed:
-        """A whole street view at a resolution."""
+        """A whole street view at a resolution; all that is put on it stands on its ground."""
         scene = self.scenes[rng.integers(len(self.scenes))]
         image, ground = (_resized(part, resolution_wh) for part in (scene.image, scene.ground))
-        return self._furnished(rng, Scene(image, ground), bands)
+        return self._furnished(rng, Scene(image, ground), bands, anywhere=0.0)
 
     def _canvas(self, rng: np.random.Generator) -> Scene:
         kind = rng.random()
@@ -235,7 +248,7 @@ class Composer:
         zoom = low * (high / low) ** rng.random()
         zoom = max(zoom, (side + 1) / min(scene.image.shape[:2]))
         image, ground = scaled(scene.image, zoom), scaled(scene.ground, zoom)
-        y, x = (int(rng.integers(size - side + 1)) for size in image.shape[:2])
+        y, x = _corner(rng, ground, side)
         image, ground = image[y : y + side, x : x + side], ground[y : y + side, x : x + side]
         if rng.random() < 0.5:
             image, ground = image[:, ::-1], ground[:, ::-1]
@@ -255,7 +268,9 @@ class Composer:
             canvas *= 1 + _blurred(mask, rng.uniform(0.8, 5))[:, :, None] * depth
         return _in_bytes(canvas)
 
-    def _furnished(self, rng: np.random.Generator, scene: Scene, bands: Sequence[SizeBand]) -> Composed:
+    def _furnished(
+        self, rng: np.random.Generator, scene: Scene, bands: Sequence[SizeBand], anywhere: float
+    ) -> Composed:
         """Bags and other things in random order, then the camera's own noise and blur."""
         bags = 0 if rng.random() < self.mix.without_rubbish else int(rng.integers(1, self.mix.max_bags + 1))
         others = int(rng.integers(0, self.mix.max_distractors + 1))
@@ -263,7 +278,7 @@ class Composer:
         for is_bag in rng.permutation([True] * bags + [False] * others):
             thing = self._bag(rng) if is_bag else self._distractor(rng, scene.image)
             width = _width(rng, bands)
-            table.put(rng, thing, width, self._spot(rng, scene, table, width), is_bag=bool(is_bag))
+            table.put(rng, thing, width, _spot(rng, scene, table, width, anywhere), is_bag=bool(is_bag))
         return Composed(_as_filmed(rng, table.canvas), table.boxes(), int(rng.integers(45, 93)))
 
     def _bag(self, rng: np.random.Generator) -> Cutout:
@@ -286,17 +301,19 @@ class Composer:
         source = street if rng.random() < 0.5 else self.scenes[rng.integers(len(self.scenes))].image
         if self.surroundings and rng.random() < self.mix.surroundings:
             source = self.surroundings[rng.integers(len(self.surroundings))]
-        shape = self._outline(rng)
+        patch_of_street = kind < 0.2 + 0.8 * self.mix.patches
+        shape = self._outline(rng, of_bags=patch_of_street)
         height, width = shape.shape
-        if kind < 0.65:
+        if patch_of_street:
             size = min(int(rng.integers(24, 160)), *source.shape[:2])
             y, x = (int(rng.integers(extent - size + 1)) for extent in source.shape[:2])
             patch = _resized(source[y : y + size, x : x + size], (width, height), cv2.INTER_LINEAR)
             return np.dstack([_relit(rng, patch), shape])
         return np.dstack([_plain(rng, (width, height)), shape])
 
-    def _outline(self, rng: np.random.Generator) -> Mask:
-        if rng.random() < 0.4:
+    def _outline(self, rng: np.random.Generator, *, of_bags: bool) -> Mask:
+        """Of a bag at times, or of a plain thing. A plain colour in a bag's outline is a bag, for all one can see."""
+        if of_bags and rng.random() < self.mix.bag_outlines:
             return np.ascontiguousarray(self.bags[rng.integers(len(self.bags))][:, :, 3])
         width, height = int(rng.integers(60, 160)), int(rng.integers(60, 160))
         mask = np.zeros((height, width), np.uint8)
@@ -311,21 +328,6 @@ class Composer:
             points = (rng.random((8, 2)) * (width, height)).astype(np.int32)
             cv2.fillConvexPoly(mask, cv2.convexHull(points), 255)
         return mask
-
-    def _spot(self, rng: np.random.Generator, scene: Scene, table: _Table, width: int) -> tuple[int, int]:
-        """Where the middle of the thing's foot comes to stand, x and y; rubbish likes company."""
-        height, extent = scene.ground.shape
-        if table.last is not None and rng.random() < 0.3:
-            x, y = table.last
-            beside = int(rng.choice([-1, 1]) * width * rng.uniform(0.6, 1.1))
-            return int(np.clip(x + beside, 0, extent - 1)), int(
-                np.clip(y + rng.integers(-4, 5), 0, height - 1)
-            )
-        on_ground = np.flatnonzero(scene.ground)
-        if on_ground.size < scene.ground.size // 50 or rng.random() < self.mix.anywhere:
-            return int(rng.integers(extent)), int(rng.integers(height))
-        y, x = divmod(int(on_ground[rng.integers(on_ground.size)]), extent)
-        return x, y
 
 
 class _Table:
@@ -380,6 +382,33 @@ class _Table:
             if xs.size >= 0.6 * size:
                 boxes.append((xs.min(), ys.min(), xs.max() + 1, ys.max() + 1))
         return np.array(boxes, float).reshape(-1, 4)
+
+
+def _corner(rng: np.random.Generator, ground: Mask, side: int) -> tuple[int, int]:
+    """Top and left of a square to cut out: mostly around a place on the ground, where rubbish lies."""
+    height, width = ground.shape
+    on_ground = np.flatnonzero(ground)
+    if not on_ground.size or rng.random() < 0.3:
+        return int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
+    y, x = divmod(int(on_ground[rng.integers(on_ground.size)]), width)
+    y, x = y - int(rng.integers(side)), x - int(rng.integers(side))
+    return int(np.clip(y, 0, height - side)), int(np.clip(x, 0, width - side))
+
+
+def _spot(
+    rng: np.random.Generator, scene: Scene, table: _Table, width: int, anywhere: float
+) -> tuple[int, int]:
+    """Where the middle of the thing's foot comes to stand, x and y; rubbish likes company."""
+    height, extent = scene.ground.shape
+    if table.last is not None and rng.random() < 0.3:
+        x, y = table.last
+        beside = int(rng.choice([-1, 1]) * width * rng.uniform(0.6, 1.1))
+        return int(np.clip(x + beside, 0, extent - 1)), int(np.clip(y + rng.integers(-4, 5), 0, height - 1))
+    on_ground = np.flatnonzero(scene.ground)
+    if on_ground.size < scene.ground.size // 50 or rng.random() < anywhere:
+        return int(rng.integers(extent)), int(rng.integers(height))
+    y, x = divmod(int(on_ground[rng.integers(on_ground.size)]), extent)
+    return x, y
 
 
 def _at_size(rng: np.random.Generator, thing: Cutout, width: int) -> tuple[Floats, Floats]:

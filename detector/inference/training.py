@@ -25,6 +25,8 @@ from detector.inference.detector import Detector, OpenVinoDetector
 from detector.inference.litter_data import (
     CloseUp,
     Composer,
+    Cutout,
+    Scene,
     cut_out_bags,
     cut_out_people,
     cut_out_surroundings,
@@ -182,11 +184,21 @@ def read_material(settings: TrainingSettings, assets: Path) -> Material:
             samples=photos,
             surroundings=tuple(cut_out_surroundings(training, settings.seed)),
         ),
-        "test": Composer(settings.mix, tuple(cut_out_bags(unseen)), people, other),
+        "test": _tester(settings, unseen, people, other),
     }
     if tuning:
-        composers["tuning"] = Composer(settings.mix, tuple(cut_out_bags(tuning)), people, seen)
+        composers["tuning"] = _tester(settings, tuning, people, seen)
     return Material(tuple(training), tuple(tuning), tuple(unseen), composers)
+
+
+def _tester(
+    settings: TrainingSettings,
+    close_ups: Sequence[CloseUp],
+    people: tuple[Cutout, ...],
+    scenes: tuple[Scene, ...],
+) -> Composer:
+    beside = tuple(cut_out_surroundings(close_ups, settings.seed))
+    return Composer(settings.mix, tuple(cut_out_bags(close_ups)), people, scenes, surroundings=beside)
 
 
 def _write_data(folder: Path, unseen: Sequence[CloseUp]) -> Path:
