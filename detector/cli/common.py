@@ -84,7 +84,8 @@ def litter_detector_of(settings: ModelSettings, threads: int = 0) -> Detector | 
     """The second detector, for bags of rubbish, where the settings name one."""
     if not settings.litter_weights:
         return None
-    return detector_of(replace(settings, weights=settings.litter_weights), threads)
+    own = replace(settings, weights=settings.litter_weights, imgsz_hw=settings.litter_imgsz_hw)
+    return detector_of(own, threads)
 
 
 def prepare_detector(settings: ModelSettings) -> None:

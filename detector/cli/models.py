@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,7 +10,11 @@ import typer
 from detector.cli.common import AsJson, manifest_weights
 from detector.cli.output import say, say_json, table
 from detector.config.manifest import load_manifest, models_folder
-from detector.core.errors import BadWeights
+from detector.config.training import View
+from detector.core.errors import BadInput, BadWeights
+from detector.core.values import Frame, Image
+from detector.decoding.reader import frames_at
+from detector.inference.litter_data import read_picture
 from detector.inference.weights import Weights, fetch, verified
 
 app = typer.Typer(help="The model weights: list them, fetch them.", no_args_is_help=True)
@@ -58,3 +63,12 @@ def fetch_(
                 raise
             path = fetch(weights, models_folder())
         say(f"{one}: {path} (SHA-256 checked)")
+
+
+def _read_view(path: Path, view: View) -> Image:
+    if view.at_s is None:
+        return read_picture(path)
+    (frame,) = frames_at(path, [view.at_s])
+    if not isinstance(frame, Frame):
+        raise BadInput(f"{path} at {view.at_s:g} s: {frame.reason}")
+    return frame.image

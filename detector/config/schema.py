@@ -435,7 +435,8 @@ Device = Literal["auto", "cpu", "cuda"]
 class ModelPart(Part):
     """`weights` is a name of models/manifest.yaml or a file; `imgsz` is height, width of the model's input.
 
-    `litter_weights` are those of a second model, trained for bags of rubbish; none where empty.
+    `litter_weights` are those of a second model, trained for bags of rubbish; none where empty. It looks seldom, and
+    at a larger picture: what is 20 px wide of 1280 would be 10 px in `imgsz`.
     """
 
     weights: Text = "yolov8n"
@@ -445,8 +446,9 @@ class ModelPart(Part):
     batch: Annotated[int, Strict(), Field(ge=1, le=1024)] = 8
     precision: Literal["bf16", "f32"] = "bf16"
     litter_weights: Annotated[str, Strict()] = ""
+    litter_imgsz: Size = (736, 1280)
 
-    @field_validator("imgsz")
+    @field_validator("imgsz", "litter_imgsz")
     @classmethod
     def _fits_the_strides(cls, value: tuple[int, int]) -> tuple[int, int]:
         if value[0] % 32 or value[1] % 32:

@@ -60,6 +60,7 @@ class ModelSettings:
     batch: int
     precision: str
     litter_weights: str = ""
+    litter_imgsz_hw: tuple[int, int] = (736, 1280)
     """Of a second model that knows bags of rubbish; none where empty."""
 
 
@@ -138,6 +139,7 @@ def load_settings(folder: Path) -> Settings:
             batch=model.batch,
             precision=model.precision,
             litter_weights=model.litter_weights,
+            litter_imgsz_hw=model.litter_imgsz,
         ),
     )
 

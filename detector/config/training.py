@@ -14,17 +14,24 @@ from detector.core.geometry import polygon_fault
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Corner = tuple[Share, Share]
+Licence = Literal[
+    "AGPL-3.0", "Apache-2.0", "BSD-3-Clause", "CC BY 4.0", "CC0-1.0", "MIT", "Unlicense", "made by us"
+]
+"""Licences under which pictures may be learned from; what states none, or another, is not trained on."""
 
 
-class Street(Part):
-    """A street view to compose on. `ground` is where things may lie, corners in [0, 1] of width and height.
-
-    `file` is a picture, or a clip where `at_s` says which of its pictures.
-    """
+class View(Part):
+    """A picture, or one picture of a clip: the one that shows at `at_s` seconds."""
 
     file: str
     at_s: Annotated[float, Field(ge=0)] | None = None
+
+
+class Street(View):
+    """A street view to compose on. `ground` is where things may lie, corners in [0, 1] of width and height."""
+
     use: Literal["train", "test"]
+    licence: Licence
     ground: tuple[Corner, ...]
 
     @model_validator(mode="after")
@@ -105,7 +112,7 @@ class Fit(Part):
 
 
 class Trial(Part):
-    """How the trained file is scored."""
+    """How the trained file is scored. Nothing of it is learned from."""
 
     pictures: Count
     """Composed pictures in each of the tests at surveillance size."""
@@ -113,21 +120,31 @@ class Trial(Part):
     """The confidence from which a detection counts as rubbish."""
     precision: Share
     """The precision at which the recall is reported, see the aims of the model card."""
+    aim: SizeBand
+    """The sizes that the aim is about; `bands` are scored one by one besides."""
     bands: Annotated[tuple[SizeBand, ...], Field(min_length=1)]
+    clean: tuple[View, ...] = ()
+    """Pictures without rubbish, to count false alarms on beside the street views and the sample photos."""
     close_up_imgsz: Annotated[tuple[int, ...], Field(min_length=1)]
 
 
 class TrainingSettings(Part):
     """The whole recipe. Relative folders are taken from where the YAML file lies."""
 
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+    """Of the trained weights in the manifest; their file is named so too."""
     seed: int
     weights: Path
+    weights_licence: Licence
     trashbags: Path
-    stills: Path
+    trashbags_licence: Licence
     tuning_photos: Annotated[int, Field(ge=0)]
     """Photos of the training half that are kept out of it, to choose the threshold by."""
+    stills: Path
+    """Folder of the files of `streets` and `trial.clean`."""
     streets: tuple[Street, ...]
     samples: tuple[Sample, ...]
+    samples_licence: Licence
     mix: Mix
     fit: Fit
     trial: Trial

@@ -355,6 +355,8 @@ class Frame:
     image: Image
     source_sha256: str
     """SHA-256 over the bytes of the packets from the last keyframe up to this picture's own, as they are stored."""
+    large: Image | None = None
+    """The same picture less reduced, where that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -81,18 +81,20 @@ def frames_at(
     *,
     tolerance_s: float = 0.0,
     fit_wh: tuple[int, int] | None = None,
+    large_at: Mapping[float, tuple[int, int]] | None = None,
 ) -> Iterator[Frame | Missed]:
     """For each offset, in rising order, the picture that shows there, or why there is none.
 
     Offsets are seconds after the recording's first picture. A keyframe at most `tolerance_s` before the
     wanted moment is taken instead of it, which saves decoding up to it. Pictures are scaled to fit within
-    `fit_wh` (never enlarged), keeping their shape. Raises UnreadableRecording if the file cannot be opened.
+    `fit_wh` (never enlarged), keeping their shape; at the offsets in `large_at` a frame's `large` holds the picture
+    to fit within that width and height besides. Raises UnreadableRecording if the file cannot be opened.
     """
     if list(offsets_s) != sorted(offsets_s):
         raise ValueError("offsets must rise")
     with Reader(path) as opened:
         for offset_s in offsets_s:
-            yield opened.frame_at(offset_s, tolerance_s, fit_wh)
+            yield opened.frame_at(offset_s, tolerance_s, fit_wh, (large_at or {}).get(offset_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +185,11 @@ class Reader:
         return found + frame_s
 
     def frame_at(
-        self, offset_s: float, tolerance_s: float = 0.0, fit_wh: tuple[int, int] | None = None
+        self,
+        offset_s: float,
+        tolerance_s: float = 0.0,
+        fit_wh: tuple[int, int] | None = None,
+        large_wh: tuple[int, int] | None = None,
     ) -> Frame | Missed:
         """The picture that shows `offset_s` after the first, or a keyframe at most `tolerance_s` before; any order."""
         target_s = self.first_s + offset_s
@@ -206,7 +212,8 @@ class Reader:
             return Missed("no picture can be decoded here")
         if chosen.frame.is_corrupt:
             return Missed("the picture is damaged")
-        return Frame(chosen.at_s - self.first_s, _image(chosen.frame, fit_wh), chosen.sha256)
+        large = _image(chosen.frame, large_wh) if large_wh else None
+        return Frame(chosen.at_s - self.first_s, _image(chosen.frame, fit_wh), chosen.sha256, large)
 
     @property
     def _longest_show_s(self) -> float:

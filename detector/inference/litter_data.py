@@ -64,6 +64,8 @@ class Composed:
 
     image: Image
     boxes: Boxes
+    hardly_seen: Boxes
+    """Of the bags that other things hide too far to be asked for."""
     quality: int
 
 
@@ -182,30 +184,16 @@ def read_picture(path: Path) -> Image:
     return np.asarray(image, np.uint8)
 
 
-def read_scenes(folder: Path, streets: Iterable[Street], use: str) -> list[Scene]:
+def read_scenes(views: Iterable[tuple[Street, Image]], use: str) -> list[Scene]:
     """The street views of one use, whole."""
     scenes = []
-    for street in streets:
+    for street, image in views:
         if street.use == use:
-            image = _view(folder / street.file, street.at_s)
             height, width = image.shape[:2]
             ground = np.zeros((height, width), np.uint8)
             cv2.fillPoly(ground, [np.rint(np.array(street.ground) * (width, height)).astype(np.int32)], 255)
             scenes.append(Scene(image, ground))
     return scenes
-
-
-def _view(path: Path, at_s: float | None) -> Image:
-    """A street view: a picture, or a clip's picture at or next before a time."""
-    if at_s is None:
-        return read_picture(path)
-    clip = cv2.VideoCapture(str(path))
-    clip.set(cv2.CAP_PROP_POS_MSEC, at_s * 1000)
-    seen, image = clip.read()
-    clip.release()
-    if not seen:
-        raise BadInput(f"{path}: shows no picture at {at_s:g} s")
-    return np.asarray(image, np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +267,8 @@ class Composer:
             thing = self._bag(rng) if is_bag else self._distractor(rng, scene.image)
             width = _width(rng, bands)
             table.put(rng, thing, width, _spot(rng, scene, table, width, anywhere), is_bag=bool(is_bag))
-        return Composed(_as_filmed(rng, table.canvas), table.boxes(), int(rng.integers(45, 93)))
+        boxes, hardly_seen = table.boxes()
+        return Composed(_as_filmed(rng, table.canvas), boxes, hardly_seen, int(rng.integers(45, 93)))
 
     def _bag(self, rng: np.random.Generator) -> Cutout:
         bag = self.bags[rng.integers(len(self.bags))]
@@ -374,14 +363,16 @@ class _Table:
         shadow = _blurred(shadow, 1 + width / 15)
         self.canvas *= 1 - shadow[:, :, None]
 
-    def boxes(self) -> Boxes:
-        """Boxes of the bags of which 60 % or more can be seen."""
-        boxes = []
+    def boxes(self) -> tuple[Boxes, Boxes]:
+        """Boxes of the bags of which 60 % or more can be seen, and of those of which less."""
+        plain: list[tuple[int, int, int, int]] = []
+        hidden: list[tuple[int, int, int, int]] = []
         for bag, size in enumerate(self.sizes, start=1):
             ys, xs = np.nonzero(self.owner == bag)
-            if xs.size >= 0.6 * size:
-                boxes.append((xs.min(), ys.min(), xs.max() + 1, ys.max() + 1))
-        return np.array(boxes, float).reshape(-1, 4)
+            if xs.size:
+                box = (int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1)
+                (plain if xs.size >= 0.6 * size else hidden).append(box)
+        return np.array(plain, np.float64).reshape(-1, 4), np.array(hidden, np.float64).reshape(-1, 4)
 
 
 def _corner(rng: np.random.Generator, ground: Mask, side: int) -> tuple[int, int]:

@@ -5,23 +5,18 @@ The recipe is a YAML file (`detector.config.training`); `train` is what `kerbwat
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
-import tempfile
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from detector.config.training import Fit, SizeBand, TrainingSettings, load_training
-from detector.core.errors import BadWeights
-from detector.core.geometry import iou_matrix
-from detector.core.values import Detections, Image
-from detector.inference.detector import Detector, OpenVinoDetector
+from detector.config.training import Fit, TrainingSettings, View
+from detector.core.errors import BadInput
+from detector.core.values import Image
 from detector.inference.litter_data import (
     CloseUp,
     Composer,
@@ -34,87 +29,38 @@ from detector.inference.litter_data import (
     read_close_ups,
     read_picture,
     read_scenes,
-    scaled,
-    seen_through_jpeg,
     write_training_set,
 )
+from detector.inference.litter_trial import Scores, See, false_alarms, seeing, street_scores
 from detector.inference.quiet import import_ultralytics
 from detector.inference.weights import sha256_of
 
 LABEL = "rubbish"
-LEAST_CONFIDENCE = 0.05
-"""Detections below it are not looked at when scoring at surveillance size."""
 
-See = Callable[[Image, tuple[int, int]], Detections]
-"""A detector: a picture and the height and width of the network's input, to what it sees there."""
-
-
-@dataclass(frozen=True, slots=True)
-class BandScore:
-    """Bags of one band of widths, [from_px, until_px) at the network's input, found at the threshold."""
-
-    from_px: int
-    until_px: int
-    bags: int
-    found: int
-
-    @property
-    def recall(self) -> float:
-        return self.found / self.bags if self.bags else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class StreetScore:
-    """One test on composed street views; a hit overlaps a bag by an IoU of 0.5 or more."""
-
-    name: str
-    resolution_wh: tuple[int, int]
-    pictures: int
-    bags: int
-    precision: float
-    """At the threshold of the recipe, as is `recall`."""
-    recall: float
-    recall_at_precision: float
-    """The most that is found at the precision of the recipe or above it, at whichever threshold."""
-    threshold_for_precision: float
-    bands: tuple[BandScore, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class FalseAlarm:
-    """A detection on a picture without rubbish; the box in pixels, xyxy."""
-
-    picture: str
-    input_hw: tuple[int, int]
-    confidence: float
-    box: tuple[int, int, int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """How a detector does on what it was not trained on."""
-
-    threshold: float
-    close_up_map50: dict[int, float]
-    """mAP50 on the held-out close-ups, by input size."""
-    streets: tuple[StreetScore, ...]
-    false_alarms: tuple[FalseAlarm, ...]
-    """On the street views as they are, at half the threshold or above."""
+ReadView = Callable[[Path, View], Image]
+"""Reads a view of a folder: a picture, or one picture of a clip. Raises BadInput."""
+Tell = Callable[[float, str], None]
+"""Hears how many epochs are done, and what is being done."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingReport:
     """What came of a recipe."""
 
+    name: str
     weights: str
     sha256: str
     size_bytes: int
+    recipe_sha256: str
     data_sha256: str
     """Over all bytes of the training set; the same for the same recipe, seed and source pictures."""
+    licences: dict[str, str]
+    """Of everything that was learned from, by what it is."""
     close_ups: int
     composed: int
     scores: Scores
     training_s: float
+    """From the first epoch to the last, on whatever machine and beside whatever else; without interruptions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,69 +72,130 @@ class Material:
     unseen: tuple[CloseUp, ...]
     composers: dict[str, Composer]
     """`train`; `tuning`: kept-out bags on the views trained on; `test`: unseen bags on unseen views."""
+    clean: tuple[tuple[str, Image], ...]
+    """Pictures without rubbish, by name."""
 
 
 def train(
-    config_path: Path, out: Path, *, weights: Path | None = None, work: Path | None = None
+    settings: TrainingSettings,
+    out: Path,
+    work: Path,
+    *,
+    read_view: ReadView,
+    tell: Tell = lambda _done, _what: None,
 ) -> TrainingReport:
-    """Train by the recipe in `config_path` and write the weights to `out`, the report beside it as JSON.
+    """Train by a recipe and write the weights to `out`, the report beside it as JSON.
 
-    `weights` goes before the recipe's own COCO weights; `work` keeps the training set (else it is thrown away).
-    Raises BadConfig, BadInput or BadWeights before any training where something is missing.
+    What was begun in `work` by the same recipe goes on after its last whole epoch. Raises BadInput, before any
+    training, with everything that is missing.
     """
-    settings = load_training(config_path)
-    start = weights or settings.weights
-    if not start.is_file():
-        raise BadWeights(f"{start}: no such file; the recipe starts from the COCO weights yolov8n.pt")
-    with tempfile.TemporaryDirectory(prefix="kerbwatch-train-") as temporary:
-        folder = (work or Path(temporary)).resolve()
-        library = import_ultralytics(folder / "ultralytics")
-        material = read_material(settings, Path(str(library.__file__)).parent / "assets")
-        data_sha256 = write_training_set(
-            settings, material.composers["train"], material.training, folder / "train"
-        )
-        began = time.monotonic()
-        trained = _fit(library.YOLO(str(start)), _write_data(folder, material.unseen), settings, folder)
-        training_s = time.monotonic() - began
-        out.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(trained, out)
-        report = TrainingReport(
-            weights=out.name,
-            sha256=sha256_of(out),
-            size_bytes=out.stat().st_size,
-            data_sha256=data_sha256,
-            close_ups=len(material.training),
-            composed=settings.mix.composed,
-            scores=score(library.YOLO(str(out)), seeing(out, folder / "cache"), settings, material, folder),
-            training_s=training_s,
-        )
-    out.with_suffix(".json").write_text(json.dumps(asdict(report), indent=2) + "\n")
+    library = import_ultralytics(work / "ultralytics")
+    assets = Path(str(library.__file__)).parent / "assets"
+    demand_files(settings, assets)
+    recipe_sha256 = _begin(settings, work)
+    tell(0, "reading and composing pictures")
+    material = read_material(settings, assets, read_view)
+    data_sha256 = _training_set(settings, material, work)
+    trained, training_s = _fit(library, settings, _write_data(work, material.unseen), work, tell)
+    tell(settings.fit.epochs, "scoring")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(trained, out)
+    report = TrainingReport(
+        name=settings.name,
+        weights=out.name,
+        sha256=sha256_of(out),
+        size_bytes=out.stat().st_size,
+        recipe_sha256=recipe_sha256,
+        data_sha256=data_sha256,
+        licences=licences_of(settings),
+        close_ups=len(material.training),
+        composed=settings.mix.composed,
+        scores=score(library.YOLO(str(out)), seeing(out, work / "cache"), settings, material, work),
+        training_s=round(training_s, 1),
+    )
+    out.with_suffix(".json").write_text(json.dumps(asdict(report), indent=1) + "\n")
     return report
 
 
-def read_material(settings: TrainingSettings, assets: Path) -> Material:
+def demand_files(settings: TrainingSettings, assets: Path) -> None:
+    """Raises BadInput naming every file and folder of the recipe that is not there."""
+    views = [*settings.streets, *settings.trial.clean]
+    halves = [settings.trashbags / half / kind for half in ("train", "val") for kind in ("images", "labels")]
+    wanted = [
+        settings.weights,
+        *halves,
+        *(settings.stills / view.file for view in views),
+        *(assets / sample.file for sample in settings.samples),
+    ]
+    missing = dict.fromkeys(str(path) for path in wanted if not path.exists())
+    if missing:
+        raise BadInput("the recipe needs what is not there:\n" + "\n".join(missing))
+
+
+def licences_of(settings: TrainingSettings) -> dict[str, str]:
+    return {
+        settings.weights.name: settings.weights_licence,
+        settings.trashbags.name: settings.trashbags_licence,
+        **{street.file: street.licence for street in settings.streets if street.use == "train"},
+        **{sample.file: settings.samples_licence for sample in settings.samples},
+    }
+
+
+def _begin(settings: TrainingSettings, work: Path) -> str:
+    """The recipe's SHA-256. What another recipe left in the folder is thrown away."""
+    start = sha256_of(settings.weights)
+    digest = hashlib.sha256((settings.model_dump_json() + start).encode()).hexdigest()
+    mark = work / "recipe.sha256"
+    if not mark.is_file() or mark.read_text() != digest:
+        for name in ("train", "val", "run"):
+            shutil.rmtree(work / name, ignore_errors=True)
+        mark.write_text(digest)
+    return digest
+
+
+def _training_set(settings: TrainingSettings, material: Material, work: Path) -> str:
+    """Written once; its SHA-256."""
+    mark = work / "train" / "data.sha256"
+    if not mark.is_file():
+        composer = material.composers["train"]
+        digest = write_training_set(settings, composer, material.training, work / "train")
+        mark.write_text(digest)
+    return mark.read_text()
+
+
+def read_material(settings: TrainingSettings, assets: Path, read_view: ReadView) -> Material:
     samples = [(read_picture(assets / sample.file), sample) for sample in settings.samples]
     people = tuple(cut_out_people(samples, settings.seed))
     training, tuning = kept_out(
         read_close_ups(settings.trashbags / "train"), settings.tuning_photos, settings.seed
     )
     unseen = read_close_ups(settings.trashbags / "val")
-    seen, other = (tuple(read_scenes(settings.stills, settings.streets, use)) for use in ("train", "test"))
-    photos = tuple(image for image, _ in samples)
+    views = [(street, read_view(settings.stills / street.file, street)) for street in settings.streets]
+    seen, other = (tuple(read_scenes(views, use)) for use in ("train", "test"))
     composers = {
         "train": Composer(
             settings.mix,
             tuple(cut_out_bags(training)),
             people,
             seen,
-            samples=photos,
+            samples=tuple(image for image, _ in samples),
             surroundings=tuple(cut_out_surroundings(training, settings.seed)),
         ),
         "test": _tester(settings, unseen, people, other),
     }
     if tuning:
         composers["tuning"] = _tester(settings, tuning, people, seen)
-    return Material(tuple(training), tuple(tuning), tuple(unseen), composers)
+    clean = [
+        *((_called(street), image) for street, image in views),
+        *((sample.file, image) for image, sample in samples),
+        *((_called(view), read_view(settings.stills / view.file, view)) for view in settings.trial.clean),
+    ]
+    return Material(tuple(training), tuple(tuning), tuple(unseen), composers, tuple(clean))
+
+
+def _called(view: View) -> str:
+    name = Path(view.file).name
+    return name if view.at_s is None else f"{name} at {view.at_s:g} s"
 
 
 def _tester(
@@ -216,20 +223,54 @@ def _write_data(folder: Path, unseen: Sequence[CloseUp]) -> Path:
     return data
 
 
-def _fit(model: Any, data: Path, settings: TrainingSettings, folder: Path) -> Path:  # noqa: ANN401  # untyped library
-    """Train; the file of the last epoch, in half precision and without the optimiser's state.
+def _fit(
+    library: Any,  # noqa: ANN401  # untyped
+    settings: TrainingSettings,
+    data: Path,
+    work: Path,
+    tell: Tell,
+) -> tuple[Path, float]:
+    """Train, or go on training; the last epoch's file without the optimiser's state, and how many seconds it took.
 
     The last and not the best epoch: choosing the best would be choosing by the pictures that we test on.
     """
     fit: Fit = settings.fit
-    model.add_callback("on_train_start", lambda trainer: _hasten(trainer.model, fit))
-    named = fit.model_dump(exclude={"threads", "bfloat16"})
-    model.train(
-        data=str(data), **named, nbs=fit.batch, seed=settings.seed % 2**31, deterministic=True,
-        warmup_bias_lr=0.0, hsv_s=0.5, device="cpu", workers=0, cache="ram", amp=False, val=False, plots=False,
-        verbose=False, project=str(folder), name="run", exist_ok=True,
-    )  # fmt: skip
-    return folder / "run" / "weights" / "last.pt"
+    run = work / "run"
+    last = run / "weights" / "last.pt"
+    times = _epoch_times(run)
+    if len(times) < fit.epochs:
+        goes_on = bool(times) and last.is_file()
+        if not goes_on:
+            shutil.rmtree(run, ignore_errors=True)
+        model = library.YOLO(str(last if goes_on else settings.weights))
+        model.add_callback("on_train_start", lambda trainer: _hasten(trainer.model, fit))
+        model.add_callback("on_train_batch_end", lambda trainer: _tell(trainer, tell))
+        named = fit.model_dump(exclude={"threads", "bfloat16"})
+        model.train(
+            data=str(data), **named, nbs=fit.batch, seed=settings.seed % 2**31, deterministic=True,
+            warmup_bias_lr=0.0, hsv_s=0.5, device="cpu", workers=0, cache="ram", amp=False, val=False, plots=False,
+            verbose=False, project=str(work), name="run", exist_ok=True, resume=goes_on,
+        )  # fmt: skip
+        times = _epoch_times(run)
+    library.utils.torch_utils.strip_optimizer(str(last))
+    return last, sum(times)
+
+
+def _epoch_times(run: Path) -> list[float]:
+    """Seconds that each whole epoch took; the library counts them up anew after an interruption."""
+    results = run / "results.csv"
+    rows = results.read_text().splitlines()[1:] if results.is_file() else []
+    marks = [0.0, *(float(row.split(",")[1]) for row in rows)]
+    return [later - (earlier if later > earlier else 0) for earlier, later in pairwise(marks)]
+
+
+def _tell(trainer: Any, tell: Tell) -> None:  # noqa: ANN401  # untyped library
+    if not hasattr(trainer, "batches_told") or trainer.batches_told[0] != trainer.epoch:
+        trainer.batches_told = [trainer.epoch, 0]
+    trainer.batches_told[1] += 1
+    done = trainer.epoch + trainer.batches_told[1] / len(trainer.train_loader)
+    box, kind, _ = trainer.tloss.tolist()
+    tell(done, f"epoch {trainer.epoch + 1}: loss of boxes {box:.2f}, of kinds {kind:.2f}")
 
 
 def _hasten(model: Any, fit: Fit) -> None:  # noqa: ANN401  # untyped library
@@ -274,135 +315,10 @@ def score(
         )
         for imgsz in trial.close_up_imgsz
     }  # fmt: skip
-    stills = ((street.file, read_picture(settings.stills / street.file)) for street in settings.streets)
     return Scores(
         threshold=trial.threshold,
         close_up_map50=maps,
-        streets=tuple(street_tests(see, settings, material.composers)),
-        false_alarms=tuple(false_alarms(see, stills, trial.threshold / 2)),
+        streets=tuple(street_scores(see, settings, material.composers)),
+        clean_pictures=len(material.clean),
+        false_alarms=tuple(false_alarms(see, material.clean, trial.threshold / 2)),
     )
-
-
-def seeing(weights: Path, cache: Path) -> See:
-    """The detector in a weights file as it runs every night on a CPU, for whichever input it is asked for."""
-    opened: dict[tuple[int, int], Detector] = {}
-
-    def see(image: Image, input_hw: tuple[int, int]) -> Detections:
-        if input_hw not in opened:
-            opened[input_hw] = OpenVinoDetector(
-                weights, cache, input_hw=input_hw, confidence=LEAST_CONFIDENCE
-            )
-        return opened[input_hw].detect([image])[0]
-
-    return see
-
-
-def street_tests(
-    see: See, settings: TrainingSettings, composers: dict[str, Composer]
-) -> Iterable[StreetScore]:
-    """The tests at surveillance size: whole views at 640 px and at 1280 px, each given to the network unscaled."""
-    for stream, (name, resolution_wh) in enumerate(
-        [("tuning", (640, 360)), ("test", (640, 360)), ("test", (1280, 720))], start=2
-    ):
-        if name in composers:
-            yield street_test(
-                see, settings, composers[name], name=name, resolution_wh=resolution_wh, stream=stream
-            )
-
-
-def street_test(
-    see: See,
-    settings: TrainingSettings,
-    composer: Composer,
-    *,
-    name: str,
-    resolution_wh: tuple[int, int],
-    stream: int,
-) -> StreetScore:
-    """Score on composed views; another `stream` is another draw of pictures from the same seed."""
-    trial = settings.trial
-    marks: list[tuple[float, bool]] = []
-    widths: list[float] = []
-    found: list[float] = []
-    for number in range(trial.pictures):
-        rng = np.random.default_rng([settings.seed, stream, number])
-        made = composer.for_testing(rng, resolution_wh, trial.bands)
-        seen = see(seen_through_jpeg(made), input_for(resolution_wh))
-        hits = match(seen.boxes * (*resolution_wh, *resolution_wh), seen.confidences, made.boxes)
-        sizes: list[float] = (made.boxes[:, 2] - made.boxes[:, 0]).tolist()
-        widths += sizes
-        for confidence, hit in zip(seen.confidences.tolist(), hits, strict=True):
-            marks.append((confidence, hit is not None))
-            if hit is not None and confidence >= trial.threshold:
-                found.append(sizes[hit])
-    precision, recall = precision_recall(marks, len(widths), trial.threshold)
-    lowest = threshold_for(marks, trial.precision)
-    return StreetScore(
-        name=name,
-        resolution_wh=resolution_wh,
-        pictures=trial.pictures,
-        bags=len(widths),
-        precision=precision,
-        recall=recall,
-        recall_at_precision=precision_recall(marks, len(widths), lowest)[1],
-        threshold_for_precision=lowest,
-        bands=tuple(_band(band, widths, found) for band in trial.bands),
-    )
-
-
-def _band(band: SizeBand, widths: Sequence[float], found: Sequence[float]) -> BandScore:
-    inside = [sum(band.from_px <= width < band.until_px for width in some) for some in (widths, found)]
-    return BandScore(band.from_px, band.until_px, *inside)
-
-
-def input_for(resolution_wh: tuple[int, int]) -> tuple[int, int]:
-    """Height and width of the network's input that takes a picture unscaled: the next multiples of 32."""
-    width, height = resolution_wh
-    return (height + 31) // 32 * 32, (width + 31) // 32 * 32
-
-
-def match(
-    boxes: npt.NDArray[np.floating], confidences: npt.NDArray[np.floating], truth: npt.NDArray[np.floating]
-) -> list[int | None]:
-    """For each detection, which true box it hits (IoU 0.5 or more, the surest detection first), or None."""
-    hits: list[int | None] = [None] * len(boxes)
-    if len(boxes) and len(truth):
-        overlap = iou_matrix(boxes.astype(float), truth.astype(float))
-        for i in np.argsort(-confidences, kind="stable"):
-            best = int(overlap[i].argmax())
-            if overlap[i, best] >= 0.5:
-                hits[int(i)] = best
-                overlap[:, best] = 0
-    return hits
-
-
-def precision_recall(marks: Sequence[tuple[float, bool]], bags: int, threshold: float) -> tuple[float, float]:
-    """Precision (1 where nothing is detected) and recall of the detections at a threshold or above."""
-    kept = [hit for confidence, hit in marks if confidence >= threshold]
-    return (sum(kept) / len(kept) if kept else 1.0), (sum(kept) / bags if bags else 0.0)
-
-
-def threshold_for(marks: Sequence[tuple[float, bool]], precision: float) -> float:
-    """The lowest confidence of a detection from which on the precision holds; 1 where none does."""
-    ranked = sorted(marks, reverse=True)
-    best, hits = 1.0, 0
-    for count, (confidence, hit) in enumerate(ranked, start=1):
-        hits += hit
-        tied = count < len(ranked) and ranked[count][0] == confidence
-        if not tied and hits / count >= precision:
-            best = confidence
-    return best
-
-
-def false_alarms(see: See, pictures: Iterable[tuple[str, Image]], threshold: float) -> Iterable[FalseAlarm]:
-    """What is seen on pictures that hold no rubbish, at their own size and at 640 px."""
-    for name, image in pictures:
-        height, width = image.shape[:2]
-        for scale in sorted({1.0, min(1.0, 640 / width)}):
-            small = scaled(image, scale) if scale < 1 else image
-            input_hw = input_for((small.shape[1], small.shape[0]))
-            seen = see(small, input_hw)
-            for confidence, box in zip(seen.confidences, seen.boxes, strict=True):
-                if confidence >= threshold:
-                    x1, y1, x2, y2 = (int(v) for v in box * (width, height, width, height))
-                    yield FalseAlarm(name, input_hw, float(confidence), (x1, y1, x2, y2))

@@ -35,6 +35,13 @@ class SlowLooks:
     packed: Callable[[Image], bytes]
     detector: Detector | None = None
 
+    def large_at(self, offsets_s: Sequence[float]) -> dict[float, tuple[int, int]]:
+        """At which of the looks `detector` wants the picture large, and to fit within which width and height."""
+        if self.detector is None:
+            return {}
+        height, width = self.detector.input_hw
+        return dict.fromkeys(self.chosen(offsets_s), (width, height))
+
     def chosen(self, offsets_s: Sequence[float]) -> set[float]:
         """As few of the looks, at rising offsets, as keep the time; the first and the last among them."""
         chosen = [*offsets_s[:1]]
@@ -78,18 +85,17 @@ def observe(
             observation = Observation(
                 recording.camera_id, at, recording.id, frame.offset_s, detections, view_state(frame)
             )
-            seen.append(
-                _closer(observation, frame.image, slow) if slow and offset_s in slowly else observation
-            )
+            seen.append(_closer(observation, frame, slow) if slow and offset_s in slowly else observation)
     return Observed(tuple(seen), tuple(failed))
 
 
-def _closer(observation: Observation, image: Image, slow: SlowLooks) -> Observation:
-    """The observation with its picture, and with what the second detector sees."""
+def _closer(observation: Observation, frame: Frame, slow: SlowLooks) -> Observation:
+    """The observation with its picture, and with what the second detector sees in the larger one."""
     detections = observation.detections
     if slow.detector is not None:
-        detections = detections.with_those_of(slow.detector.detect([image])[0])
-    return replace(observation, detections=detections, picture=slow.packed(image))
+        large = frame.image if frame.large is None else frame.large
+        detections = detections.with_those_of(slow.detector.detect([large])[0])
+    return replace(observation, detections=detections, picture=slow.packed(frame.image))
 
 
 def _batches_ahead(items: Iterable[T], size: int) -> Iterator[list[T]]:

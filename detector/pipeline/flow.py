@@ -81,7 +81,13 @@ def observe_part(
     offsets_s = [max(0.0, (look.at - recording.interval.start).total_seconds()) for look in plan]
     tolerance_s = min((look.tolerance_s for look in plan), default=0.0)
     height, width = detector.input_hw
-    frames = frames_at(root / recording.path, offsets_s, tolerance_s=tolerance_s, fit_wh=(width, height))
+    frames = frames_at(
+        root / recording.path,
+        offsets_s,
+        tolerance_s=tolerance_s,
+        fit_wh=(width, height),
+        large_at=slow.large_at(offsets_s) if slow else None,
+    )
     pictures = (frame if isinstance(frame, Frame) else frame.reason for frame in frames)
     return observe(
         recording,

@@ -56,8 +56,8 @@ MOST_GONE = 0.15
 """Of the looks at which nothing hides the place so many may fail to show the thing: the codec, a cat, a leaf."""
 
 CROP_WIDTHS = 6.0
-SMALLEST_CROP_PX = 192
-"""The detector for bags is given a crop so many widths of the thing wide, and at least so large."""
+"""The detector for bags is given a crop so many widths of the thing wide, and at least as large as its input: what
+is enlarged looks like no bag it was trained on."""
 
 NAMED = 0.35
 NAMED_ALONE = 0.5
@@ -390,11 +390,10 @@ def _named(thing: _Thing, run: Sequence[datetime], eyes: _Eyes) -> float:
 def _score(seen: Seen, box: Box, litter: Detector) -> float:
     image = seen.frame.image
     height, width = image.shape[:2]
-    side = max(SMALLEST_CROP_PX, CROP_WIDTHS * max((box[2] - box[0]) * width, (box[3] - box[1]) * height)) / 2
-    x, y = (box[0] + box[2]) / 2 * width, (box[1] + box[3]) / 2 * height
-    x1, y1, x2, y2 = (
-        round(v) for v in (max(0, x - side), max(0, y - side), min(width, x + side), min(height, y + side))
-    )
+    least = CROP_WIDTHS * max((box[2] - box[0]) * width, (box[3] - box[1]) * height)
+    high, wide = (max(least, size) for size in litter.input_hw)
+    x1, x2 = _around((box[0] + box[2]) / 2 * width, wide, width)
+    y1, y2 = _around((box[1] + box[3]) / 2 * height, high, height)
     found = litter.detect([np.ascontiguousarray(image[y1:y2, x1:x2])])[0].of(LabelGroup.RUBBISH)
     size = np.array([x2 - x1, y2 - y1] * 2)
     wanted = (box[0] * width - x1, box[1] * height - y1, box[2] * width - x1, box[3] * height - y1)
@@ -406,6 +405,12 @@ def _score(seen: Seen, box: Box, litter: Detector) -> float:
         ),
         default=0.0,
     )
+
+
+def _around(middle: float, length: float, size: int) -> tuple[int, int]:
+    """A stretch of whole pixels of a length around a middle, moved to lie within [0, size)."""
+    start = min(max(0.0, middle - length / 2), max(0.0, size - length))
+    return round(start), round(min(size, start + length))
 
 
 def _stills(thing: _Thing, run: Sequence[datetime], looker: Looker, incident: Incident) -> tuple[Still, ...]:
