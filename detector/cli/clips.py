@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from detector.cli.common import DEFAULT_MODEL, AsJson, Rules, detector_of, litter_detector_of, settings_in
+from detector.cli.common import AsJson, Rules, default_model, detector_of, litter_detector_of, settings_in
 from detector.cli.output import say, say_json, table
 from detector.config.rules import RuleSet
 from detector.config.settings import Settings, default_rules, load_rules, load_zones
@@ -52,7 +52,7 @@ def check(
     place, ruleset, settings = _place(point, zones, folder, rules)
     camera = place.cameras[0]
     start = _start(at, camera)
-    model = settings.model if settings else DEFAULT_MODEL
+    model = settings.model if settings else default_model()
     detector, litter = detector_of(model), litter_detector_of(model)
     try:
         checked = check_files(clip, start, place, camera, ruleset, detector, litter)

@@ -1,23 +1,26 @@
-"""`models list` and `models fetch`."""
+"""`models list`, `models fetch` and `models train`."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from detector.cli.common import AsJson, manifest_weights
-from detector.cli.output import say, say_json, table
-from detector.config.manifest import load_manifest, models_folder
-from detector.config.training import View
+from detector.cli.output import progress, say, say_json, table
+from detector.config.manifest import WeightsPart, cache_folder, load_manifest, models_folder, with_entry
+from detector.config.training import View, load_training
 from detector.core.errors import BadInput, BadWeights
 from detector.core.values import Frame, Image
 from detector.decoding.reader import frames_at
 from detector.inference.litter_data import read_picture
+from detector.inference.model_card import figures, with_figures
+from detector.inference.training import LABEL, TrainingReport, train
 from detector.inference.weights import Weights, fetch, verified
 
-app = typer.Typer(help="The model weights: list them, fetch them.", no_args_is_help=True)
+app = typer.Typer(help="The model weights: list them, fetch them, train our own.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -63,6 +66,58 @@ def fetch_(
                 raise
             path = fetch(weights, models_folder())
         say(f"{one}: {path} (SHA-256 checked)")
+
+
+@app.command("train")
+def train_(
+    recipe: Annotated[Path, typer.Argument(help="A recipe such as configs/training/litter.yaml.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for weights, card and manifest; models/ if left out.")
+    ] = None,
+    work: Annotated[
+        Path | None,
+        typer.Option("--work", help="Folder for what is composed and begun; in the cache if left out."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a detector by a recipe: the same pictures for the same seed. Stopped, it goes on where it was.
+
+    Writes the weights, their entry in manifest.yaml, the figures in their model card (NAME.md) and all of it as
+    JSON (NAME.json).
+
+    Example: kerbwatch models train configs/training/litter.yaml
+    """
+    settings = load_training(recipe)
+    folder = out or models_folder()
+    begun = work or cache_folder() / "training" / settings.name
+    begun.mkdir(parents=True, exist_ok=True)
+    with progress(f"training {settings.name}", settings.fit.epochs) as tick:
+        report = train(
+            settings, folder / f"{settings.name}.pt", begun.resolve(), read_view=_read_view, tell=tick
+        )
+    _enter(report, folder)
+    if as_json:
+        say_json(asdict(report))
+    else:
+        say(figures(report))
+        say(f"{folder / report.weights}, {settings.name}.md, {settings.name}.json, manifest.yaml")
+
+
+def _enter(report: TrainingReport, folder: Path) -> None:
+    """Name the weights in the folder's manifest, and put the figures into their card."""
+    part = WeightsPart(
+        file=report.weights,
+        sha256=report.sha256,
+        size_bytes=report.size_bytes,
+        classes=LABEL,
+        licence="AGPL-3.0",
+        sources=[],
+    )
+    manifest, card = folder / "manifest.yaml", folder / f"{report.name}.md"
+    known = manifest.read_text(encoding="utf-8") if manifest.is_file() else ""
+    manifest.write_text(with_entry(known, report.name, part), encoding="utf-8")
+    page = card.read_text(encoding="utf-8") if card.is_file() else f"# {report.name}\n"
+    card.write_text(with_figures(page, report), encoding="utf-8")
 
 
 def _read_view(path: Path, view: View) -> Image:

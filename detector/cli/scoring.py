@@ -14,8 +14,8 @@ from typing import Annotated, Any
 import typer
 
 from detector.cli.common import (
-    DEFAULT_MODEL,
     Workers,
+    default_model,
     detector_of,
     litter_detector_of,
     prepare_detector,
@@ -171,14 +171,15 @@ def _open_eyes(model: ModelSettings, threads: int) -> Eyes:
 
 
 def _tried(tasks: Sequence[Subject | Made], trial: Trial, workers: int | None) -> Trials:
-    prepare_detector(DEFAULT_MODEL)
+    model = default_model()
+    prepare_detector(model)
     tried: list[Tried] = []
     with progress("evaluating", len(tasks)) as tick:
         try:
             for done, (task, results) in enumerate(
                 zip(
                     tasks,
-                    try_all(tasks, trial, partial(_open_eyes, DEFAULT_MODEL), workers=workers),
+                    try_all(tasks, trial, partial(_open_eyes, model), workers=workers),
                     strict=True,
                 ),
                 1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -60,3 +61,16 @@ def load_manifest(folder: Path) -> Manifest:
     demand(faults)
     assert weights is not None
     return Manifest(folder, weights)
+
+
+def with_entry(manifest: str, name: str, part: WeightsPart) -> str:
+    """The text of a manifest in which `name` stands for `part`; all else, comments too, stays as it is."""
+    fields = part.model_dump(exclude={"sources"})
+    lines = [f"{name}:", *(f"  {key}: {value}" for key, value in fields.items())]
+    lines += (
+        ["  sources:", *(f"    - {source}" for source in part.sources)] if part.sources else ["  sources: []"]
+    )
+    entry = "".join(f"{line}\n" for line in lines)
+    old = re.compile(rf"^{re.escape(name)}:\n(?:[ \t].*\n|\n(?=[ \t]))*", re.MULTILINE)
+    whole = manifest if manifest.endswith("\n") or not manifest else f"{manifest}\n"
+    return old.sub(lambda _: entry, whole, count=1) if old.search(whole) else whole + entry

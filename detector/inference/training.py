@@ -265,12 +265,11 @@ def _epoch_times(run: Path) -> list[float]:
 
 
 def _tell(trainer: Any, tell: Tell) -> None:  # noqa: ANN401  # untyped library
-    if not hasattr(trainer, "batches_told") or trainer.batches_told[0] != trainer.epoch:
-        trainer.batches_told = [trainer.epoch, 0]
-    trainer.batches_told[1] += 1
-    done = trainer.epoch + trainer.batches_told[1] / len(trainer.train_loader)
-    box, kind, _ = trainer.tloss.tolist()
-    tell(done, f"epoch {trainer.epoch + 1}: loss of boxes {box:.2f}, of kinds {kind:.2f}")
+    """Called after each batch, whose number the library does not give."""
+    epoch, batches = getattr(trainer, "told", (trainer.epoch, 0))
+    trainer.told = (trainer.epoch, batches + 1 if epoch == trainer.epoch else 1)
+    losses = ", ".join(f"{name} {float(loss):.2f}" for name, loss in trainer.tloss.items())
+    tell(trainer.epoch + trainer.told[1] / len(trainer.train_loader), f"epochs; losses: {losses}")
 
 
 def _hasten(model: Any, fit: Fit) -> None:  # noqa: ANN401  # untyped library

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from detector.cli.common import DEFAULT_MODEL, detector_of
+from detector.cli.common import default_model, detector_of
 from detector.config.labels import load_labels
 from detector.config.rules import rules_with_limits
 from detector.config.settings import default_rules
@@ -57,7 +57,7 @@ def test_the_flow_finds_what_is_true_of_a_case_and_nothing_else(
     point = point_of(clip)
     rules = rules_with_limits(default_rules(), clip.limits)
     files = [labels.folder / file for file in clip.files]
-    detector = detector_of(DEFAULT_MODEL)
+    detector = detector_of(default_model())
     checked = check_files(files, clip.starts_at, point, point.cameras[0], rules, detector)
     intervals = [proof.incident.interval for proof in checked.proofs]
     spans = [

@@ -13,9 +13,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.config.training import TrainingSettings, load_training
-from detector.core.errors import BadConfig, BadInput, BadWeights
-from detector.inference import litter_data, training
+from detector.config.training import TrainingSettings, View, load_training
+from detector.core.errors import BadConfig, BadInput
+from detector.core.values import Image
+from detector.inference import litter_data, litter_trial, training
 from detector.inference.litter_data import Composer, Scene
 from detector.inference.quiet import import_ultralytics
 
@@ -162,70 +163,122 @@ def test_a_bag_that_nobody_could_see_is_not_pasted() -> None:
 
 def test_each_bag_is_hit_once_and_by_the_surest_detection() -> None:
     boxes = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [50, 50, 60, 60]], float)
-    assert training.match(boxes, np.array([0.5, 0.9, 0.8]), np.array([[0, 0, 10, 10.0]])) == [None, 0, None]
+    assert litter_trial.match(boxes, np.array([0.5, 0.9, 0.8]), np.array([[0, 0, 10, 10.0]])) == [
+        None,
+        0,
+        None,
+    ]
 
 
 @given(marks=MARKS, precision=st.sampled_from([0.5, 0.9, 1.0]))
 def test_the_precision_holds_at_the_threshold_for_it(
     marks: list[tuple[float, bool]], precision: float
 ) -> None:
-    threshold = training.threshold_for(marks, precision)
-    assert training.precision_recall(marks, max(1, len(marks)), threshold)[0] >= precision or threshold == 1
+    threshold = litter_trial.threshold_for(marks, precision)
+    assert (
+        litter_trial.precision_recall(marks, max(1, len(marks)), threshold)[0] >= precision or threshold == 1
+    )
 
 
 @given(marks=MARKS, threshold=st.floats(0, 1))
 def test_a_lower_threshold_never_finds_less(marks: list[tuple[float, bool]], threshold: float) -> None:
     bags = max(1, len(marks))
     assert (
-        training.precision_recall(marks, bags, threshold / 2)[1]
-        >= training.precision_recall(marks, bags, threshold)[1]
+        litter_trial.precision_recall(marks, bags, threshold / 2)[1]
+        >= litter_trial.precision_recall(marks, bags, threshold)[1]
     )
 
 
 def test_a_picture_goes_unscaled_into_the_network() -> None:
-    assert training.input_for((640, 360)) == (384, 640)
-    assert training.input_for((1280, 720)) == (736, 1280)
+    assert litter_trial.input_for((640, 360)) == (384, 640)
+    assert litter_trial.input_for((1280, 720)) == (736, 1280)
 
 
-def test_training_without_the_coco_weights_is_refused_before_it_starts(tmp_path: Path) -> None:
-    with pytest.raises(BadWeights, match=r"gone\.pt"):
-        training.train(RECIPE, tmp_path / "out.pt", weights=tmp_path / "gone.pt")
+def test_who_sees_a_bag_that_hardly_can_be_seen_is_neither_right_nor_wrong() -> None:
+    boxes = np.array([[0, 0, 10, 10], [50, 50, 60, 60], [80, 80, 90, 90]], float)
+    marks = litter_trial.marks_of(
+        boxes, np.array([0.9, 0.8, 0.7]), np.array([[0, 0, 10, 10.0]]), np.array([[50, 50, 60, 58.0]])
+    )
+    assert marks == [(0.9, True), (0.7, False)]
+
+
+def test_everything_that_a_recipe_lacks_is_told_at_once_and_before_training(tmp_path: Path) -> None:
+    lacking = load_training(written(tmp_path, weights="gone.pt", trashbags="no-bags", stills="no-stills"))
+    with pytest.raises(BadInput) as caught:
+        train(lacking, tmp_path)
+    for name in ("gone.pt", "no-bags/train/labels", "no-bags/val/images", "no-stills/other.jpg"):
+        assert name in str(caught.value)
+
+
+def test_a_street_whose_licence_is_not_stated_is_not_learned_from(tmp_path: Path) -> None:
+    streets = yaml.safe_load(RECIPE.read_text())["streets"]
+    del streets[0]["licence"]
+    with pytest.raises(BadConfig, match="licence"):
+        load_training(written(tmp_path, streets=streets))
+
+
+class Killed(BaseException):
+    """As if the machine went down."""
 
 
 @pytest.mark.slow
 @EXPORT_WARNS
-def test_a_recipe_in_the_small_trains_twice_on_the_same_pictures(tmp_path: Path) -> None:
-    path = recipe_in_the_small(tmp_path)
-    untrained = tmp_path / "untrained.pt"
-    import_ultralytics(tmp_path / "ultralytics").YOLO("yolov8n.yaml").save(str(untrained))
-    first, again = (
-        training.train(path, tmp_path / name, weights=untrained, work=tmp_path / f"work-{name}")
-        for name in ("first.pt", "again.pt")
-    )
-    assert first.data_sha256 == again.data_sha256
-    assert first.size_bytes == (tmp_path / "first.pt").stat().st_size < 8_000_000
-    assert json.loads((tmp_path / "first.json").read_text())["sha256"] == first.sha256
-    assert {score.name for score in first.scores.streets} == {"tuning", "test"}
+def test_a_training_that_was_killed_goes_on_after_its_last_epoch(tmp_path: Path) -> None:
+    settings = load_training(recipe_in_the_small(tmp_path))
+
+    def kill(done: float, _what: str) -> None:
+        if 1 < done < 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(settings, tmp_path, kill)
+    told: list[float] = []
+    report = train(settings, tmp_path, lambda done, _: told.append(done))
+    assert min(done for done in told if done) > 1
+    assert max(told) == settings.fit.epochs
+    assert report.size_bytes == (tmp_path / "out.pt").stat().st_size < 8_000_000
+    assert json.loads((tmp_path / "out.json").read_text())["sha256"] == report.sha256
+    assert {score.name for score in report.scores.streets} == {"tuning", "test"}
+
+    told.clear()
+    again = train(settings, tmp_path, lambda done, _: told.append(done))
+    assert min(done for done in told if done) == settings.fit.epochs  # nothing was trained anew
+    assert (again.sha256, again.data_sha256) == (report.sha256, report.data_sha256)
+
+
+def train(
+    settings: TrainingSettings, tmp_path: Path, tell: training.Tell = lambda _done, _what: None
+) -> training.TrainingReport:
+    work = tmp_path / "work"
+    work.mkdir(exist_ok=True)
+    return training.train(settings, tmp_path / "out.pt", work, read_view=read_view, tell=tell)
+
+
+def read_view(path: Path, _view: View) -> Image:
+    return litter_data.read_picture(path)
 
 
 def recipe_in_the_small(tmp_path: Path) -> Path:
-    """One epoch over a few made pictures."""
+    """Two epochs over a few made pictures, from weights that were never trained."""
     for half, photos in (("train", 4), ("val", 2)):
         close_up_folder(tmp_path / "bags" / half, photos)
     for name in ("seen.jpg", "unseen.jpg"):
         cv2.imwrite(str(tmp_path / name), np.full((360, 640, 3), 90, np.uint8))
+    import_ultralytics(tmp_path / "ultralytics").YOLO("yolov8n.yaml").save(str(tmp_path / "untrained.pt"))
     document = yaml.safe_load(RECIPE.read_text())
-    ground = [[0, 0], [1, 0], [1, 1], [0, 1]]
+    street = {"ground": [[0, 0], [1, 0], [1, 1], [0, 1]], "licence": "made by us"}
+    trial = {"pictures": 2, "close_up_imgsz": [128], "clean": [], "bands": [{"from_px": 20, "until_px": 60}]}
     return written(
         tmp_path,
+        weights="untrained.pt",
         trashbags="bags",
         stills=".",
         tuning_photos=1,
         streets=[
-            {"file": "seen.jpg", "use": "train", "ground": ground},
-            {"file": "unseen.jpg", "use": "test", "ground": ground},
+            {"file": "seen.jpg", "use": "train", **street},
+            {"file": "unseen.jpg", "use": "test", **street},
         ],
         mix={**document["mix"], "composed": 4, "canvas_px": 128},
-        fit={**document["fit"], "epochs": 1, "imgsz": 128, "batch": 4, "close_mosaic": 0, "threads": 1},
-        trial={**document["trial"], "pictures": 2, "close_up_imgsz": [128]},
+        fit={**document["fit"], "epochs": 2, "imgsz": 128, "batch": 4, "close_mosaic": 0, "threads": 1},
+        trial={**document["trial"], **trial},
     )
