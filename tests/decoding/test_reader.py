@@ -181,6 +181,15 @@ def test_pictures_are_made_to_fit_and_keep_their_shape(
     assert frame.image.dtype == np.uint8
 
 
+def test_a_picture_is_had_large_as_well_where_that_is_asked_for(make: Maker) -> None:
+    plain, both = frames_at(make().path, [1.0, 2.0], fit_wh=(80, 80), large_at={2.0: (120, 120)})
+    assert isinstance(plain, Frame)
+    assert isinstance(both, Frame)
+    assert plain.large is None
+    assert both.large is not None
+    assert (both.image.shape, both.large.shape) == ((60, 80, 3), (90, 120, 3))
+
+
 @pytest.mark.parametrize("offset_s", [0.0, 40.0, 79.4])
 def test_a_real_clip_with_a_keyframe_every_25_s_shows_every_moment(shared: Path, offset_s: float) -> None:
     (frame,) = frames_at(shared / "footage/clips/vtest.avi", [offset_s])

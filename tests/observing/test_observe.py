@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import tracemalloc
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -26,7 +27,7 @@ from detector.core.values import (
 )
 from detector.decoding.reader import frames_at
 from detector.decoding.view import view_state
-from detector.observing.observe import Failed, Observed, observe
+from detector.observing.observe import Failed, Observed, SlowLooks, observe
 
 START = datetime(2026, 1, 8, tzinfo=UTC)
 RECORDING = Recording(
@@ -117,6 +118,38 @@ def test_pictures_go_to_the_model_in_batches() -> None:
         RECORDING, [float(i) for i in range(10)], [frame(float(i)) for i in range(10)], model, view, batch=4
     )
     assert model.batches == [4, 4, 2]
+
+
+class Wide(Grey):
+    """A detector for litter, with a large input; it remembers the width of what it was shown."""
+
+    input_hw = (736, 1280)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.widths: list[int] = []
+
+    def detect(self, images: Sequence[Image]) -> list[Detections]:
+        self.widths += [image.shape[1] for image in images]
+        return super().detect(images)
+
+
+def test_the_detector_for_litter_looks_seldom_and_at_the_large_picture() -> None:
+    litter, offsets_s = Wide(), [float(i) for i in range(10)]
+    slow = SlowLooks(4.0, lambda image: bytes([image.shape[1]]), litter)
+    wanted = slow.large_at(offsets_s)
+    assert wanted == {0.0: (1280, 736), 4.0: (1280, 736), 8.0: (1280, 736), 9.0: (1280, 736)}
+    frames = [
+        replace(frame(at), large=np.zeros((36, 64, 3), np.uint8) if at in wanted else None)
+        for at in offsets_s
+    ]
+    observed = observe(RECORDING, offsets_s, frames, Grey(), view, slow=slow)
+    assert litter.widths == [64] * 4
+    assert {o.offset_s: o.picture for o in observed.seen if o.picture} == dict.fromkeys(wanted, bytes([32]))
+
+
+def test_without_a_detector_for_litter_no_picture_is_wanted_large() -> None:
+    assert SlowLooks(4.0, lambda _: b"").large_at([0.0, 1.0]) == {}
 
 
 def test_memory_does_not_grow_with_the_length_of_a_recording() -> None:
