@@ -1,0 +1,53 @@
+"""`serve`: the browser app and its API."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from detector.cli.common import Folder, evidence_folder, now, settings_in
+from detector.cli.output import say
+from detector.config.settings import Settings
+from detector.database import Database
+from detector.review import House, open_house, run
+
+Host = Annotated[str, typer.Option("--host", help="The address to listen on; 0.0.0.0 for the whole network.")]
+Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="The port to listen on.")]
+Https = Annotated[
+    bool,
+    typer.Option("--https", help="The browser speaks HTTPS to a proxy before us: cookies only go there."),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(serve)
+
+
+def serve(folder: Folder = Path(), host: Host = "127.0.0.1", port: Port = 8080, https: Https = False) -> None:
+    """Review in the browser, and the API under /api/v1.
+
+    Example: kerbwatch serve -C county --host 0.0.0.0 --port 8080
+    """
+    settings = settings_in(folder)
+    with opened_house(settings, secure_cookies=https) as house:
+        if not house.desk.people.any():
+            say(f"first run: nobody can sign in yet. The set-up code is {house.setup_code}")
+        run(house, host, port, lambda url: say(f"serving {settings.name} at {url}; Ctrl-C stops it"))
+
+
+@contextmanager
+def opened_house(settings: Settings, *, secure_cookies: bool = False) -> Iterator[House]:
+    with Database.open(settings.database_url) as database:
+        yield open_house(
+            settings,
+            database,
+            evidence_folder(settings),
+            now,
+            setup_code=secrets.token_urlsafe(9),
+            secure_cookies=secure_cookies,
+        )

@@ -1,0 +1,117 @@
+"""The application: routes, how refusals are told, and what stands around them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from detector import __version__
+from detector.core.errors import KerbwatchError
+from detector.review.access import conditions_of
+from detector.review.guard import Guard
+from detector.review.house import House
+from detector.review.pages import page, tongue_of
+from detector.review.refusals import Refused, refusal_of
+from detector.review.routes import account, api, api_events, evidence, queue, review, session
+from detector.review.words import WORDS
+
+ROUTERS: Final = (
+    session.router, account.router, queue.router, review.router, evidence.router, api.router, api_events.router,
+)  # fmt: skip
+LARGER_BODIES: Mapping[str, int] = {}
+"""Paths that take more than a form does, with their bytes."""
+
+
+def create_app(house: House) -> Guard:
+    """The whole of it as an ASGI application. Raises ValueError where a route does not say who may use it."""
+    app = create_inner(house)
+    return Guard(app, dict(LARGER_BODIES))
+
+
+def create_inner(house: House) -> FastAPI:
+    """The application without what stands around it; `create_app` is what is served."""
+    app = FastAPI(
+        title="kerbwatch",
+        version=__version__,
+        description="Issues that kerbwatch found, and what becomes of them.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=_lifespan,
+    )
+    app.add_exception_handler(KerbwatchError, _on_error)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(Exception, _on_unforeseen)
+    app.state.house = house
+    for router in ROUTERS:
+        app.include_router(router)
+    list(conditions_of(app))
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    await app.state.house.hub.stop()
+
+
+def _on_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, KerbwatchError)
+    return _refused(request, refusal_of(error))
+
+
+def _on_http(request: Request, error: Exception) -> Response:
+    """What starlette refuses by itself: no such path, no such method, a body that is no JSON."""
+    assert isinstance(error, HTTPException)
+    answer = _refused(request, Refused(error.status_code, _one_word(error.status_code), str(error.detail)))
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+def _on_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    faults = [f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()]
+    return _refused(request, Refused(422, "bad_input", "; ".join(faults)))
+
+
+def _on_unforeseen(request: Request, _: Exception) -> Response:
+    """The traceback goes to the log and not to the visitor."""
+    return _refused(request, Refused(500, "failed"))
+
+
+def _one_word(status: int) -> str:
+    return {400: "bad_request", 404: "not_found", 405: "no_such_method", 413: "too_large"}.get(
+        status, "refused"
+    )
+
+
+def _refused(request: Request, refusal: Refused) -> Response:
+    headers = {}
+    if refusal.retry_after_s is not None:
+        headers["Retry-After"] = f"{refusal.retry_after_s:.0f}"
+    if request.url.path.startswith(("/api/", "/evidence/")):
+        content = {"error": refusal.error, "detail": refusal.detail, "who": refusal.who}
+        return JSONResponse(content, refusal.status, headers)
+    if refusal.status == 401 and request.method == "GET":
+        return RedirectResponse(f"/sign-in?back={quote(_path(request))}", 303)
+    t = tongue_of(request)
+    key = f"error.{refusal.status}"
+    what = t(key) if key in WORDS else t("error.400")
+    answer = page(request, "error.html", status=refusal.status, what=what, detail=refusal.detail)
+    answer.headers.update(headers)
+    return answer
+
+
+def _path(request: Request) -> str:
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")

@@ -1,0 +1,61 @@
+"""What every request works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import cast
+
+from starlette.requests import HTTPConnection
+
+from detector.config.settings import Settings
+from detector.database import Database
+from detector.dispatch import Desk
+from detector.issues.reading import IssueReader
+from detector.review.events import Hub
+from detector.review.looks import Looks
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The working folder's parts, opened once for all requests. All are safe to share between threads."""
+
+    settings: Settings
+    desk: Desk
+    reader: IssueReader
+    hub: Hub
+    looks: Looks
+    evidence_root: Path
+    setup_code: str
+    """What the first run asks for, so that not whoever comes first to a fresh server owns it."""
+    secure_cookies: bool = False
+    """True where the browser speaks HTTPS, to us or to a proxy before us."""
+
+
+def house_of(request: HTTPConnection) -> House:
+    return cast(House, request.app.state.house)
+
+
+def open_house(
+    settings: Settings,
+    database: Database,
+    evidence_root: Path,
+    now: Callable[[], datetime],
+    *,
+    setup_code: str,
+    secure_cookies: bool = False,
+) -> House:
+    """Everything over one open database."""
+    desk, reader = Desk(database, settings, now), IssueReader(database, now)
+    return House(
+        settings,
+        desk,
+        reader,
+        Hub(desk.queue, reader),
+        Looks(desk),
+        evidence_root,
+        setup_code,
+        secure_cookies,
+    )

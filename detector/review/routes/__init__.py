@@ -1,0 +1,1 @@
+"""What is served, a subject a file; each file has a `router`."""

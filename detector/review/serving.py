@@ -1,0 +1,47 @@
+"""The server process."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from detector.core.errors import BadInput
+from detector.review.app import create_app
+from detector.review.house import House
+
+GRACE_S = 3
+"""So long a stopped server waits for answers under way; open event streams are then cut."""
+
+
+def run(house: House, host: str, port: int, ready: Callable[[str], None]) -> None:
+    """Serves until it is told to stop by a signal. Raises BadInput where the address cannot be had."""
+    with _listening(host, port) as listener:
+        address, bound = listener.getsockname()[:2]
+        shown = f"[{address}]" if ":" in address else address
+        ready(f"http://{shown}:{bound}/")
+        config = uvicorn.Config(
+            create_app(house),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            timeout_graceful_shutdown=GRACE_S,
+            timeout_keep_alive=30,
+            proxy_headers=house.secure_cookies,
+        )
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise BadInput(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+    return listener

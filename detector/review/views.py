@@ -1,0 +1,198 @@
+"""Issues as pages and programs are told of them: local times, names in both languages, paths of pictures."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from detector.config.settings import Settings
+from detector.core.values import Category, Point, Zone
+from detector.evidence.manifest import MANIFEST
+from detector.issues import REJECT_REASONS, EvidenceRow, HistoryRow, Issue, State
+from detector.people import Action
+from detector.review.access import Visitor
+from detector.review.house import House
+from detector.review.models import ClipOut, IssueDetail, IssueOut, MoveOut, Names, StillOut
+from detector.review.words import WORDS
+
+BEFORE_DAYS = 30
+BEFORE_SHOWN = 6
+ALIKE_MOST = 20
+
+
+def named(key: str) -> Names:
+    """A word of the tables in both languages. Raises KeyError."""
+    en, zh = WORDS[key]
+    return Names(en=en, zh=zh)
+
+
+def issue_out(house: House, issue: Issue) -> IssueOut:
+    return IssueOut(**_fields(house, issue))
+
+
+def issues_out(house: House, issues: Iterable[Issue]) -> list[IssueOut]:
+    return [issue_out(house, issue) for issue in issues]
+
+
+def detail_out(house: House, visitor: Visitor, issue: Issue) -> IssueDetail:
+    """Everything on one issue that is the visitor's business. What its evidence folder no longer holds is left out."""
+    own = visitor.actor.bound_to
+    before, count = house.reader.before(issue, BEFORE_DAYS, BEFORE_SHOWN, own)
+    rows = house.desk.queue.evidence(issue.id)
+    return IssueDetail(
+        **_fields(house, issue),
+        box=list(issue.box) if issue.box else None,
+        clip=_clip(issue, rows),
+        stills=_stills(house, issue, rows),
+        before=issues_out(house, before),
+        before_30_days=count,
+        alike=_alike(house, visitor, issue),
+        history=[_move_out(house.settings, row) for row in house.desk.queue.history(issue.id)],
+        model_id=issue.model_id,
+        rules_version=issue.rules_version,
+    )
+
+
+def _alike(house: House, visitor: Visitor, issue: Issue) -> list[IssueOut]:
+    if issue.state is not State.FLAGGED or not visitor.may(Action.REVIEW):
+        return []
+    return issues_out(house, house.reader.alike(issue, ALIKE_MOST))
+
+
+def evidence_path(issue: Issue, folder: str, name: str) -> str:
+    """Where a file of an issue's evidence is served. The folder's own name does, for it is a fingerprint."""
+    return f"/evidence/{issue.public_id}/{folder.rpartition('/')[2]}/{name}"
+
+
+def _fields(house: House, issue: Issue) -> dict[str, Any]:
+    settings = house.settings
+    point, zone = _place(settings, issue)
+    zone_name = named(f"zone.{zone.kind}") if zone else Names(en=issue.zone_id or "", zh=issue.zone_id or "")
+    code = settings.codes[issue.violation]
+    return {
+        "id": issue.public_id,
+        "number": issue.id,
+        "version": issue.version,
+        "state": issue.state,
+        "state_name": named(f"state.{issue.state}"),
+        "violation": issue.violation,
+        "violation_name": Names(en=code.name_en, zh=code.name),
+        "point": issue.point_id,
+        "point_name": Names(en=point.name_en, zh=point.name)
+        if point
+        else Names(en=issue.point_id, zh=issue.point_id),
+        "category": point.category if point else None,
+        "category_name": category_name(point.category if point else None),
+        "camera": issue.camera_id,
+        "zone": issue.zone_id,
+        "zone_name": zone_name if issue.zone_id else None,
+        "start": local(settings, issue.interval.start),
+        "end": local(settings, issue.interval.end),
+        "dwell_s": issue.interval.duration_s,
+        "start_open": math.isinf(issue.start_uncertainty_s),
+        "end_open": math.isinf(issue.end_uncertainty_s),
+        "limit_s": issue.limit_s,
+        "share": issue.share,
+        "confidence": issue.confidence,
+        "explanation": Names(en=issue.explanation, zh=issue.explanation_zh),
+        "claimed_by": issue.claimed_by if _claimed(house, issue) else None,
+        "claimed_until": issue.claimed_until if _claimed(house, issue) else None,
+        "department": issue.department,
+        "due_at": local(settings, issue.due_at) if issue.due_at else None,
+        "filed_at": local(settings, issue.filed_at),
+        "updated_at": local(settings, issue.updated_at),
+        "thumb": _thumb(issue),
+    }
+
+
+def category_name(category: Category | None) -> Names:
+    return named(f"category.{category}") if category else named("app.unknown")
+
+
+def local(settings: Settings, at: datetime) -> datetime:
+    return at.astimezone(settings.timezone)
+
+
+def _claimed(house: House, issue: Issue) -> bool:
+    return issue.claimed_until is not None and issue.claimed_until > house.desk.now()
+
+
+def _place(settings: Settings, issue: Issue) -> tuple[Point | None, Zone | None]:
+    """Where it was, as far as the configuration still knows the place."""
+    point = next((point for point in settings.points if point.id == issue.point_id), None)
+    cameras = point.cameras if point else ()
+    zones = (zone for camera in cameras if camera.id == issue.camera_id for zone in camera.zones)
+    return point, next((zone for zone in zones if zone.id == issue.zone_id), None)
+
+
+def _thumb(issue: Issue) -> str | None:
+    """The first still: every proof has one. From near where there is an object to be near to."""
+    if not issue.evidence_folder:
+        return None
+    name = "still_1_closeup.jpg" if issue.box else "still_1_scene.jpg"
+    return evidence_path(issue, issue.evidence_folder, name)
+
+
+def _clip(issue: Issue, rows: Sequence[EvidenceRow]) -> ClipOut | None:
+    """The clip of the latest proof: an issue that grew has more than one."""
+    names = {(row.folder, row.name) for row in rows}
+    folder = next((row.folder for row in reversed(rows) if row.name == "clip.mp4"), None)
+    if folder is None:
+        return None
+
+    def path(name: str) -> str | None:
+        return evidence_path(issue, folder, name) if (folder, name) in names else None
+
+    return ClipOut(
+        plain=path("clip_plain.mp4"),
+        drawn=evidence_path(issue, folder, "clip.mp4"),
+        overlay=path("overlay.json"),
+    )
+
+
+def _stills(house: House, issue: Issue, rows: Sequence[EvidenceRow]) -> list[StillOut]:
+    """In time order, over all folders of an issue."""
+    names = {(row.folder, row.name) for row in rows}
+    stills: list[StillOut] = []
+    for folder in dict.fromkeys(row.folder for row in rows):
+        for number, still in enumerate(_manifest(house, folder).get("stills", []), start=1):
+            scene, closeup = f"still_{number}_scene.jpg", f"still_{number}_closeup.jpg"
+            if (folder, scene) in names:
+                near = evidence_path(issue, folder, closeup) if (folder, closeup) in names else None
+                stills.append(
+                    StillOut(at=still["at"], scene=evidence_path(issue, folder, scene), closeup=near)
+                )
+    return sorted(stills, key=lambda still: still.at)
+
+
+def _manifest(house: House, folder: str) -> Mapping[str, Any]:
+    """What an evidence folder says of itself; nothing where it is gone or damaged."""
+    try:
+        found = json.loads((house.evidence_root / folder / MANIFEST).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _move_out(settings: Settings, row: HistoryRow) -> MoveOut:
+    key = f"move.{row.move}"
+    reason = REJECT_REASONS.get(row.reason or "")
+    return MoveOut(
+        version=row.version,
+        at=local(settings, row.at),
+        who=row.who,
+        move=row.move,
+        move_name=named(key) if key in WORDS else Names(en=row.move, zh=row.move),
+        from_state=row.from_state,
+        to_state=row.to_state,
+        reason=row.reason,
+        reason_name=Names(en=reason.en, zh=reason.zh) if reason else _as_it_is(row.reason),
+        note=row.note,
+    )
+
+
+def _as_it_is(text: str | None) -> Names | None:
+    return Names(en=text, zh=text) if text else None
