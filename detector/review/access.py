@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.routing import APIRoute
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute
 
 from detector.issues import Issue
 from detector.people import Action, Actor, User, may
@@ -127,16 +127,11 @@ def issue_for(request: Request, visitor: Visitor, public_id: str) -> Issue:
     return issue
 
 
-def conditions_of(app: FastAPI) -> Iterator[tuple[APIRoute, Needs | Anybody]]:
+def conditions_of(routers: Iterable[APIRouter]) -> Iterator[tuple[APIRoute, Needs | Anybody]]:
     """Every route with its condition. Raises ValueError where one has none or two."""
-    for route in app.routes:
-        if not _is_static(route):
+    for router in routers:
+        for route in router.routes:
             yield _condition_of(route)
-
-
-def _is_static(route: BaseRoute) -> bool:
-    """Styles, scripts and icons are the same for everybody and tell nothing."""
-    return isinstance(route, Mount) and route.path == "/static"
 
 
 def _condition_of(route: BaseRoute) -> tuple[APIRoute, Needs | Anybody]:

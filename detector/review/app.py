@@ -53,9 +53,9 @@ def create_inner(house: House) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(Exception, _on_unforeseen)
     app.state.house = house
+    list(conditions_of(ROUTERS))
     for router in ROUTERS:
         app.include_router(router)
-    list(conditions_of(app))
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     return app
 
