@@ -40,10 +40,19 @@ check: $(VENV)/.installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: install
+# The browser's tests drive a real Chromium, and their screenshots need a Chinese font.
+BROWSER_PACKAGES := chromium fonts-noto-cjk
+
+.PHONY: browser
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
+	{ test "$$(id -u)" = 0 && apt-get update -q && apt-get install -qy --no-install-recommends $(BROWSER_PACKAGES); } || \
+	{ echo "the tests of the browser app need Chromium; install these packages first: $(BROWSER_PACKAGES)"; exit 1; }
+
+test: install browser
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
-soak: install
+soak: install browser
 	KERBWATCH_SOAK=1 $(BIN)/python -m pytest -m slow --timeout 7200
 
 constraints: $(VENV)/.installed

@@ -17,24 +17,29 @@ GRACE_S = 3
 
 def run(house: House, host: str, port: int, ready: Callable[[str], None]) -> None:
     """Serves until it is told to stop by a signal. Raises BadInput where the address cannot be had."""
-    with _listening(host, port) as listener:
+    with listening(host, port) as listener:
         address, bound = listener.getsockname()[:2]
         shown = f"[{address}]" if ":" in address else address
         ready(f"http://{shown}:{bound}/")
-        config = uvicorn.Config(
-            create_app(house),
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            date_header=True,
-            timeout_graceful_shutdown=GRACE_S,
-            timeout_keep_alive=30,
-            proxy_headers=house.secure_cookies,
-        )
-        uvicorn.Server(config).run(sockets=[listener])
+        server_of(house).run(sockets=[listener])
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def server_of(house: House) -> uvicorn.Server:
+    """A server that is not running yet; its `run` takes the sockets to listen on."""
+    config = uvicorn.Config(
+        create_app(house),
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=30,
+        proxy_headers=house.secure_cookies,
+    )
+    return uvicorn.Server(config)
+
+
+def listening(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:

@@ -18,9 +18,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "app.account": ("My account", "我的账号"),
     "app.back": ("Back", "返回"),
     "app.save": ("Save", "保存"),
-    "app.cancel": ("Cancel", "取消"),
     "app.all": ("All", "全部"),
-    "app.none": ("None", "无"),
     "app.unknown": ("Not known", "未知"),
     "nav.queue": ("Queue", "问题队列"),
     "nav.review": ("Review", "审核"),
@@ -86,5 +84,4 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "登录已失效，请重新登录；已作出的决定不会丢失。",
     ),
     "js.failed": ("That did not work: {why}", "操作失败：{why}"),
-    "js.close": ("Close", "关闭"),
 }

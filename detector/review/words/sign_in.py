@@ -14,11 +14,6 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "Too many attempts. Try again in {minutes} min.",
         "尝试次数过多，请在 {minutes} 分钟后重试。",
     ),
-    "sign_in.expired": (
-        "You were signed out, for you had been away for a while.",
-        "因长时间未操作，您已自动退出，请重新登录。",
-    ),
-    "sign_in.form_old": ("This form was too old. Please try again.", "表单已过期，请重试。"),
     "sign_in.note": ("Every look at footage is logged.", "所有录像查看操作均留有记录。"),
     "setup.title": ("First run", "首次使用"),
     "setup.lead": (

@@ -1,8 +1,12 @@
 // Events from the server, as they happen. A hidden page listens to nothing: browsers allow six connections a host.
+// A page at which nobody has moved a hand for long listens to nothing either, so that the session can time out.
+
+const IDLE_MS = 20 * 60_000;
 
 const listeners = new Map();
 let source = null;
 let closing = 0;
+let active = performance.now();
 
 /** Calls `heard(data)` at every event of the kind: "claim", "release", "moved" or "filed". */
 export function on(kind, heard) {
@@ -13,7 +17,7 @@ export function on(kind, heard) {
 }
 
 function open() {
-  if (source || document.hidden) return;
+  if (source || document.hidden || idle()) return;
   source = new EventSource("/api/v1/events");
   for (const kind of listeners.keys()) listen(kind);
 }
@@ -31,13 +35,28 @@ function listen(kind) {
   });
 }
 
+/** Whether nobody has touched this page for a long while. */
+export function idle() {
+  return performance.now() - active > IDLE_MS;
+}
+
+for (const kind of ["keydown", "pointerdown", "pointermove"]) {
+  addEventListener(kind, () => {
+    active = performance.now();
+    if (listeners.size) open();
+  }, { passive: true });
+}
+setInterval(() => idle() && shut(), 60_000);
+
+function shut() {
+  source?.close();
+  source = null;
+}
+
 document.addEventListener("visibilitychange", () => {
   clearTimeout(closing);
   if (!document.hidden) open();
   else
-    closing = setTimeout(() => {
-      source?.close();
-      source = null;
-    }, 30_000);
+    closing = setTimeout(shut, 30_000);
 });
-addEventListener("pagehide", () => source?.close());
+addEventListener("pagehide", shut);

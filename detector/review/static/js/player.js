@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { h, icon, s } from "./dom.js";
-import { clock, counter, duration, t } from "./words.js";
+import { clock, counter, t } from "./words.js";
 
 const SPEEDS = [1, 2, 4, 8, 16];
 const WATCH_S = 6; // a clip is played in about so long, unless somebody chose a speed
@@ -44,14 +44,14 @@ export class Player {
     this.told = h("div.told.figures", {}, h("span.clock"), h("span.count"));
     const failed = h("p.clip-failed", { hidden: true }, t("js.clip_failed"));
     this.video.addEventListener("error", () => (failed.hidden = false));
-    this.root.append(h("div.screen", {}, this.video, this.overlay, this.told, failed), this.#controls());
+    this.root.append(h("div.screen", {}, this.video, this.overlay, failed), this.#controls());
     const loaded = new Promise((done) => {
       this.video.addEventListener("loadeddata", done, { once: true });
       this.video.addEventListener("error", done, { once: true });
     });
     const drawn = clip.overlay ? get(clip.overlay).then((data) => this.#draw(data), () => {}) : null;
     return Promise.all([loaded, drawn]).then(() => {
-      this.video.playbackRate = this.#rate();
+      this.#setRate();
       this.#watch();
     });
   }
@@ -64,15 +64,15 @@ export class Player {
     });
     this.strip = s("svg", { class: "strip", viewBox: "0 0 1000 20", preserveAspectRatio: "none", "aria-hidden": "true" });
     this.speedButton = h("button.plain.figures", { type: "button", title: t("js.speed"), onclick: () => this.faster() }, icon("speed"), h("span", {}, ""));
-    this.boxButton = this.#toggleButton("box", "box");
-    this.zoneButton = this.#toggleButton("zone", "zones");
-    return h("div.controls", {}, this.playButton, h("div.track", {}, this.strip, this.seekBar), this.speedButton, this.boxButton, this.zoneButton);
+    this.boxButton = this.#toggleButton("box", "box", t("js.box"));
+    this.zoneButton = this.#toggleButton("zone", "zones", t("js.zone"));
+    return h("div.controls", {}, this.playButton, this.told, h("div.track", {}, this.strip, this.seekBar), this.speedButton, this.boxButton, this.zoneButton);
   }
 
-  #toggleButton(what, name) {
+  #toggleButton(what, name, label) {
     return h("button.plain", {
       type: "button", "aria-pressed": shown[what], onclick: () => this.show(what, !shown[what]),
-    }, icon(name), h("span", {}, t(`js.${what}`)));
+    }, icon(name), h("span", {}, label));
   }
 
   #draw(data) {
@@ -186,10 +186,14 @@ export class Player {
     return SPEEDS.find((rate) => this.length() / rate <= WATCH_S) ?? SPEEDS.at(-1);
   }
 
-  play() {
-    if (!this.video) return;
+  #setRate() {
     this.video.playbackRate = this.#rate();
     this.speedButton.lastChild.textContent = `${this.video.playbackRate}×`;
+  }
+
+  play() {
+    if (!this.video) return;
+    this.#setRate();
     this.show("box", shown.box);
     this.show("zone", shown.zone);
     this.video.play().catch(() => {});
@@ -246,5 +250,3 @@ export class Player {
     this.video.load(); // gives its connection back
   }
 }
-
-export { duration };

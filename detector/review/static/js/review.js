@@ -3,7 +3,7 @@
 import { get, post, Refused } from "./api.js";
 import { Deck } from "./deck.js";
 import { h } from "./dom.js";
-import { on } from "./live.js";
+import { idle, on } from "./live.js";
 import { movedAlready, Saver } from "./saver.js";
 import { sheetOf } from "./sheet.js";
 import { toast } from "./toast.js";
@@ -38,7 +38,7 @@ const saver = new Saver({
 // The list
 
 async function begin() {
-  const answer = await get(page.dataset.deck);
+  const answer = page.dataset.deck ? await get(page.dataset.deck) : { issues: [{ id: page.dataset.first }], claims: {} };
   deck = new Deck(answer.issues);
   for (const entry of deck.entries) {
     const holder = answer.claims[entry.id];
@@ -55,7 +55,7 @@ function sheet(entry) {
   if (!sheets.has(entry.id)) {
     const coming = get(`/api/v1/issues/${entry.id}`).then((detail) => {
       const made = sheetOf(detail);
-      entry.version = detail.version;
+      Object.assign(entry, { version: detail.version, number: detail.number });
       stage.append(made.stage);
       facts.append(made.facts);
       return made;
@@ -173,7 +173,7 @@ function taken(entry, who) {
   progress();
 }
 
-setInterval(() => deck.current && claim(deck.current), (LEASE_S * 1000) / 2);
+setInterval(() => deck.current && !idle() && claim(deck.current), (LEASE_S * 1000) / 2);
 
 addEventListener("pagehide", () => {
   const held = [deck.current, deck.entries[deck.ahead(deck.at, 1)[0]]];

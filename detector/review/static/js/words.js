@@ -15,7 +15,7 @@ export function pick(pair) {
   return english ? pair.en || pair.zh : pair.zh || pair.en;
 }
 
-/** Seconds in words: 5 min 44 s, 5分44秒. */
+/** Seconds in words: 5 min 44 s. */
 export function duration(seconds) {
   const whole = Math.max(0, Math.round(seconds));
   const parts = [

@@ -1,0 +1,109 @@
+"""A served working folder with issues that have real evidence, and a real Chromium.
+
+Use: `pytest_plugins = ["review_fixture"]` in a test module. The folder is made once; each `county` is a copy of it,
+and `served` is a real server on one.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_county import (
+    CHROMIUM,
+    ISSUES,
+    LOGINS,
+    Opens,
+    Served,
+    Watched,
+    copy_of,
+    make_issues,
+    make_users,
+    serve,
+)
+
+from detector.config.settings import load_settings
+from detector.config.template import template_files
+from detector.database import Database
+from detector.people import Role
+from detector.review.access import SESSION_COOKIE
+
+
+@pytest.fixture(scope="session")
+def county_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """39 points, 30 flagged issues of today with evidence, one user a role. Nobody changes it."""
+    folder = tmp_path_factory.mktemp("county") / "county"
+    for name, text in template_files().items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    (folder / "recordings").mkdir()
+    settings = load_settings(folder)
+    with Database.open(settings.database_url) as database:
+        make_issues(settings, database, ISSUES)
+        make_users(database)
+    return folder
+
+
+@pytest.fixture
+def county(county_once: Path, tmp_path: Path) -> Path:
+    """A copy to do with as a test likes; evidence as hard links."""
+    return copy_of(county_once, tmp_path / "county")
+
+
+@pytest.fixture
+def served(county: Path) -> Iterator[Served]:
+    with serve(county) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def served_once(county_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """For tests that change nothing that others look at."""
+    with serve(copy_of(county_once, tmp_path_factory.mktemp("served") / "county")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert path, "no chromium; 'make test' installs it, or: apt-get install chromium fonts-noto-cjk"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opens(chromium: Any) -> Iterator[Opens]:
+    """`opens(served, Role.REVIEWER, lang="zh", theme="light")` gives a page of a user who is signed in."""
+    contexts, watched = [], []
+
+    def open_page(
+        served: Served,
+        role: Role | None,
+        *,
+        lang: str = "zh",
+        theme: str = "light",
+        size: tuple[int, int] = (1366, 768),
+    ) -> Watched:
+        context = chromium.new_context(viewport={"width": size[0], "height": size[1]}, locale="zh-CN")
+        contexts.append(context)
+        cookies = {"kerbwatch_lang": lang, "kerbwatch_theme": theme}
+        if role is not None:
+            people = served.house.desk.people
+            cookies[SESSION_COOKIE] = people.open_session(people.user(LOGINS[role]))[0]
+        context.add_cookies([{"name": n, "value": v, "url": served.url} for n, v in cookies.items()])
+        found = Watched(context.new_page())
+        found.watch(served.url)
+        watched.append(found)
+        return found
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert [w.faults for w in watched if w.faults] == []
