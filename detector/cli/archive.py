@@ -29,12 +29,14 @@ from detector.config.settings import Settings, load_rules
 from detector.config.template import write_template
 from detector.core.errors import BadInput
 from detector.core.times import Interval
+from detector.core.values import Camera
 from detector.core.wording import duration_en
 from detector.database import Database
 from detector.decoding.reader import probe
 from detector.footage.archive import Archive, find_recordings, parts
 from detector.footage.catalogue import Catalogue
 from detector.footage.coverage import PointCoverage, coverage
+from detector.footage.troubles import Troubles
 from detector.issues.queue import IssueQueue
 from detector.observing.store import ObservationStore
 from detector.pipeline.rejudge import Change, rejudge
@@ -124,8 +126,7 @@ def coverage_(
         cameras = chosen(settings, point)
         with progress("reading folders", len(cameras), quiet=as_json) as tick:
             for index, (place, camera) in enumerate(cameras, 1):
-                known = catalogue.known(camera.id)
-                archive = find_recordings(camera, settings.archive_root, probe=probe, known=known, now=now())
+                archive = _found(settings, database, camera)
                 catalogue.remember(camera.id, archive.recordings, now())
                 seen = catalogue.observed_parts(camera.id, period)
                 observed = [part.observed for part in seen if part.observed]
@@ -136,6 +137,17 @@ def coverage_(
         say_json([one.to_json() for one in covered])
     else:
         _coverage_table(covered, settings)
+
+
+def _found(settings: Settings, database: Database, camera: Camera) -> Archive:
+    return find_recordings(
+        camera,
+        settings.archive_root,
+        probe=probe,
+        known=Catalogue(database).known(camera.id),
+        now=now(),
+        given_up=Troubles(database).given_up(camera.id),
+    )
 
 
 def _coverage_table(covered: Sequence[PointCoverage], settings: Settings) -> None:
@@ -261,12 +273,8 @@ def _scan_json(reports: Sequence[CameraReport], took_s: float) -> dict[str, obje
 def _show_plan(settings: Settings, point: list[str] | None, period: Interval, as_json: bool) -> None:
     rows = []
     with Database.open(settings.database_url) as database:
-        catalogue = Catalogue(database)
         for place, camera in chosen(settings, point):
-            known = catalogue.known(camera.id)
-            archive: Archive = find_recordings(
-                camera, settings.archive_root, probe=probe, known=known, now=now()
-            )
+            archive = _found(settings, database, camera)
             footage_s, looks, why = 0.0, 0.0, Counter[str]()
             for _, part in parts(archive.recordings):
                 if shared := part.intersection(period):

@@ -23,6 +23,7 @@ from detector.engines.local import Task, run
 from detector.evidence import sweep
 from detector.footage.catalogue import Catalogue
 from detector.footage.templates import parse_template
+from detector.footage.troubles import Troubles
 from detector.inference.detector import Detector, open_detector
 from detector.inference.weights import Weights, verified
 from detector.issues.queue import IssueQueue
@@ -130,6 +131,7 @@ def _shop(settings: Settings, database: Database, threads: int) -> Shop:
         queue=IssueQueue(database),
         evidence_root=evidence_folder(settings),
         litter=litter_detector_of(settings.model, threads),
+        given_up=Troubles(database).given_up,
     )
 
 
@@ -142,6 +144,19 @@ def scanned(
     quiet: bool,
 ) -> list[CameraReport]:
     """Scan the cameras, with progress. Faults of model, database and folders are told before any work starts."""
+    prepare(settings, cameras)
+    reports: list[CameraReport] = []
+    tasks = [Task(point, camera, period, now()) for point, camera in cameras]
+    with progress("scanning", len(tasks), quiet=quiet) as tick:
+        for report in run(tasks, partial(open_shop, settings), workers=workers):
+            reports.append(report)
+            tick(len(reports), report.camera.id)
+    order = {camera.id: index for index, (_, camera) in enumerate(cameras)}
+    return sorted(reports, key=lambda report: order[report.camera.id])
+
+
+def prepare(settings: Settings, cameras: Sequence[tuple[Point, Camera]]) -> None:
+    """Make ready what workers scan with. Raises BadInput, BadWeights, DatabaseUnusable: nothing is started then."""
     for _, camera in cameras:
         try:
             parse_template(camera.template)
@@ -152,14 +167,6 @@ def scanned(
     sweep(evidence)
     Database.open(settings.database_url).close()
     prepare_detector(settings.model)
-    reports: list[CameraReport] = []
-    tasks = [Task(point, camera, period, now()) for point, camera in cameras]
-    with progress("scanning", len(tasks), quiet=quiet) as tick:
-        for report in run(tasks, partial(open_shop, settings), workers=workers):
-            reports.append(report)
-            tick(len(reports), report.camera.id)
-    order = {camera.id: index for index, (_, camera) in enumerate(cameras)}
-    return sorted(reports, key=lambda report: order[report.camera.id])
 
 
 def evidence_folder(settings: Settings) -> Path:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BeforeValidator, Field, PlainValidator, Strict, ValidationInfo, field_validator
 
+from detector.config.nightly import NightlyPart
 from detector.config.reading import Part, nearest, shown, wrong
 from detector.config.rules import ALL_DAY, CategorySettings, RuleSet, RuleSettings
 from detector.core.geometry import Polygon, polygon_fault
@@ -466,6 +467,7 @@ class SiteFile(Part):
     archive: ArchivePart = ArchivePart()
     storage: StoragePart = StoragePart()
     model: ModelPart = ModelPart()
+    nightly: NightlyPart = NightlyPart()
 
 
 @dataclass(frozen=True, slots=True)

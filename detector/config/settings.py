@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from detector.config.nightly import NightlySettings
 from detector.config.reading import demand, faults_of, nearest, parse, read
 from detector.config.rules import RuleSet, rules_with_limits
 from detector.config.schema import (
@@ -83,6 +85,9 @@ class Settings:
     observations_root: Path
     evidence_root: str | Path
     model: ModelSettings
+    nightly: NightlySettings = field(default_factory=NightlySettings)
+    version: str = ""
+    """12 hex digits of all configuration files' bytes as they were read."""
 
     def point(self, point_id: str) -> Point:
         """Raises BadInput, with what may be meant, where there is no such point."""
@@ -141,7 +146,18 @@ def load_settings(folder: Path) -> Settings:
             litter_weights=model.litter_weights,
             litter_imgsz_hw=model.litter_imgsz,
         ),
+        nightly=site.nightly.value(),
+        version=files_version(folder),
     )
+
+
+def files_version(folder: Path) -> str:
+    """12 hex digits that change with any configuration file of a working folder."""
+    digest = hashlib.sha256()
+    for path in sorted([*folder.glob("*.y*ml"), *folder.glob("points/*.y*ml")]):
+        digest.update(f"{path.relative_to(folder)}\n".encode())
+        digest.update(path.read_bytes() if path.is_file() else b"")
+    return digest.hexdigest()[:12]
 
 
 def load_rules(path: Path) -> RuleSet:

@@ -325,3 +325,48 @@ audit = Table(
     Column("details", JSON, nullable=False),
     sqlite_autoincrement=True,
 )
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("token", BigInteger, nullable=False),
+    Column("holder", Text, nullable=False),
+    Column("until", UtcTime, nullable=False),
+)
+
+camera_days = Table(
+    "camera_days",
+    metadata,
+    Column("camera_id", Text, primary_key=True),
+    Column("day", Text, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("run_id", Integer, nullable=False),
+    Column("done_at", UtcTime, nullable=False),
+)
+
+troubles = Table(
+    "troubles",
+    metadata,
+    # No foreign key: what broke a worker may never have come into the catalogue.
+    Column("recording_id", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("camera_id", Text, nullable=False, index=True),
+    Column("path", Text, nullable=False),
+    Column("times", Integer, nullable=False),
+    Column("run_id", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("given_up", Boolean, nullable=False),
+)
+
+removals = Table(
+    "removals",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("why", Text, nullable=False),
+)

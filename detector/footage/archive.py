@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 from detector.core.errors import UnreadableRecording
 from detector.core.times import Interval
@@ -63,6 +64,7 @@ def find_recordings(
     known: Mapping[str, Recording],
     now: datetime,
     growing_s: float = 120.0,
+    given_up: Mapping[str, str] = MappingProxyType({}),
 ) -> Archive:
     """Walk `root / camera.folder`; never raises for what lies there.
 
@@ -72,12 +74,13 @@ def find_recordings(
 
     A complete file is READABLE however new it is. GROWING is a file written within `growing_s` of `now` that
     cannot be read, breaks off, or is not yet as long as a name says whose end has not passed either; it is looked
-    at again at the next run. An empty file is EMPTY and a text file NOT_VIDEO at any age.
+    at again at the next run. An empty file is EMPTY and a text file NOT_VIDEO at any age. One whose id is among
+    `given_up` is UNREADABLE for the reason given there and is not opened.
 
     Raises ValueError if the camera's template is not one (see `detector.footage.templates.parse_template`).
     """
     template = parse_template(camera.template)
-    look = _Look(camera, root, probe, known, now.timestamp(), growing_s)
+    look = _Look(camera, root, probe, known, now.timestamp(), growing_s, given_up)
     faults: list[str] = []
     recordings: list[Recording] = []
     unplaced: list[Unplaced] = []
@@ -137,6 +140,7 @@ class _Look:
     known: Mapping[str, Recording]
     now_s: float
     growing_s: float
+    given_up: Mapping[str, str]
 
     def at(self, path: str, named: NamedTimes) -> Recording:
         start, end = true_times(self.camera, named)
@@ -148,16 +152,21 @@ class _Look:
         unread = Recording(
             self.camera.id, path, status.st_size, status.st_mtime_ns, interval, RecordingState.UNREADABLE
         )
-        if not stat.S_ISREG(status.st_mode):
-            return replace(unread, reason="not a regular file")
-        if not os.access(self.root / path, os.R_OK):
-            return replace(unread, reason="no permission to read it")
+        if reason := self._not_to_open(unread, status.st_mode):
+            return replace(unread, reason=reason)
         if status.st_size == 0:
             return replace(unread, state=RecordingState.EMPTY, reason="0 bytes")
         old = self.known.get(path)
         if old is not None and old.state in _SETTLED and old.id == unread.id and old.interval.start == start:
             return old
         return self._probed(unread, end)
+
+    def _not_to_open(self, unread: Recording, mode: int) -> str | None:
+        if not stat.S_ISREG(mode):
+            return "not a regular file"
+        if not os.access(self.root / unread.path, os.R_OK):
+            return "no permission to read it"
+        return self.given_up.get(unread.id)
 
     def _probed(self, unread: Recording, named_end: datetime | None) -> Recording:
         """The recording as its container has it; `named_end` is the true end by its name."""

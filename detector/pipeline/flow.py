@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,10 +100,20 @@ def observe_part(
     )
 
 
-def looker_over(parts: Sequence[Part], root: Path, faults: Sequence[ViewFault] = ()) -> Looker:
-    """Eyes on one camera's recordings, at full size; blind where its view has a fault."""
+def looker_over(
+    parts: Sequence[Part],
+    root: Path,
+    faults: Sequence[ViewFault] = (),
+    begin: Callable[[Path], None] = lambda _: None,
+) -> Looker:
+    """Eyes on one camera's recordings, at full size; blind where its view has a fault. `begin` is told of each."""
     blind = [fault.unsure or fault.interval for fault in faults]
-    return Looker(parts, lambda recording: Reader(root / recording.path), blind=blind)
+
+    def opened(recording: Recording) -> Reader:
+        begin(root / recording.path)
+        return Reader(root / recording.path)
+
+    return Looker(parts, opened, blind=blind)
 
 
 def judge_and_prove(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -21,6 +21,7 @@ from detector.core.values import (
     Camera,
     Image,
     Incident,
+    MediaInfo,
     Observation,
     Point,
     Proof,
@@ -65,6 +66,17 @@ CLIP_LEAD_S = 8.0
 """The clip begins so long before the object came and ends so long after it left."""
 
 
+Begin = Callable[[Path], None]
+
+
+def _begin_nothing(_path: Path) -> None:
+    """Nobody watches."""
+
+
+def _nothing_given_up(_camera_id: str) -> Mapping[str, str]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Shop:
     """What a scan works with."""
@@ -77,6 +89,10 @@ class Shop:
     evidence_root: Path
     litter: Detector | None = None
     """A detector trained for bags of rubbish, if there is one."""
+    begin: Begin = _begin_nothing
+    """Told of each recording before it is opened, so that whoever watches knows which one broke a worker."""
+    given_up: Callable[[str], Mapping[str, str]] = _nothing_given_up
+    """By recording of a camera, why it is not to be opened any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +112,8 @@ class CameraReport:
     known: int = 0
     """Suspicions that were decided by an earlier scan."""
     faults: tuple[ViewFault, ...] = ()
+    unseen: tuple[Recording, ...] = ()
+    """Recordings of which no look is stored after this scan, or of which a suspicion could not be looked at closer."""
 
     @property
     def footage_s(self) -> float:
@@ -123,30 +141,58 @@ def scan_camera(
     A recording that cannot be read costs its own samples. Raises StorageFull, and QueueRefusal never.
     """
     archive = archive_of(shop, camera, now)
-    todo = [(r, shared) for r, part in parts(archive.recordings) if (shared := part.intersection(period))]
-    report = CameraReport(point, camera, archive, tuple(todo))
-    report = _observe(shop, report, tell)
-    for window in _windows(report):
+    usable = parts(archive.recordings)
+    whole = [(r, part) for r, part in usable if part.overlaps(period)]
+    todo = [(r, shared) for r, part in whole if (shared := part.intersection(period))]
+    # A recording over the period's end is observed to its own end: half of it, twice, would be two observations.
+    report = _observe(shop, CameraReport(point, camera, archive, tuple(whole)), tell)
+    near = _windows_near(shop, camera, usable, period)
+    report = replace(report, parts=tuple(near.parts))
+    for window in near.windows:
         report = _judge_window(shop, report, window)
         give_back_memory()
     tell(Progress(camera.id, len(todo), len(todo), "finished"))
-    return report
+    return replace(report, parts=tuple(todo))
 
 
-def _windows(report: CameraReport) -> Iterator[Interval]:
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """What a period is judged with: its own recordings, and what earlier scans have observed just beside it."""
+
+    parts: tuple[Part, ...]
+    windows: tuple[Interval, ...]
+
+
+def _windows_near(shop: Shop, camera: Camera, usable: Sequence[Part], period: Interval) -> _Near:
+    """The period's windows, and the one after it where that was observed: a stay may reach over the period's end,
+    whichever of the two was scanned first.
+    """
+    reach = Interval(period.start - timedelta(seconds=LOOKBACK_S), period.end + timedelta(seconds=WINDOW_S))
+    near = [(r, shared) for r, part in usable if (shared := part.intersection(reach))]
+    done = _observed(shop.catalogue, camera, near)
+    kept = [(r, part) for r, part in near if part.overlaps(period) or r.id in done]
+    windows = [
+        window for window in _windows(kept, camera) if window.overlaps(period) or window.start == period.end
+    ]
+    ends = max([period.end, *(window.end for window in windows)])
+    shown = Interval(reach.start, ends)
+    return _Near(tuple((r, s) for r, part in kept if (s := part.intersection(shown))), tuple(windows))
+
+
+def _windows(kept: Sequence[Part], camera: Camera) -> Iterator[Interval]:
     """The stretches that hold recordings, judged one by one so that memory does not grow with the period.
 
     They lie on a grid counted from each local midnight, whatever the period.
     """
-    for day in sorted({d for _, part in report.parts for d in days_of(part, report.camera.timezone)}):
-        whole = local_day(day, report.camera.timezone)
+    for day in sorted({d for _, part in kept for d in days_of(part, camera.timezone)}):
+        whole = local_day(day, camera.timezone)
         cuts = [
             whole.start + timedelta(seconds=k * WINDOW_S)
             for k in range(math.ceil(whole.duration_s / WINDOW_S))
         ]
         for start, end in pairwise([*cuts, whole.end]):
             window = Interval(start, end)
-            if any(part.overlaps(window) for _, part in report.parts):
+            if any(part.overlaps(window) for _, part in kept):
                 yield window
 
 
@@ -174,7 +220,7 @@ def _judge_window(shop: Shop, report: CameraReport, window: Interval) -> CameraR
         if incident.interval.end >= window.start
         and not (incident.interval.start < window.start and _told_by(shop, incident))
     ]
-    with looker_over(report.parts, shop.settings.archive_root, judgement.faults) as looker:
+    with looker_over(report.parts, shop.settings.archive_root, judgement.faults, shop.begin) as looker:
         return _prove_and_file(shop, report, incidents, looker)
 
 
@@ -225,8 +271,14 @@ def seen_by(shop: Shop, point: Point, camera: Camera) -> str:
 
 def archive_of(shop: Shop, camera: Camera, now: datetime) -> Archive:
     """What the camera's folder holds now, kept in the catalogue."""
-    known = shop.catalogue.known(camera.id)
-    archive = find_recordings(camera, shop.settings.archive_root, probe=probe, known=known, now=now)
+    known, given_up = shop.catalogue.known(camera.id), shop.given_up(camera.id)
+    root = shop.settings.archive_root
+
+    def look(path: Path) -> MediaInfo:
+        shop.begin(path)
+        return probe(path)
+
+    archive = find_recordings(camera, root, probe=look, known=known, now=now, given_up=given_up)
     shop.catalogue.remember(camera.id, archive.recordings, now)
     return archive
 
@@ -252,6 +304,7 @@ def _observe(shop: Shop, report: CameraReport, tell: Tell) -> CameraReport:
     model = _short(seen_by(shop, report.point, report.camera))
     samples, reused = 0, 0
     failed: list[tuple[Recording, str]] = []
+    unseen: list[Recording] = []
     done = _observed(shop.catalogue, report.camera, report.parts)
     before: Cadence | None = None
     for index, part in enumerate(report.parts):
@@ -265,6 +318,7 @@ def _observe(shop: Shop, report: CameraReport, tell: Tell) -> CameraReport:
                 seen = _observe_one(shop, report, part, cadence, model, seam=seam)
             except UnreadableRecording as error:
                 failed.append((recording, error.reason))
+                unseen.append(recording)
             else:
                 samples += len(seen.seen)
                 if seen.failed:
@@ -272,7 +326,7 @@ def _observe(shop: Shop, report: CameraReport, tell: Tell) -> CameraReport:
                     failed.append((recording, f"{len(seen.failed)} moments: {reasons}"))
         give_back_memory()
         tell(Progress(report.camera.id, index + 1, len(report.parts)))
-    return replace(report, samples=samples, reused=reused, failed=tuple(failed))
+    return replace(report, samples=samples, reused=reused, failed=tuple(failed), unseen=tuple(unseen))
 
 
 def _observe_one(
@@ -282,6 +336,7 @@ def _observe_one(
     plan = plan_part(part, report.point, report.camera, shop.settings.rules, cadence, seam=seam)
     settings = shop.settings
     slow = litter_looks(part, report.point, report.camera, settings.rules, shop.litter)
+    shop.begin(settings.archive_root / recording.path)
     seen = observe_part(
         part, plan, settings.archive_root, shop.detector, batch=settings.model.batch, slow=slow
     )
@@ -391,7 +446,7 @@ def _prove_and_file(
     decided = shop.queue.verdicts(report.camera.id, Interval(whole.start - timedelta(days=1), whole.end))
     dropped = list(report.dropped)
     filed = list(report.filed)
-    failed = list(report.failed)
+    failed, unseen = list(report.failed), list(report.unseen)
     known = report.known
     for incident in incidents:
         if verdict_key(incident, shop.detector.model_id) in decided:
@@ -407,10 +462,18 @@ def _prove_and_file(
                 filed.append((verdict.incident, _file(shop, report, key, verdict, looker)))
             elif lost := _lost(shop, report, suspicion):
                 failed += lost
+                unseen += [recording for recording, _ in lost]
             else:
                 shop.queue.drop(suspicion, verdict_key=key, reason=verdict.reason)
                 dropped.append(verdict)
-    return replace(report, failed=tuple(failed), dropped=tuple(dropped), filed=tuple(filed), known=known)
+    return replace(
+        report,
+        failed=tuple(failed),
+        unseen=tuple(unseen),
+        dropped=tuple(dropped),
+        filed=tuple(filed),
+        known=known,
+    )
 
 
 def _lost(shop: Shop, report: CameraReport, incident: Incident) -> list[tuple[Recording, str]]:

@@ -1,0 +1,247 @@
+"""The nights' units of work: what a camera is owed, and one of its local days done from recordings to issues."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Protocol
+
+from detector.core.errors import KerbwatchError
+from detector.core.times import Interval, days_of, local_day
+from detector.core.values import Camera, Detections, Image, Point, RecordingState
+from detector.footage.archive import parts
+from detector.inference.detector import Detector
+from detector.issues.values import Filed
+from detector.pipeline.flow import Part
+from detector.pipeline.scan import (
+    PROOF_VERSION,
+    CameraReport,
+    Progress,
+    Shop,
+    archive_of,
+    cadence_needed,
+    scan_camera,
+    seen_by,
+)
+
+
+class Stopped(KerbwatchError):
+    """The work was asked to stop; what was done is kept."""
+
+    transient = True
+
+
+class Hands(Protocol):
+    """How work tells whoever watches it where it is, and hears that it is to stop."""
+
+    def begin(self, path: Path) -> None:
+        """A recording is about to be opened. Raises Stopped."""
+        ...
+
+    def check(self) -> None:
+        """Between two samples. Raises Stopped."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Which days of a camera are owed within a period."""
+
+    camera_id: str
+    period: Interval
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DayScan:
+    """One local day of one camera, from recordings to issues."""
+
+    camera_id: str
+    day: date
+    now: datetime
+
+
+Job = Survey | DayScan
+
+
+@dataclass(frozen=True, slots=True)
+class DayOwed:
+    """A day with recordings in it. `key` names all that its result depends on; `looks` is about how many it takes."""
+
+    camera_id: str
+    day: date
+    key: str
+    footage_s: float
+    looks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """What a camera's folder holds within the period: its days, and what cannot be used, by state."""
+
+    camera_id: str
+    days: tuple[DayOwed, ...]
+    unusable: tuple[tuple[str, str, str], ...] = ()
+    """Path, state and reason of each recording that cannot be used, or not wholly."""
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A recording of which nothing could be seen. `is_there` says that the file is as it was when it was found."""
+
+    recording_id: str
+    path: str
+    reason: str
+    is_there: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DayDone:
+    """What became of a day. It is finished where nothing is `unseen`."""
+
+    camera_id: str
+    day: date
+    key: str
+    footage_s: float
+    samples: int
+    reused: int
+    dropped: int
+    known: int
+    filed: tuple[Filed, ...]
+    unseen: tuple[Unseen, ...]
+    troubles: tuple[str, ...] = ()
+    fault: str | None = None
+    stages_s: Mapping[str, float] = field(default_factory=dict)
+    """`observe`: finding, decoding and inference; `judge`: judging, proving, evidence and filing."""
+
+
+Result = Surveyed | DayDone
+
+
+def work(shop: Shop, job: Job, hands: Hands) -> Result:
+    """Do one unit of work. Raises Stopped, StorageFull, DatabaseBusy; the same job again goes on where this ended."""
+    watched = replace(
+        shop,
+        begin=hands.begin,
+        detector=_Watched(shop.detector, hands.check),
+        litter=_Watched(shop.litter, hands.check) if shop.litter else None,
+    )
+    point, camera = shop.settings.camera(job.camera_id)
+    if isinstance(job, Survey):
+        return survey(watched, point, camera, job.period, job.now)
+    return scan_day(watched, point, camera, job.day, job.now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """A detector between whose pictures the work may be stopped."""
+
+    inner: Detector
+    check: Callable[[], None]
+
+    @property
+    def model_id(self) -> str:
+        return self.inner.model_id
+
+    @property
+    def sha256(self) -> str:
+        return self.inner.sha256
+
+    @property
+    def input_hw(self) -> tuple[int, int]:
+        return self.inner.input_hw
+
+    def detect(self, images: Sequence[Image]) -> list[Detections]:
+        self.check()
+        return self.inner.detect(images)
+
+
+def survey(shop: Shop, point: Point, camera: Camera, period: Interval, now: datetime) -> Surveyed:
+    """Look through a camera's folder, and say what each day holds."""
+    archive = archive_of(shop, camera, now)
+    days = []
+    usable = parts(archive.recordings)
+    for day in days_of(period, camera.timezone):
+        held = _held(usable, camera, day)
+        if held:
+            looks = [
+                part.duration_s / cadence_needed(point, camera, shop.settings, part).cadence.every_s
+                for _, part in held
+            ]
+            footage_s = sum(part.duration_s for _, part in held)
+            key = day_key(shop, point, camera, held)
+            days.append(DayOwed(camera.id, day, key, footage_s, round(sum(looks)) + len(held)))
+    unusable = tuple(
+        (r.path, r.state.value, r.reason)
+        for r in archive.recordings
+        if r.state not in (RecordingState.READABLE, RecordingState.REPEATED) and r.interval.overlaps(period)
+    )
+    unplaced = tuple((u.path, RecordingState.UNNAMED.value, u.reason) for u in archive.unplaced)
+    return Surveyed(camera.id, tuple(days), unusable + unplaced, archive.fault)
+
+
+def scan_day(shop: Shop, point: Point, camera: Camera, day: date, now: datetime) -> DayDone:
+    began = time.monotonic()
+    last: dict[str, float] = {}
+
+    def tell(progress: Progress) -> None:
+        last[progress.what] = time.monotonic() - began
+
+    report = scan_camera(shop, point, camera, local_day(day, camera.timezone), now=now, tell=tell)
+    observed_s = last.get("observed", 0.0)
+    reasons = dict(report.failed)
+    unseen = tuple(
+        Unseen(
+            r.id, r.path, reasons.get(r, "not observed"), _is_there(shop, r.path, r.size_bytes, r.modified_ns)
+        )
+        for r in report.unseen
+    )
+    return DayDone(
+        camera_id=camera.id,
+        day=day,
+        key=day_key(shop, point, camera, report.parts),
+        footage_s=report.footage_s,
+        samples=report.samples,
+        reused=report.reused,
+        dropped=len(report.dropped),
+        known=report.known,
+        filed=tuple(filed for _, filed in report.filed),
+        unseen=unseen,
+        troubles=_troubles(report),
+        fault=report.archive.fault,
+        stages_s={"observe": observed_s, "judge": last["finished"] - observed_s},
+    )
+
+
+def day_key(shop: Shop, point: Point, camera: Camera, held: Sequence[Part]) -> str:
+    """Names all that a day's result depends on: recordings, model, rules, zones, and how suspicions are proven."""
+    depends = [
+        *(f"{r.id} {part.start.isoformat()} {part.end.isoformat()}" for r, part in held),
+        seen_by(shop, point, camera),
+        shop.settings.rules.version,
+        repr((point.category, camera)),
+        PROOF_VERSION,
+    ]
+    return hashlib.sha256("\n".join(depends).encode()).hexdigest()[:16]
+
+
+def _held(usable: Sequence[Part], camera: Camera, day: date) -> list[Part]:
+    whole = local_day(day, camera.timezone)
+    return [(r, shared) for r, part in usable if (shared := part.intersection(whole))]
+
+
+def _troubles(report: CameraReport) -> tuple[str, ...]:
+    return tuple(f"{recording.path}: {reason}" for recording, reason in report.failed)
+
+
+def _is_there(shop: Shop, path: str, size_bytes: int, modified_ns: int) -> bool:
+    try:
+        status = (shop.settings.archive_root / path).stat()
+    except OSError:
+        return False
+    return (status.st_size, status.st_mtime_ns) == (size_bytes, modified_ns)

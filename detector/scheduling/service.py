@@ -1,0 +1,137 @@
+"""The service: jobs by cron expression in the city's time zone, one after another, until it is asked to end.
+
+Cron only says when to look. What a run does comes from the catalogue, so a time that is skipped or comes twice when
+clocks change, a machine that was off, and a second machine with the same service all do no harm.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+
+from detector.config.settings import Settings, load_settings
+from detector.core.errors import BadInput, KerbwatchError
+from detector.runs.lease import LeaseLost, LeaseTaken
+from detector.scheduling.logs import Log
+from detector.scheduling.night import deadline_after
+
+AGAIN_S = 300.0
+"""After a run that failed, or found another machine at work, it is tried again so much later, until the deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """What the service does; each gets settings read anew, and raises KerbwatchError."""
+
+    scan: Callable[[Settings], None]
+    summary: Callable[[Settings], None]
+    keeping: Callable[[Settings], None]
+
+
+def trigger(expression: str, zone: ZoneInfo) -> CronTrigger:
+    """Raises BadInput for what is no cron expression."""
+    try:
+        return CronTrigger.from_crontab(expression, timezone=zone)
+    except ValueError as error:
+        raise BadInput(f"kerbwatch.yaml: nightly: {expression!r}: {error}") from error
+
+
+def next_time(expression: str, zone: ZoneInfo, after: datetime) -> datetime:
+    """When the expression comes next, strictly after a moment."""
+    found = trigger(expression, zone).get_next_fire_time(None, after + timedelta(microseconds=1))
+    if not isinstance(found, datetime):
+        raise BadInput(f"kerbwatch.yaml: nightly: {expression!r} never comes")
+    return found.astimezone(UTC)
+
+
+def is_night(settings: Settings, at: datetime) -> bool:
+    """Whether a run should be going on: the deadline comes before the next start. Without a deadline, never."""
+    deadline = deadline_after(settings, at)
+    start = next_time(settings.nightly.start, settings.timezone, at)
+    return deadline is not None and deadline.timestamp() < start.timestamp()
+
+
+class Service:
+    """The jobs of one working folder. Start it, and shut it down; it may live inside another program."""
+
+    def __init__(self, folder: Path, jobs: Jobs, log: Log) -> None:
+        self._folder = folder
+        self._jobs = jobs
+        self._log = log
+        self._scheduler = BackgroundScheduler(timezone=UTC)
+        self._one_at_a_time = threading.Lock()
+        self.ending = threading.Event()
+
+    def start(self) -> None:
+        """Raises BadConfig and BadInput: nothing is started then."""
+        settings = load_settings(self._folder)
+        self._arrange(settings)
+        if is_night(settings, datetime.now(UTC)):
+            self._once("scan", 0.0)
+        self._scheduler.start()
+        for job in self._scheduler.get_jobs():
+            self._log.info("job", job=job.id, next=job.next_run_time)
+
+    def shut_down(self) -> None:
+        """Ends what runs, waiting for it."""
+        self.ending.set()
+        self._scheduler.shutdown(wait=True)
+
+    def _arrange(self, settings: Settings) -> None:
+        nightly, zone = settings.nightly, settings.timezone
+        for name, expression in (
+            ("scan", nightly.start),
+            ("summary", nightly.summary),
+            ("keeping", nightly.keeping),
+        ):
+            self._scheduler.add_job(
+                self._do,
+                trigger(expression, zone),
+                args=[name],
+                id=name,
+                replace_existing=True,
+                coalesce=True,
+                misfire_grace_time=None,
+                max_instances=1,
+            )
+
+    def _once(self, name: str, in_s: float) -> None:
+        at = datetime.now(UTC) + timedelta(seconds=in_s)
+        self._scheduler.add_job(
+            self._do, "date", run_date=at, args=[name], id=f"{name} again", replace_existing=True,
+            misfire_grace_time=None,
+        )  # fmt: skip
+
+    def _do(self, name: str) -> None:
+        """One job by the settings of this moment: the outermost frame of its thread."""
+        if self.ending.is_set():
+            return
+        try:
+            settings = load_settings(self._folder)
+            self._arrange(settings)
+            if name == "summary":  # it comes in the morning, whatever a run is at
+                self._jobs.summary(settings)
+                return
+            with self._one_at_a_time:
+                getattr(self._jobs, name)(settings)
+        except (LeaseTaken, LeaseLost) as error:
+            self._log.info("another machine runs", job=name, why=str(error))
+            self._try_again(name)
+        except KerbwatchError as error:
+            self._log.failure("job failed", job=name, why=str(error))
+            self._try_again(name)
+
+    def _try_again(self, name: str) -> None:
+        try:
+            night = is_night(load_settings(self._folder), datetime.now(UTC))
+        except KerbwatchError:
+            night = True
+        if name == "scan" and night and not self.ending.is_set():
+            self._once(name, AGAIN_S)
