@@ -16,9 +16,11 @@ from detector.core.errors import BadInput
 from detector.core.times import Interval, local_day
 from detector.core.values import Violation
 from detector.core.wording import duration_en
+from detector.database import Database
 from detector.evidence import verify_evidence
 from detector.issues.lifecycle import REJECT_REASONS, State
 from detector.issues.values import HistoryRow, Issue, IssueFilter
+from detector.runs.removals import Removals
 
 app = typer.Typer(
     help="The queue of issues: list, show, claim, confirm, reject, verify.", no_args_is_help=True
@@ -206,6 +208,8 @@ def verify(folder: Folder = Path()) -> None:
         faults = queue.verify()
         issues = queue.find()
         folders = {row.folder for issue in issues for row in queue.evidence(issue.id)}
+    with Database.open(settings.database_url) as database:
+        folders -= Removals(database).removed("evidence")
     faults += [f"{name}: {fault}" for name in sorted(folders) for fault in verify_evidence(root / name)]
     for fault in faults:
         say(fault)

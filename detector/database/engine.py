@@ -36,10 +36,18 @@ class Database:
         self._reader = engine.execution_options(**snapshot) if self.dialect == "postgresql" else engine
 
     @classmethod
-    def open(cls, url: str, *, migrate: bool = True, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Self:
+    def open(
+        cls,
+        url: str,
+        *,
+        migrate: bool = True,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+        revision: str | None = None,
+    ) -> Self:
         """The database at `sqlite:///FILE` or `postgresql+psycopg://...`, its schema brought up to date.
 
-        The folder of a SQLite file is created. With `migrate=False` nothing is created or changed.
+        The folder of a SQLite file is created. With `migrate=False` nothing is created or changed. With `revision`
+        an empty database gets that version of the schema, to be filled from an old backup.
         Raises DatabaseUnusable (a wrong URL, no permission, a damaged file, a schema this version cannot use),
         DatabaseBusy (locked, not reachable), StorageFull.
         """
@@ -49,7 +57,10 @@ class Database:
             _prepare_file(name, parsed, create=migrate)
         database = cls(_engine(parsed, busy_timeout_s))
         try:
-            database._settle_schema(migrate=migrate)
+            if revision is None:
+                database._settle_schema(migrate=migrate)
+            else:
+                database._create_schema(revision)
         except BaseException:
             database.close()
             raise
@@ -65,6 +76,15 @@ class Database:
         # The lock and not the look above decides: whoever comes second finds nothing left to do.
         with self.begin(lock="migrate") as connection:
             migrations.upgrade(connection)
+
+    def _create_schema(self, revision: str) -> None:
+        if not migrations.knows(revision):
+            raise DatabaseUnusable(f"{self.name}: schema {revision} is of a newer kerbwatch")
+        with self.begin(lock="migrate") as connection:
+            if migrations.found(connection) is None:
+                migrations.upgrade(connection, revision)
+            elif migrations.found(connection) != revision:
+                raise DatabaseUnusable(f"{self.name}: has another schema than {revision} already")
 
     @contextmanager
     def begin(self, *, lock: str | None = None) -> Iterator[Connection]:

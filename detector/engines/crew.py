@@ -199,7 +199,7 @@ class LocalCrew:
             hired.cpu_ticks, hired.moved = ticks, now
         if now - hired.moved > self._stall_s:
             return f"did nothing for {self._stall_s:g} s"
-        if now - hired.since > self._limit_s:
+        if hired.ready and now - hired.since > self._limit_s:
             return f"took longer than {self._limit_s:g} s"
         return None
 

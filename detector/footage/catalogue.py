@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, select
+from sqlalchemy import ColumnElement, RowMapping, Select, delete, select
 
 from detector.core.times import Interval
 from detector.core.values import Recording, RecordingState
@@ -40,6 +40,16 @@ class ObservedPart:
     failed: int
     observed: Interval | None
     blind: tuple[BlindStretch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file of observations. `ended` is when its recording ended; None where that is not in the catalogue any more."""
+
+    recording_id: str
+    plan_key: str
+    file: str
+    ended: datetime | None
 
 
 class Catalogue:
@@ -127,6 +137,28 @@ class Catalogue:
             & (table.c.end > period.start)
             & (table.c.state != RecordingState.REPEATED)
         )
+
+    def observed_until(self, moment: datetime) -> list[StoredFile]:
+        """What is stored of recordings that ended by then, oldest first; of recordings that changed since, too."""
+        recordings, observed = schema.recordings, schema.observed
+        joined = observed.outerjoin(recordings, recordings.c.id == observed.c.recording_id)
+        columns = (observed.c.recording_id, observed.c.plan_key, observed.c.file, recordings.c.end)
+        query = select(*columns).select_from(joined).order_by(recordings.c.end, observed.c.file)
+        with self._database.read() as connection:
+            rows = [StoredFile(*row) for row in connection.execute(query)]
+        return [row for row in rows if row.ended is None or row.ended <= moment]
+
+    def observed_files(self) -> set[str]:
+        """Every file of observations that a row names."""
+        with self._database.read() as connection:
+            return set(connection.execute(select(schema.observed.c.file)).scalars())
+
+    def forget(self, stored: StoredFile) -> None:
+        """Takes back that a recording was observed by a plan; before its file is removed."""
+        table = schema.observed
+        mine = (table.c.recording_id == stored.recording_id) & (table.c.plan_key == stored.plan_key)
+        with self._database.begin() as connection:
+            connection.execute(delete(table).where(mine))
 
     def _parts(self, condition: ColumnElement[bool]) -> list[ObservedPart]:
         with self._database.read() as connection:

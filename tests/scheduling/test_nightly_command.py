@@ -46,7 +46,8 @@ def test_a_night_does_what_a_scan_by_hand_does_and_a_second_night_nothing(
     assert [run["state"] for run in runs] == ["done"] * 3
     assert kerbwatch("runs", "-C", fresh.folder).out.count("done") >= 3
     assert kerbwatch("quarantine", "-C", fresh.folder, "--json").json == []
-    lines = [json.loads(line) for line in next((fresh.folder / "state/logs").iterdir()).open()]
+    logged = next((fresh.folder / "state/logs").iterdir()).read_text()
+    lines = [json.loads(line) for line in logged.splitlines()]
     assert {"run began", "pass", "day", "run ended"} <= {line["event"] for line in lines}
     assert all(line["at"] and line["level"] for line in lines)
     coverage = kerbwatch("coverage", "-C", fresh.folder, *PERIOD, "--json").json

@@ -43,11 +43,22 @@ def fault(connection: Connection) -> SchemaFault | None:
     return SchemaFault(f"has the schema of an older kerbwatch ({found})", upgradable=True)
 
 
-def upgrade(connection: Connection) -> None:
-    """Brings the schema up to date inside the connection's open transaction."""
+def found(connection: Connection) -> str | None:
+    """The version of a database's schema; None where it has none."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """Brings the schema up to date, or up to an older revision, inside the connection's open transaction."""
     config = _config()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
+
+
+def knows(revision: str) -> bool:
+    """Whether this kerbwatch has such a revision."""
+    script = ScriptDirectory.from_config(_config())
+    return revision in {known.revision for known in script.walk_revisions()}
 
 
 def draft(connection: Connection, message: str, *, number: str) -> None:

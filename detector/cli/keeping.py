@@ -1,0 +1,99 @@
+"""`retention`, `backup`, `restore`: what is kept, and kept safe."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from detector.cli.common import AsJson, Folder, now, settings_in
+from detector.cli.output import complain, say, say_json, table
+from detector.database import Database
+from detector.keeping.backup import LEASE, restore
+from detector.keeping.backup import backup as write_backup
+from detector.keeping.retention import retain
+from detector.runs.lease import Leases
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(retention)
+    app.command()(backup)
+    app.command("restore")(restore_)
+
+
+def retention(
+    folder: Folder = Path(),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove evidence, observations and logs that are older than kerbwatch.yaml says, or more than it allows.
+
+    Evidence of open issues is never removed, and recordings are never touched. Each removal is logged.
+
+    Example: kerbwatch retention -C county --dry-run
+    """
+    settings = settings_in(folder)
+    with Database.open(settings.database_url) as database:
+        leases = Leases(database)
+        lease = leases.take(LEASE)
+        try:
+            removed = retain(settings, database, now(), dry_run=dry_run)
+        finally:
+            leases.give_back(lease)
+    if as_json:
+        say_json(
+            [{"kind": r.kind, "what": r.what, "size_bytes": r.size_bytes, "why": r.why} for r in removed]
+        )
+        return
+    table("", ("kind", "what", "bytes", "why"), [(r.kind, r.what, r.size_bytes, r.why) for r in removed])
+    counts = Counter(r.kind for r in removed)
+    told = ", ".join(f"{count} of {kind}" for kind, count in sorted(counts.items())) or "nothing"
+    freed_mb = sum(r.size_bytes for r in removed) / 1e6
+    say(f"{'would remove' if dry_run else 'removed'}: {told}; {freed_mb:.1f} MB")
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(help="A new file, such as kerbwatch-2026-01-30.tar.")],
+    folder: Folder = Path(),
+) -> None:
+    """Write database, observations, evidence and configuration to one file, while everything goes on.
+
+    Exit 1: the backup was made, but something that the database speaks of was not there.
+
+    Example: kerbwatch backup /backups/county.tar -C county
+    """
+    account = write_backup(settings_in(folder), file)
+    for fault in account.faults:
+        complain(fault)
+    say(
+        f"{file}: {len(account.files)} files, {account.size_bytes / 1e6:.1f} MB, {sum(account.rows.values())} rows; "
+        f"{len(account.faults)} faults"
+    )
+    if account.faults:
+        raise typer.Exit(1)
+
+
+def restore_(
+    file: Annotated[Path, typer.Argument(help="A file that `backup` wrote.")],
+    target: Annotated[Path, typer.Argument(help="A new or empty folder.")],
+    database: Annotated[
+        str | None,
+        typer.Option("--database", help="An empty database to fill; SQLite in the folder if left out."),
+    ] = None,
+) -> None:
+    """Make a working folder out of a backup, and check every byte of it. Exit 1: something in it was wrong before.
+
+    Example: kerbwatch restore /backups/county.tar county-restored
+    """
+    account, environment = restore(file, target, database)
+    for fault in account.faults:
+        complain(fault)
+    say(f"{target}: {len(account.files)} files and {sum(account.rows.values())} rows restored and verified")
+    if environment:
+        say("its kerbwatch.yaml names other places; to use it as it lies here, set:")
+        for name, value in environment.items():
+            say(f"  {name}={value}")
+    if account.faults:
+        raise typer.Exit(1)

@@ -1,0 +1,114 @@
+"""Workers that crash, hang, fail or are stopped: each job is accounted for. One contract for every engine."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from crew_work import die_at_once, job, open_badly, open_nothing, work
+
+from detector.core.errors import BadInput
+from detector.engines.crew import Crew, Done, Event, Failed, How, LocalCrew, Lost, local_crew
+from detector.engines.local import WorkerEnded
+from detector.pipeline.days import Job, Stopped
+
+
+def play(crew: Crew, jobs: Sequence[Job], within_s: float = 60.0) -> dict[str, Event]:
+    """Give out the jobs, and hear what became of each."""
+    waiting, told = list(jobs), dict[str, Event]()
+    deadline = time.monotonic() + within_s
+    while (waiting or crew.busy()) and time.monotonic() < deadline:
+        while waiting and crew.room() > 0:
+            crew.submit(waiting.pop(0))
+        for event in crew.events(0.2):
+            assert event.job.camera_id not in told
+            told[event.job.camera_id] = event
+    assert crew.busy() == []
+    assert crew.events(0.0) == []
+    return told
+
+
+def test_every_job_is_told_of_once_whatever_becomes_of_its_worker() -> None:
+    names = ("ok-1", "crash", "ok-2", "killed", "locked", "ok-3", "wrong", "missing", "bug", "ok-4")
+    with local_crew(open_nothing, workers=2, work=work) as crew:
+        told = play(crew, [job(name) for name in names])
+    assert sorted(told) == sorted(names)
+    for name, event in told.items():
+        if name.startswith("ok"):
+            assert isinstance(event, Done)
+        elif name in ("crash", "killed", "bug"):
+            assert isinstance(event, Lost)
+            assert (event.how, event.path) == (How.CRASHED, Path("/recordings") / name)
+        else:
+            assert isinstance(event, Failed)
+            assert event.error.transient == (name in ("locked", "missing"))
+    assert "code 139" in told["crash"].detail
+    assert "SIGKILL, perhaps for want of memory" in told["killed"].detail
+
+
+def test_a_worker_that_waits_for_ever_and_one_that_never_ends_are_ended_and_named() -> None:
+    began = time.monotonic()
+    with local_crew(open_nothing, workers=2, stall_s=4.0, limit_s=6.0, work=work) as crew:
+        told = play(crew, [job("hang"), job("spin"), job("ok")])
+    assert isinstance(told["ok"], Done)
+    for name, why in (("hang", "did nothing for 4 s"), ("spin", "took longer than 6 s")):
+        event = told[name]
+        assert isinstance(event, Lost)
+        assert (event.how, event.detail, event.path) == (How.STALLED, why, Path("/recordings") / name)
+    assert time.monotonic() - began < 60
+
+
+def test_a_worker_that_is_asked_to_stop_finishes_its_sample() -> None:
+    with local_crew(open_nothing, workers=2, work=work) as crew:
+        crew.submit(job("samples"))
+        wait_for_begin(crew)
+        began = time.monotonic()
+        (event,) = crew.stop(10.0)
+        assert time.monotonic() - began < 3
+        assert isinstance(event, Failed)
+        assert isinstance(event.error, Stopped)
+        assert crew.busy() == []
+
+
+def test_a_worker_that_does_not_hear_is_ended_in_time() -> None:
+    with local_crew(open_nothing, workers=1, work=work) as crew:
+        crew.submit(job("hang"))
+        wait_for_begin(crew)
+        time.sleep(0.2)
+        began = time.monotonic()
+        (event,) = crew.stop(0.5)
+        assert time.monotonic() - began < 3
+        assert isinstance(event, Failed)
+
+
+def test_workers_that_cannot_open_what_they_need_end_the_crew_with_the_reason() -> None:
+    with local_crew(open_badly, workers=1, work=work) as crew:
+        crew.submit(job("ok"))
+        with pytest.raises(BadInput, match="the weights are gone"):
+            play(crew, [])
+
+
+def test_workers_that_end_before_they_are_ready_end_the_crew_after_some_tries() -> None:
+    with local_crew(die_at_once, workers=1, work=work) as crew:
+        for _ in range(2):
+            assert isinstance(play(crew, [job("ok")])["ok"], Lost)
+        with pytest.raises(WorkerEnded, match="3 workers"):
+            play(crew, [job("ok")])
+
+
+def test_no_process_outlives_its_crew() -> None:
+    with local_crew(open_nothing, workers=2, work=work) as crew:
+        told = play(crew, [job("ok-1"), job("ok-2")])
+        pids = {int(event.result.fault) for event in told.values() if isinstance(event, Done)}
+        crew.submit(job("samples"))
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+def wait_for_begin(crew: LocalCrew) -> None:
+    deadline = time.monotonic() + 30
+    while crew._hired[0].path is None and time.monotonic() < deadline:
+        crew.events(0.1)
+    assert crew._hired[0].path is not None, os.getpid()
