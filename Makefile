@@ -49,8 +49,11 @@ browser:
 	{ test "$$(id -u)" = 0 && apt-get update -q && apt-get install -qy --no-install-recommends $(BROWSER_PACKAGES); } || \
 	{ echo "the tests of the browser app need Chromium; install these packages first: $(BROWSER_PACKAGES)"; exit 1; }
 
+# A file's tests stay together, for what they share is made once a process.
+TEST_PROCESSES ?= 2
+
 test: install browser
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --cov --cov-report=term:skip-covered --durations=25
 
 soak: install browser
 	KERBWATCH_SOAK=1 $(BIN)/python -m pytest -m slow --timeout 7200
