@@ -1,8 +1,7 @@
-"""What pages and programs read of the queue in bulk: lists to work through, counts, claims, the neighbours of an issue."""
+"""What pages and programs read of the queue in bulk: lists to work through, claims, the neighbours of an issue."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -51,38 +50,12 @@ class Claim:
     departments: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Facets:
-    """How many issues of a filter there are, by what people filter by next."""
-
-    total: int
-    states: Counter[str]
-    violations: Counter[str]
-    points: Counter[str]
-
-
-NO_FACETS = Facets(0, Counter(), Counter(), Counter())
-
-
 class IssueReader:
     """Reads the queue. `now` gives aware datetimes. Safe to share between threads."""
 
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database = database
         self._now = now
-
-    def facets(self, wanted: IssueFilter) -> Facets:
-        """In one pass over the issues, however many they are."""
-        issues = schema.issues.c
-        by = (issues.state, issues.violation, issues.point_id)
-        query = select(*by, func.count()).where(*conditions(wanted, self._now())).group_by(*by)
-        states, violations, points = Counter[str](), Counter[str](), Counter[str]()
-        with self._database.read() as connection:
-            for state, violation, point, count in connection.execute(query):
-                states[state] += count
-                violations[violation] += count
-                points[point] += count
-        return Facets(states.total(), states, violations, points)
 
     def deck(self, wanted: IssueFilter, order: DeckOrder, limit: int) -> list[DeckEntry]:
         """The issues of a filter in working order, at most so many."""

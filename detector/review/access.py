@@ -71,7 +71,17 @@ Open = Annotated[Visitor | None, Depends(Anybody())]
 
 
 def visitor_of(request: Request) -> Visitor | None:
-    """Whoever asks: the user of the token in the Authorization header, else of the session's cookie."""
+    """Whoever asks: the user of the token in the Authorization header, else of the session's cookie.
+
+    It is looked up once a request.
+    """
+    if not hasattr(request.state, "visitor"):
+        request.state.visitor = _look_up(request)
+    found: Visitor | None = request.state.visitor
+    return found
+
+
+def _look_up(request: Request) -> Visitor | None:
     people, address = house_of(request).desk.people, address_of(request)
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme:

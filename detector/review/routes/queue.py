@@ -9,7 +9,6 @@ from fastapi.responses import Response
 
 from detector.core.values import Category, Violation
 from detector.issues import Issue, IssueFilter, IssueOrder, State
-from detector.issues.reading import NO_FACETS
 from detector.people import Action
 from detector.review.access import Seeing
 from detector.review.filters import Certainty, page_filters
@@ -26,8 +25,9 @@ PAGE_SIZE = 50
 def queue(request: Request, visitor: Seeing) -> Response:
     house, filters = house_of(request), page_filters(request)
     order, wanted = _order(request), filters.wanted(house, visitor)
-    facets = house.reader.facets(wanted) if wanted else NO_FACETS
-    pages = max(1, -(-facets.total // PAGE_SIZE))
+    counts = house.desk.queue.counts("state", wanted) if wanted else {}
+    total = sum(counts.values())
+    pages = max(1, -(-total // PAGE_SIZE))
     number = min(max(1, _number(request)), pages)
     return page(
         request,
@@ -37,8 +37,9 @@ def queue(request: Request, visitor: Seeing) -> Response:
         filters=filters,
         query=filters.query(),
         review_query=replace(filters, state=()).query(),
-        to_review=facets.states[State.FLAGGED],
-        facets=facets,
+        to_review=counts.get(State.FLAGGED, 0),
+        counts=counts,
+        total=total,
         order=order,
         orders=list(IssueOrder),
         number=number,
