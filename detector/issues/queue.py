@@ -42,6 +42,9 @@ JOIN_GAP_S = 600.0
 
 LEASE_S = 900.0
 
+MOST_BOUND = 500
+"""Values in one query; older SQLite allows 999."""
+
 EVERY_ISSUE = IssueFilter()
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -237,6 +240,18 @@ class IssueQueue:
         with self._database.read() as connection:
             moving.load(connection, issue_id)
             return [history.row_of(row) for row in connection.execute(query).mappings()]
+
+    def histories(self, issue_ids: Sequence[int]) -> dict[int, list[HistoryRow]]:
+        """Every move of many issues, oldest first, by issue; an unknown number is left out."""
+        table = schema.history
+        found: dict[int, list[HistoryRow]] = {}
+        with self._database.read() as connection:
+            for first in range(0, len(issue_ids), MOST_BOUND):
+                asked = issue_ids[first : first + MOST_BOUND]
+                query = select(table).where(table.c.issue_id.in_(asked)).order_by(table.c.seq)
+                for row in connection.execute(query).mappings():
+                    found.setdefault(row["issue_id"], []).append(history.row_of(row))
+        return found
 
     def evidence(self, issue_id: int) -> list[EvidenceRow]:
         """Every file of an issue's evidence, folder by folder. Raises UnknownIssue."""

@@ -1,0 +1,188 @@
+"""Pictures for papers: an issue's evidence, masked unless full pictures are asked for, at the size a paper needs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+
+from detector.core.geometry import Box
+from detector.core.values import Detections, Image
+from detector.evidence.drawing import fit_width
+from detector.evidence.manifest import MANIFEST
+from detector.evidence.masking import Placed, closeup_placed, joined, masked, picture_rows, scene_placed, tiles
+from detector.inference.detector import Detector
+
+PAPER_QUALITY = 82
+THUMBNAIL_PX = 640
+"""Up to this width, whom a detector finds only in a quarter of the picture is a speck of some pixels."""
+MASK_VERSION = 1
+"""Changed with any change that makes a detector's answer for masking another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A JPEG for a paper."""
+
+    jpeg: bytes
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What proves an issue, in two pictures: the whole scene, and the object from near; None where there is none."""
+
+    scene: Picture | None = None
+    closeup: Picture | None = None
+
+
+NO_PICTURES = Pair()
+
+ReadEvidence = Callable[[str, str], bytes | None]
+"""A file of the evidence by its folder and name; None where it is missing or cannot be read."""
+
+
+class Pictures(Protocol):
+    """Gives an issue's pictures, none wider than so many pixels."""
+
+    def __call__(self, evidence_folder: str, scene_px: int, closeup_px: int) -> Pair: ...
+
+
+def evidence_in(root: Path) -> ReadEvidence:
+    """Reads evidence from a folder. Names that would lead out of it are as good as missing."""
+    whole = root.resolve()
+
+    def read(folder: str, name: str) -> bytes | None:
+        path = (whole / folder / name).resolve()
+        if not path.is_relative_to(whole):
+            return None
+        try:
+            return path.read_bytes()
+        except OSError:
+            return None
+
+    return read
+
+
+def no_pictures(evidence_folder: str, scene_px: int, closeup_px: int) -> Pair:  # noqa: ARG001  # a `Pictures`
+    """For papers without any."""
+    return NO_PICTURES
+
+
+class EvidencePictures:
+    """The middle still of an issue's evidence.
+
+    With a detector, people and vehicles but the concerned one are blurred; what the detector saw is kept under
+    `cache` by the picture's hash, so that an export costs its inference once. Without one, pictures are full:
+    whoever asks for that must have been allowed to.
+    """
+
+    def __init__(self, read: ReadEvidence, detector: Detector | None, cache: Path | None = None) -> None:
+        self._read = read
+        self._detector = detector
+        self._cache = cache
+
+    def __call__(self, evidence_folder: str, scene_px: int, closeup_px: int) -> Pair:
+        number, box = self._middle_still(evidence_folder)
+        whole = self._read(evidence_folder, f"still_{number}_scene.jpg")
+        near = self._read(evidence_folder, f"still_{number}_closeup.jpg")
+        scene = _decoded(whole)
+        if scene is None or whole is None:
+            return NO_PICTURES
+        closeup = _decoded(near)
+        pair_scene = self._paper(scene, whole, scene_placed(scene, box), scene_px, in_tiles=scene_px > THUMBNAIL_PX)
+        if closeup is None or near is None:
+            return Pair(pair_scene)
+        placed = closeup_placed(closeup, scene, box) if box else Placed(picture_rows(closeup), None)
+        return Pair(pair_scene, self._paper(closeup, near, placed, closeup_px, in_tiles=False))
+
+    def _middle_still(self, folder: str) -> tuple[int, Box | None]:
+        """The number of the still in the middle of the stay, and where the object is in it."""
+        stills = _manifest(self._read(folder, MANIFEST)).get("stills") or [{}]
+        number = (len(stills) + 1) // 2
+        box = stills[number - 1].get("box")
+        return number, _box(box)
+
+    def _paper(self, image: Image, file: bytes, placed: Placed, most_px: int, *, in_tiles: bool) -> Picture:
+        if self._detector is not None:
+            seen = self._seen(image[slice(*placed.rows)], file, self._detector, in_tiles=in_tiles)
+            image = masked(image, seen, placed)
+        if most_px <= THUMBNAIL_PX:
+            image = image[slice(*placed.rows)]  # nobody could read the captions
+        return paper_picture(image, most_px)
+
+    def _seen(self, image: Image, file: bytes, detector: Detector, *, in_tiles: bool) -> Detections:
+        if self._cache is None:
+            return look(image, detector, in_tiles=in_tiles)
+        name = hashlib.sha256(file + f"{MASK_VERSION} {detector.model_id} {in_tiles}".encode()).hexdigest()[:32]
+        kept = self._cache / name[:2] / f"{name}.json"
+        seen = _kept(kept)
+        if seen is None:
+            seen = look(image, detector, in_tiles=in_tiles)
+            _keep(kept, seen)
+        return seen
+
+
+def look(image: Image, detector: Detector, *, in_tiles: bool) -> Detections:
+    """What must be masked in a camera's picture: seen in the whole of it, and in its quarters if `in_tiles`."""
+    parts = list(tiles(image)) if in_tiles else [(image, (0.0, 0.0, 1.0, 1.0))]
+    seen = detector.detect([part for part, _ in parts])
+    return joined([(found, place) for found, (_, place) in zip(seen, parts, strict=True)])
+
+
+def paper_picture(image: Image, most_px: int) -> Picture:
+    """The picture as a JPEG no wider than so many pixels."""
+    small = fit_width(image, most_px)
+    _, encoded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, PAPER_QUALITY])
+    return Picture(encoded.tobytes(), small.shape[1], small.shape[0])
+
+
+def _decoded(file: bytes | None) -> Image | None:
+    if not file:
+        return None
+    image = cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR)
+    return None if image is None else np.asarray(image, np.uint8)
+
+
+def _manifest(file: bytes | None) -> Mapping[str, Any]:
+    try:
+        read = json.loads(file or b"{}")
+    except ValueError:
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
+def _box(value: object) -> Box | None:
+    if not isinstance(value, list) or len(value) != 4:
+        return None
+    x1, y1, x2, y2 = (float(side) for side in value)
+    return x1, y1, x2, y2
+
+
+def _kept(path: Path) -> Detections | None:
+    try:
+        read = json.loads(path.read_bytes())
+        boxes = np.array(read["boxes"], np.float32).reshape(-1, 4)
+        return Detections(tuple(read["labels"]), np.array(read["confidences"], np.float32), boxes)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _keep(path: Path, seen: Detections) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(f".tmp-{os.getpid()}")
+    values = {
+        "labels": list(seen.labels),
+        "confidences": [round(float(c), 4) for c in seen.confidences],
+        "boxes": [[round(float(side), 5) for side in box] for box in seen.boxes],
+    }
+    unfinished.write_text(json.dumps(values), encoding="utf-8")
+    unfinished.replace(path)
