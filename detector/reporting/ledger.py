@@ -172,6 +172,7 @@ class _Sheets:
         headings = [column.heading(self._language) for column in columns]
         headings += PICTURE_HEADINGS[self._language] if has_pictures else ()
         self._top(sheet, title, headings)
+        sheet.repeat_rows(2)
         for index, column in enumerate(columns):
             sheet.set_column(index, index, column.width)
         if has_pictures:
@@ -204,7 +205,7 @@ class _Sheets:
                 line += 1
             self._tally(sheet, line, figures.total, total=True)
             line += 2
-        sheet.freeze_panes(3, 1)
+        sheet.freeze_panes(2, 1)
 
     def _sheet(self, title: str) -> Worksheet:
         sheet = self._book.add_worksheet(sheet_name(title, self._names))
@@ -214,7 +215,6 @@ class _Sheets:
         sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
         pages = "第 &P 页，共 &N 页" if self._language is Language.ZH else "page &P of &N"
         sheet.set_footer(f"&L&9{self._titles.county.replace('&', '&&')}&R&9{pages}")
-        sheet.repeat_rows(2)
         sheet.hide_gridlines(2)
         return sheet
 

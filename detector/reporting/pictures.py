@@ -115,9 +115,8 @@ class EvidencePictures:
         if self._detector is not None:
             seen = self._seen(image[slice(*placed.rows)], file, self._detector, in_tiles=in_tiles)
             image = masked(image, seen, placed)
-        if most_px <= THUMBNAIL_PX:
-            image = image[slice(*placed.rows)]  # nobody could read the captions
-        return paper_picture(image, most_px)
+        # Captions would be too small to read on paper, which says the same in its own words.
+        return paper_picture(image[slice(*placed.rows)], most_px)
 
     def _seen(self, image: Image, file: bytes, detector: Detector, *, in_tiles: bool) -> Detections:
         if self._cache is None:

@@ -79,6 +79,7 @@ class LedgerRow:
     due_at: datetime | None = None
     rectified_at: datetime | None = None
     closed_at: datetime | None = None
+    reopened_at: datetime | None = None
     reopened: int = 0
     """How many times it was sent back."""
     recurrence: int = 0
@@ -144,6 +145,7 @@ class LedgerRow:
             "due_at": _iso(self.due_at),
             "rectified_at": _iso(self.rectified_at),
             "closed_at": _iso(self.closed_at),
+            "reopened_at": _iso(self.reopened_at),
             "standing": self.standing(now).value,
             "reopened": self.reopened,
             "recurrence": self.recurrence,
@@ -199,6 +201,7 @@ def row_of(
         due_at=local(issue.due_at),
         rectified_at=local(issue.rectified_at),
         closed_at=local(issue.closed_at),
+        reopened_at=local(_last(history, "reopen")),
         reopened=sum(row.move == "reopen" for row in history),
         recurrence=issue.recurrence or 0,
         reason=_reason(history) if issue.state is State.REJECTED else None,
