@@ -29,7 +29,7 @@ from detector.config.settings import Settings, load_rules
 from detector.config.template import write_template
 from detector.core.errors import BadInput
 from detector.core.times import Interval
-from detector.core.values import Camera
+from detector.core.values import Camera, Point
 from detector.core.wording import duration_en
 from detector.database import Database
 from detector.decoding.reader import probe
@@ -120,19 +120,7 @@ def coverage_(
     """
     settings = settings_in(folder)
     period = period_of(settings, until, days)
-    with Database.open(settings.database_url) as database:
-        catalogue = Catalogue(database)
-        covered = []
-        cameras = chosen(settings, point)
-        with progress("reading folders", len(cameras), quiet=as_json) as tick:
-            for index, (place, camera) in enumerate(cameras, 1):
-                archive = _found(settings, database, camera)
-                catalogue.remember(camera.id, archive.recordings, now())
-                seen = catalogue.observed_parts(camera.id, period)
-                observed = [part.observed for part in seen if part.observed]
-                blind = [(b.interval, b.reason) for part in seen for b in part.blind]
-                covered.append(coverage(camera, place.id, period, archive, observed, blind=blind))
-                tick(index, camera.id)
+    covered = coverage_of(settings, chosen(settings, point), period, quiet=as_json)
     if as_json:
         say_json([one.to_json() for one in covered])
     else:
@@ -148,6 +136,27 @@ def _found(settings: Settings, database: Database, camera: Camera) -> Archive:
         now=now(),
         given_up=Troubles(database).given_up(camera.id),
     )
+
+
+def coverage_of(
+    settings: Settings, cameras: Sequence[tuple[Point, Camera]], period: Interval, *, quiet: bool
+) -> list[PointCoverage]:
+    """What the archive holds and what was observed of these cameras, with progress; the catalogue learns of both."""
+    covered = []
+    with (
+        Database.open(settings.database_url) as database,
+        progress("reading folders", len(cameras), quiet=quiet) as tick,
+    ):
+        catalogue = Catalogue(database)
+        for index, (place, camera) in enumerate(cameras, 1):
+            archive = _found(settings, database, camera)
+            catalogue.remember(camera.id, archive.recordings, now())
+            seen = catalogue.observed_parts(camera.id, period)
+            observed = [part.observed for part in seen if part.observed]
+            blind = [(b.interval, b.reason) for part in seen for b in part.blind]
+            covered.append(coverage(camera, place.id, period, archive, observed, blind=blind))
+            tick(index, camera.id)
+    return covered
 
 
 def _coverage_table(covered: Sequence[PointCoverage], settings: Settings) -> None:

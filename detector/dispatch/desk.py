@@ -5,7 +5,7 @@ The command line and the browser both go through here, so that neither can forge
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -148,11 +148,21 @@ class Desk:
         return found, self.files.path(found)
 
     def export(
-        self, actor: Actor, what: str, wanted: IssueFilter = EVERY_ISSUE, *, masked: bool = True
+        self,
+        actor: Actor,
+        what: str,
+        wanted: IssueFilter = EVERY_ISSUE,
+        *,
+        only: Collection[int] | None = None,
+        masked: bool = True,
     ) -> list[Issue]:
-        """The issues that somebody takes out, as a letter or a table, oldest first; the log tells of it."""
+        """The issues that somebody takes out, as a letter or a table, oldest first; the log tells of it.
+
+        `only` keeps no others than these numbers.
+        """
         allow(actor, Action.EXPORT if masked else Action.EXPORT_UNMASKED)
         issues = self.find(actor, wanted, order=IssueOrder.OLDEST)
+        issues = issues if only is None else [issue for issue in issues if issue.id in only]
         numbers = [issue.id for issue in issues]
         self.log.add(actor, Looked.EXPORT, file=what, details={"masked": masked, "issues": numbers})
         return issues

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from detector.core.geometry import Box
 from detector.core.values import LABEL_GROUPS, Detections, Image, LabelGroup
-from detector.evidence.drawing import CLOSEUP_ASPECT, closeup
+from detector.evidence.drawing import closeup
 from detector.evidence.text import BAR
 
 MASKED_GROUPS = frozenset({LabelGroup.PERSON, LabelGroup.VEHICLE, LabelGroup.BIKE})
@@ -166,9 +166,7 @@ def _blur(picture: Image, box: Box) -> None:
     if not height or not width:
         return
     cell = min(LARGEST_CELL_PX, max(SMALLEST_CELL_PX, -(-max(height, width) // CELLS)))
-    few = cv2.resize(
-        part, (max(1, width // cell), max(1, height // cell)), interpolation=cv2.INTER_AREA
-    )
+    few = cv2.resize(part, (max(1, width // cell), max(1, height // cell)), interpolation=cv2.INTER_AREA)
     coarse = cv2.resize(few, (width, height), interpolation=cv2.INTER_NEAREST)
     picture[rows, columns] = cv2.GaussianBlur(coarse, (0, 0), BLUR_CELLS * cell)
 

@@ -55,7 +55,9 @@ class Brief:
 
     @property
     def figures(self) -> Statistics:
-        return statistics(self.rows, Interval(self.window.end - timedelta(days=self.days), self.window.end), self.at)
+        return statistics(
+            self.rows, Interval(self.window.end - timedelta(days=self.days), self.window.end), self.at
+        )
 
     @property
     def window(self) -> Interval:
@@ -88,7 +90,9 @@ def write_brief(brief: Brief, template: tuple[str, bytes], pictures: Pictures) -
 def brief_html(brief: Brief, pictures: Pictures) -> str:
     """The brief as one file of HTML that needs no other: pictures and style are inside."""
     text = (files("detector.reporting") / "templates" / "brief.html").read_text(encoding="utf-8")
-    environment = Environment(undefined=StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        undefined=StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
     return environment.from_string(text).render(_fields(brief, pictures, _embedded))
 
 
@@ -98,9 +102,7 @@ def _fields(brief: Brief, pictures: Pictures, shown: Callable[[Pair], dict[str, 
     of_day = statistics(own, brief.window, brief.at)
     late = brief.overdue
     pairs = ((row, pictures(row.evidence_folder, SCENE_PX, CLOSEUP_PX)) for row in own[:MOST_PICTURED])
-    pictured = [
-        {**issue_fields(row), **shown(pair)} for row, pair in pairs if pair is not NO_PICTURES
-    ]
+    pictured = [{**issue_fields(row), **shown(pair)} for row, pair in pairs if pair is not NO_PICTURES]
     return {
         "county": plain(brief.county),
         "date": day_zh(brief.day),
@@ -144,7 +146,11 @@ def _moved(brief: Brief) -> Mapping[str, int]:
 def _overdue(row: LedgerRow, at: datetime) -> dict[str, Any]:
     assert row.due_at is not None, "only what has a deadline can be late"
     hours = int((at - row.due_at).total_seconds() // 3600)
-    late_by = f"{hours // 24}天{hours % 24}小时" if hours >= 24 else duration_zh((at - row.due_at).total_seconds() // 60 * 60)
+    late_by = (
+        f"{hours // 24}天{hours % 24}小时"
+        if hours >= 24
+        else duration_zh((at - row.due_at).total_seconds() // 60 * 60)
+    )
     return {**issue_fields(row), "late_by": late_by}
 
 
@@ -156,7 +162,8 @@ def _coverage(cameras: Sequence[CameraSeen] | None) -> dict[str, Any]:
     readable = sum(camera.readable_share for camera in cameras) / len(cameras)
     observed = sum(camera.observed_share for camera in cameras) / len(cameras)
     wanting = sorted(
-        (camera for camera in cameras if camera.observed_share < 0.999), key=lambda camera: camera.observed_share
+        (camera for camera in cameras if camera.observed_share < 0.999),
+        key=lambda camera: camera.observed_share,
     )
     lines = [
         f"{camera.camera_id} {plain(camera.place)}：可读{percent(camera.readable_share)}，"

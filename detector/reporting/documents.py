@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import ParseError
 
 from docx.image.image import Image as DocxImage
 from docx.opc.exceptions import OpcError
@@ -19,7 +18,6 @@ from docx.parts.image import ImagePart
 from docx.shared import Mm
 from docxtpl import DocxTemplate, InlineImage
 from jinja2 import Environment, StrictUndefined, TemplateError
-from lxml.etree import LxmlError
 
 from detector.core.errors import BadInput
 from detector.reporting.pictures import Picture
@@ -58,7 +56,13 @@ class Document:
             self._template = DocxTemplate(io.BytesIO(template))
             self._template.init_docx()
             package = self._template.docx.part.package
-        except (OpcError, zipfile.BadZipFile, KeyError, ValueError, LxmlError) as error:
+        except (
+            OpcError,
+            zipfile.BadZipFile,
+            KeyError,
+            ValueError,
+            SyntaxError,
+        ) as error:  # lxml's errors of syntax are Python's
             raise BadInput(f"{file}: not a Word document (.docx): {error}") from error
         package.__dict__["image_parts"] = _ImageParts(package.image_parts)
 
@@ -73,26 +77,27 @@ class Document:
 
     def filled(self, fields: Mapping[str, Any]) -> bytes:
         """The document with its fields filled in. Raises BadInput, naming the template and what is wrong with it."""
-        environment = Environment(undefined=StrictUndefined, autoescape=True)  # else '&' in a name breaks the file
+        environment = Environment(
+            undefined=StrictUndefined, autoescape=True
+        )  # else '&' in a name breaks the file
         try:
             self._template.render(dict(fields), environment, autoescape=True)
         except TemplateError as error:
-            line = f" (line {error.lineno})" if getattr(error, "lineno", None) else ""
-            raise BadInput(f"{self._file}: the template is broken{line}: {error.message}") from error
-        except (LxmlError, ParseError, TypeError, ValueError) as error:
+            raise BadInput(f"{self._file}: the template is broken: {error.message}") from error
+        except (SyntaxError, TypeError, ValueError) as error:
             raise BadInput(f"{self._file}: the template is broken: {error}") from error
         made = io.BytesIO()
         self._template.save(made)
         return made.getvalue()
 
 
-class _ImageParts(ImageParts):  # type: ignore[misc]  # the library has no types here
+class _ImageParts(ImageParts):
     """Pictures of a package, found by hash. The library's own hashes every picture again for each that is added:
     1,000 pictures took a minute.
     """
 
     def __init__(self, parts: ImageParts) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._by_hash: dict[str, ImagePart] = {}
         for part in parts:
             self.append(part)

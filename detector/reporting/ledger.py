@@ -189,7 +189,11 @@ class _Sheets:
         sheet = self._sheet(title)
         self._points = {tally.of for tally in figures.by_point}
         chinese = self._language is Language.ZH
-        kinds = ("责任部门", "违规类型", "点位", "日期") if chinese else ("Department", "Violation", "Point", "Day")
+        kinds = (
+            ("责任部门", "违规类型", "点位", "日期")
+            if chinese
+            else ("Department", "Violation", "Point", "Day")
+        )
         labels = [zh if chinese else en for _, zh, en in COUNTS + RATES]
         self._top(sheet, title, [kinds[0], *labels])
         sheet.set_column(0, 0, SUMMARY_WIDTH)
@@ -256,8 +260,10 @@ class _Sheets:
             sheet.write_datetime(line, index, value.replace(tzinfo=None, microsecond=0), style)
         elif isinstance(value, int | float):
             sheet.write_number(line, index, value, style)
+        elif value:
+            sheet.write_string(line, index, plain(value)[:LONGEST_CELL], style)
         else:
-            sheet.write_string(line, index, plain(value or "")[:LONGEST_CELL], style)
+            sheet.write_blank(line, index, None, style)
 
     def _pictures(self, sheet: Worksheet, line: int, row: LedgerRow, first: int) -> None:
         pair = self._thumbnails.get(row.number, NO_PICTURES)
@@ -304,7 +310,7 @@ def _insert(sheet: Worksheet, line: int, index: int, picture: Picture, file: str
 
 
 def sheet_name(title: str, taken: set[str]) -> str:
-    """A name that Excel takes: 31 characters at most, without []:*?/\\ or quotes at its ends, and not yet taken."""
+    """A name that Excel takes: 31 characters at most, none that it forbids, and not yet taken."""
     base = re.sub(r"[\[\]:*?/\\\x00-\x1f]", " ", title).strip().strip("'").strip() or "-"
     made, number = base[:LONGEST_SHEET_NAME], 1
     while made.casefold() in taken or made.casefold() == "history":

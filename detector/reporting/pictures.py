@@ -17,7 +17,15 @@ from detector.core.geometry import Box
 from detector.core.values import Detections, Image
 from detector.evidence.drawing import fit_width
 from detector.evidence.manifest import MANIFEST
-from detector.evidence.masking import Placed, closeup_placed, joined, masked, picture_rows, scene_placed, tiles
+from detector.evidence.masking import (
+    Placed,
+    closeup_placed,
+    joined,
+    masked,
+    picture_rows,
+    scene_placed,
+    tiles,
+)
 from detector.inference.detector import Detector
 
 PAPER_QUALITY = 82
@@ -98,7 +106,9 @@ class EvidencePictures:
         if scene is None or whole is None:
             return NO_PICTURES
         closeup = _decoded(near)
-        pair_scene = self._paper(scene, whole, scene_placed(scene, box), scene_px, in_tiles=scene_px > THUMBNAIL_PX)
+        pair_scene = self._paper(
+            scene, whole, scene_placed(scene, box), scene_px, in_tiles=scene_px > THUMBNAIL_PX
+        )
         if closeup is None or near is None:
             return Pair(pair_scene)
         placed = closeup_placed(closeup, scene, box) if box else Placed(picture_rows(closeup), None)
@@ -121,7 +131,9 @@ class EvidencePictures:
     def _seen(self, image: Image, file: bytes, detector: Detector, *, in_tiles: bool) -> Detections:
         if self._cache is None:
             return look(image, detector, in_tiles=in_tiles)
-        name = hashlib.sha256(file + f"{MASK_VERSION} {detector.model_id} {in_tiles}".encode()).hexdigest()[:32]
+        name = hashlib.sha256(file + f"{MASK_VERSION} {detector.model_id} {in_tiles}".encode()).hexdigest()[
+            :32
+        ]
         kept = self._cache / name[:2] / f"{name}.json"
         seen = _kept(kept)
         if seen is None:

@@ -166,9 +166,7 @@ def ledger_rows(queue: IssueQueue, settings: Settings, issues: Sequence[Issue]) 
     ]
 
 
-def row_of(
-    issue: Issue, history: Sequence[HistoryRow], settings: Settings, *, order: str = ""
-) -> LedgerRow:
+def row_of(issue: Issue, history: Sequence[HistoryRow], settings: Settings, *, order: str = "") -> LedgerRow:
     """An issue with names from the settings. A point or department that is no longer configured keeps its id."""
     point, category, grid = _point(issue.point_id, settings)
     code = settings.codes[issue.violation]

@@ -107,7 +107,9 @@ def statistics(rows: Iterable[LedgerRow], period: Interval, at: datetime) -> Sta
         tally(Named("", "合计", "total"), inside, at),
         _broken_down(inside, lambda row: row.department, at),
         _broken_down(inside, lambda row: row.point, at),
-        _broken_down(inside, lambda row: Named(row.violation, row.violation_name.zh, row.violation_name.en), at),
+        _broken_down(
+            inside, lambda row: Named(row.violation, row.violation_name.zh, row.violation_name.en), at
+        ),
         _broken_down(inside, lambda row: _day(row.start.date()), at),
     )
 

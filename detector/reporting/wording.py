@@ -43,8 +43,8 @@ COUNTS: tuple[tuple[str, str, str], ...] = (
 
 RATES: tuple[tuple[str, str, str], ...] = (
     ("precision", "立案率", "precision"),
-    ("rectification_rate", "整改率", "put right"),
-    ("on_time_rate", "按期整改率", "on time"),
+    ("rectification_rate", "整改率", "put right %"),
+    ("on_time_rate", "按期整改率", "on time %"),
 )
 
 
