@@ -282,6 +282,24 @@ class ViewFault:
 
 
 @dataclass(frozen=True, slots=True)
+class Queue:
+    """Vehicles among which one stood, and which may have been a queue or a jam: looks are too far apart to tell.
+
+    It was one if `others` of them, or more, drove on together; or came together, where their leaving was not recorded.
+    """
+
+    interval: Interval
+    others: int
+    stays: tuple[Stay, ...]
+    clears: bool
+    """Whether their leaving tells, not their coming."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.others <= len(self.stays):
+            raise ValueError(f"a queue of {len(self.stays)} vehicles cannot need {self.others} of them")
+
+
+@dataclass(frozen=True, slots=True)
 class Incident:
     """One violation at one zone over one interval: a suspicion until it is proven.
 
@@ -308,6 +326,8 @@ class Incident:
     """Of a camera_fault: what was judged, before a closer look refined the interval."""
     excused: tuple[Interval, ...] = ()
     """Time that does not count towards the limit: the vehicle stood in a queue or a jam."""
+    queues: tuple[Queue, ...] = ()
+    """Further time that does not count if a closer look confirms that others stood and drove on together."""
 
     @property
     def dwell_s(self) -> float:

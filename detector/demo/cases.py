@@ -18,6 +18,7 @@ from detector.core.errors import BadInput
 from detector.core.geometry import Polygon
 from detector.core.values import Camera, Violation, Zone, ZoneKind
 from detector.demo import market, rubbish
+from detector.demo.photos import photographed
 from detector.demo.play import CARS, Random, passing, spot, traffic, visit
 from detector.demo.record import record
 from detector.demo.scene import PARKING_LIMITS_S, Actor, CameraFault, FaultKind, Scene, Waypoint, labels
@@ -58,12 +59,15 @@ class Case:
     people_per_min: float = 2.0
     camera: Camera = CAMERA
     limits_s: Mapping[Violation, float] = field(default_factory=lambda: PARKING_LIMITS_S)
+    drawn: bool = False
+    """Needs the drawn street: its light changes meanwhile."""
 
 
-def make_scene(name: str, seed: int, *, night: bool = False) -> Scene:
+def make_scene(name: str, seed: int, *, night: bool = False, shared: Path | None = None) -> Scene:
     """A case's scene, the same for the same seed. Raises BadInput for a name that is none.
 
-    `night` puts it twelve hours later, where the case has no hour of its own.
+    `night` puts it twelve hours later, where the case has no hour of its own. `shared` plays it on a photographed
+    street with the vehicles of that folder, where the case does not need its own street.
     """
     case = _case(name)
     random = np.random.default_rng([seed, sum(map(ord, name))])
@@ -79,17 +83,20 @@ def make_scene(name: str, seed: int, *, night: bool = False) -> Scene:
         vehicles_per_min=quiet * case.vehicles_per_min,
         people_per_min=quiet * case.people_per_min,
     )
-    return Scene(
+    scene = Scene(
         case.camera, start, case.duration_s, (*actors, *others), faults, seed, limits_s=case.limits_s
     )
+    return photographed(scene, shared) if shared and not case.drawn else scene
 
 
-def make_case(name: str, seed: int, folder: Path, *, fps: float = 4.0, night: bool = False) -> Path:
+def make_case(
+    name: str, seed: int, folder: Path, *, fps: float = 4.0, night: bool = False, shared: Path | None = None
+) -> Path:
     """Write a case's recordings to `folder / clips` and its truth to `folder / labels.json`, whose path it returns."""
-    case, scene = _case(name), make_scene(name, seed, night=night)
+    case, scene = _case(name), make_scene(name, seed, night=night, shared=shared)
     ends = (0.0, *([case.cut_at_s] if case.cut_at_s else []), case.duration_s)
     parts = list(pairwise(ends))
-    stem = f"{name}-{seed}{'-night' if night else ''}"
+    stem = f"{name}-{seed}{'-night' if night else ''}{'-photo' if shared else ''}"
     files = tuple(f"clips/{stem}{f'-{i}' if len(parts) > 1 else ''}.mp4" for i in range(len(parts)))
     for file, (from_s, until_s) in zip(files, parts, strict=True):
         record(scene, folder / file, fps=fps, from_s=from_s, until_s=until_s)
@@ -352,7 +359,9 @@ CASES: Final[Mapping[str, Case]] = MappingProxyType(
         "litter-permitted": _rubbish("a bag beside the bin of a collection point", rubbish.permitted),
         "litter-taken-away": _rubbish("a bin that always stood there is taken away", rubbish.taken_away),
         "litter-parked": _rubbish("vehicles stand on a clean footway", rubbish.parked),
-        "litter-dusk": _rubbish("the lamps come on; nothing is left", lambda _: (), clock="17:50"),
+        "litter-dusk": replace(
+            _rubbish("the lamps come on; nothing is left", lambda _: (), clock="17:50"), drawn=True
+        ),
     }
 )
 

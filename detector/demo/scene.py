@@ -123,11 +123,21 @@ class Stamp(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Photo:
+    """A part of a still, xyxy in its pixels, in the drawn street's place; cut-outs look `dim` times as bright on it."""
+
+    still: Path
+    crop: tuple[int, int, int, int] | None = None
+    dim: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """A camera's view from `start`, in the camera's local time, for `duration_s`.
 
     `seed` draws the street and its noise; `noise` is its strength in grey levels by day. `shared` adds the
-    vehicles of that folder and `backdrop` puts a picture in the drawn street's place. Light follows the hour.
+    vehicles of that folder and `photo` puts a still in the drawn street's place. Light follows the hour, but
+    for a photo, which has its own.
     """
 
     camera: Camera
@@ -141,7 +151,7 @@ class Scene:
     noise: float = 1.6
     limits_s: Mapping[Violation, float] = field(default_factory=lambda: PARKING_LIMITS_S)
     shared: Path | None = None
-    backdrop: Path | None = None
+    photo: Photo | None = None
 
     def __post_init__(self) -> None:
         if self.start.utcoffset() is None or self.duration_s <= 0:
@@ -413,7 +423,7 @@ class Stage:
         light = light_at(scene.start + timedelta(seconds=at_s))
         if self._lit is None or self._lit[0] != light:
             self._lit = (light, _light_map(light, scene))
-        if self._lit[1] is not None:
+        if self._lit[1] is not None and scene.photo is None:
             picture = np.asarray(cv2.multiply(picture, self._lit[1], dst=picture, scale=1 / 255), np.uint8)
         if light.night:
             for actor, (x, y, moves) in present:
@@ -436,6 +446,9 @@ class Stage:
                 self._cuts.clear()
             sprite = self._sprites[name]
             self._cuts[key] = _scaled(sprite.mirrored() if mirrored else sprite, width)
+            if self.scene.photo is not None:
+                colours, left = self._cuts[key]
+                self._cuts[key] = (_dimmed(colours, self.scene.photo.dim), left)
         return self._cuts[key]
 
     def _headlights(self, picture: Image, actor: Actor, x: float, y: float) -> None:
@@ -469,12 +482,22 @@ SHADOW: Final = 0.06
 
 
 def _backdrop(scene: Scene) -> Image:
-    if scene.backdrop is None:
+    photo = scene.photo
+    if photo is None:
         return street(scene.camera, scene.resolution_wh, scene.seed)
-    picture = cv2.imread(str(scene.backdrop))
+    picture = cv2.imread(str(photo.still))
     if picture is None:
-        raise BadInput(f"{scene.backdrop}: not a picture")
-    return np.asarray(cv2.resize(picture, scene.resolution_wh, interpolation=cv2.INTER_AREA), np.uint8)
+        raise BadInput(f"{photo.still}: not a picture")
+    if photo.crop is not None:
+        x1, y1, x2, y2 = photo.crop
+        picture = picture[y1:y2, x1:x2]
+    larger = picture.shape[1] < scene.resolution_wh[0]
+    method = cv2.INTER_CUBIC if larger else cv2.INTER_AREA
+    return np.asarray(cv2.resize(picture, scene.resolution_wh, interpolation=method), np.uint8)
+
+
+def _dimmed(colours: Image, dim: float) -> Image:
+    return np.asarray(cv2.convertScaleAbs(colours, alpha=dim), np.uint8)
 
 
 def _noise_bank(scene: Scene) -> tuple[Image, Image]:

@@ -1,10 +1,12 @@
 """Queues and jams: vehicles that stand because the others stand. The time that a vehicle spends in one is excused.
 
-What tells a jam from a row of parked cars, at a look a minute: most vehicles of the carriageway stand at the same
-time; they came within minutes of each other; and they drive on within half a minute of each other, which parked cars do
-not. A jam that has not cleared when the recordings end, or that stood when they began, is known by its other end
-alone, and then only if nobody drives past. A vehicle that stood before the others came and still stands when they
-have gone is no part of their queue.
+What tells a jam from a row of parked cars: most vehicles of the carriageway stand at the same time; they came within
+minutes of each other; and they drive on within half a minute of each other, which parked cars do not. Looks a minute
+apart say that surely only where all left between the same two looks; otherwise the queue is handed on as `unsure`, and
+`proving` times who left when. A jam that has not cleared when the recordings end, or that stood when they began, is
+known by its other end alone, and then only if nobody drives past. One that has neither end is a jam where it fills the
+lanes beside the no-parking strips. A vehicle that stood before the others came and still stands when they have gone is
+no part of their queue.
 """
 
 from __future__ import annotations
@@ -14,14 +16,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from detector.core.geometry import Box, contact_share
-from detector.core.times import Interval, union
-from detector.core.values import Camera, Stay, Zone, ZoneKind
+from detector.core.times import Interval, subtract, union
+from detector.core.values import Camera, Queue, Stay, Zone, ZoneKind
 
 ROADWAY = (ZoneKind.CARRIAGEWAY, ZoneKind.NO_PARKING)
 """Where queues and jams stand. A bay on it is none of it."""
 
 ON_ROADWAY_SHARE = 0.3
 IN_BAY_SHARE = 0.5
+IN_LANE_SHARE = 0.5
 
 CLEARS_WITHIN_S = 30.0
 """Those who stood in a jam drive on within so long of each other: one after the other, 2 to 3 s apart. They may so be
@@ -43,6 +46,9 @@ class Traffic:
     """The vehicles of a roadway: those that stand, the moments of all looks, and how many only pass at each."""
 
     roadway: tuple[Zone, ...]
+    lanes: tuple[Zone, ...]
+    strips: tuple[Zone, ...]
+    """The carriageway, where it is drawn, and the no-parking strips on it."""
     standing: tuple[Stay, ...]
     looks: tuple[datetime, ...]
     passing: tuple[datetime, ...]
@@ -57,16 +63,28 @@ def traffic_of(stays: Sequence[Stay], looks: Sequence[datetime], camera: Camera,
     there = [s for s in stays if _on(s.box, roadway, ON_ROADWAY_SHARE) and not _on(s.box, bays, IN_BAY_SHARE)]
     standing = tuple(stay for stay in there if len(stay.sightings) > 1)
     passing = tuple(stay.sightings[0].at for stay in there if len(stay.sightings) == 1)
-    return Traffic(roadway, standing, tuple(looks), passing, cadence_s)
+    lanes, strips = (
+        tuple(zone for zone in camera.zones if zone.kind is kind)
+        for kind in (ZoneKind.CARRIAGEWAY, ZoneKind.NO_PARKING)
+    )
+    return Traffic(roadway, lanes, strips, standing, tuple(looks), passing, cadence_s)
 
 
-def jams_around(stay: Stay, traffic: Traffic, others: int) -> tuple[Interval, ...]:
+@dataclass(frozen=True, slots=True)
+class Jams:
+    """What excuses a vehicle, and what may excuse it when looked at closer."""
+
+    sure: tuple[Interval, ...] = ()
+    unsure: tuple[Queue, ...] = ()
+
+
+def jams_around(stay: Stay, traffic: Traffic, others: int) -> Jams:
     """The queues and jams in which a vehicle stood together with `others` more at the least.
 
     Each reaches half a look beyond the moments at which it was seen. A vehicle off the roadway is in none.
     """
     if not _on(stay.box, traffic.roadway, ON_ROADWAY_SHARE):
-        return ()
+        return Jams()
     companions = [
         other
         for other in traffic.standing
@@ -74,19 +92,25 @@ def jams_around(stay: Stay, traffic: Traffic, others: int) -> tuple[Interval, ..
         and other.seen[0] <= stay.seen[1]
         and stay.seen[0] <= other.seen[1]
     ]
-    jams = [
-        jam
-        for group in _groups(companions, traffic)
-        if len(group) >= others
-        and not _leaves_before(stay, group, traffic)
-        and (jam := _jam(stay, group, others, traffic))
-        and not _outlasts(stay, jam, traffic)
-    ]
-    return tuple(union(jams))
+    sure: list[Interval] = []
+    unsure: list[Queue] = []
+    for group in _groups(companions, traffic):
+        if len(group) < others or _leaves_before(stay, group, traffic):
+            continue
+        jam = _jam(stay, group, others, traffic)
+        if jam is None or _outlasts(stay, jam, traffic):
+            continue
+        if _told_by_looks(stay, group, traffic):
+            sure.append(jam)
+        else:
+            unsure.append(Queue(jam, others, tuple(group), clears=all(s.absent_after for s in group)))
+    told = tuple(union(sure))
+    return Jams(told, tuple(queue for queue in unsure if subtract(queue.interval, told)))
 
 
 def _groups(companions: Sequence[Stay], traffic: Traffic) -> list[list[Stay]]:
-    """Those who drove on together, having come together; and those whose leaving, or coming, was not recorded."""
+    """Those who drove on together, having come together; those whose leaving, or coming, was not recorded; and those
+    who stood in the lanes from the first look to the last."""
     left = sorted((s for s in companions if s.absent_after), key=lambda s: s.seen[1])
     stayed = [s for s in companions if not s.absent_after]
     groups = [
@@ -95,7 +119,17 @@ def _groups(companions: Sequence[Stay], traffic: Traffic) -> list[list[Stay]]:
         for first in left
     ]
     groups = [part for group in groups for part in _came_together(group)]
-    return groups + [group for group in _came_together(stayed) if all(s.absent_before for s in group)]
+    groups += [
+        group
+        for group in _came_together(stayed)
+        if all(s.absent_before for s in group) and (not traffic.lanes or any(_in_lane(s, traffic) for s in group))
+    ]
+    return [*groups, [s for s in stayed if not s.absent_before and _in_lane(s, traffic)]]
+
+
+def _in_lane(stay: Stay, traffic: Traffic) -> bool:
+    """Whether a vehicle stands where nobody parks: on the carriageway beside the strips along its kerbs."""
+    return _on(stay.box, traffic.lanes, IN_LANE_SHARE) and not _on(stay.box, traffic.strips, IN_LANE_SHARE)
 
 
 def _came_together(group: Sequence[Stay]) -> list[list[Stay]]:
@@ -114,12 +148,24 @@ def _jam(stay: Stay, group: Sequence[Stay], others: int, traffic: Traffic) -> In
     start, end = starts[others - 1], ends[others - 1]
     if end <= start or not _most_stand(start, end, traffic):
         return None
-    whole = all(s.absent_before and s.absent_after for s in group)
-    at_once = (ends[0] - min(ends[-1], stay.seen[1])).total_seconds() <= CLEARS_WITHIN_S
-    if not (whole and at_once) and _passed(start, end, traffic) > PASSING_SHARE:
+    if not _at_once(stay, group) and _passed(start, end, traffic) > PASSING_SHARE:
         return None
     half = timedelta(seconds=traffic.cadence_s / 2)
     return Interval(starts[0] - half, ends[0] + half)
+
+
+def _at_once(stay: Stay, group: Sequence[Stay]) -> bool:
+    """Whether all of a group came and left before the recordings' eyes, and left together with the vehicle in question."""
+    ends = [s.seen[1] for s in group]
+    together = (max(ends) - min(*ends, stay.seen[1])).total_seconds() <= CLEARS_WITHIN_S
+    return together and all(s.absent_before and s.absent_after for s in group)
+
+
+def _told_by_looks(stay: Stay, group: Sequence[Stay], traffic: Traffic) -> bool:
+    """Whether no closer look is needed: they left at once, or stood in the lanes all the time."""
+    return _at_once(stay, group) or all(
+        not s.absent_before and not s.absent_after and _in_lane(s, traffic) for s in group
+    )
 
 
 def _most_stand(start: datetime, end: datetime, traffic: Traffic) -> bool:

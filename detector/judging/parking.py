@@ -15,7 +15,7 @@ from detector.core.geometry import contact_share
 from detector.core.times import Interval, subtract
 from detector.core.values import Camera, Incident, Point, Stay, Violation, Zone
 from detector.judging.force import parts_in_force
-from detector.judging.jam import jams_around, traffic_of
+from detector.judging.jam import Jams, jams_around, traffic_of
 
 PARKING = (Violation.ILLEGAL_PARKING, Violation.SIDEWALK_PARKING)
 
@@ -49,9 +49,9 @@ def parking_incidents(
             continue
         rule = rules.rules[place.violation]
         in_jam = stay.seen_s <= rule.jam_limit_s and len(stay.sightings) > 1
-        excused = jams_around(stay, traffic, rule.jam_others) if in_jam else ()
+        jams = jams_around(stay, traffic, rule.jam_others) if in_jam else Jams()
         for part, limit_s in parts_in_force(stay, place.violation, place.zone, point, camera, rules):
-            if part.seen_s > 0 and _longest_possible_s(part, excused, cadence_s) > limit_s:
+            if part.seen_s > 0 and _longest_possible_s(part, jams.sure, cadence_s) > limit_s:
                 yield Incident(
                     violation=place.violation,
                     point_id=point.id,
@@ -63,7 +63,8 @@ def parking_incidents(
                     share=place.share,
                     confidence=max(s.confidence for s in part.sightings),
                     stay=part,
-                    excused=excused,
+                    excused=jams.sure,
+                    queues=jams.unsure,
                 )
 
 

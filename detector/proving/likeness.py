@@ -38,6 +38,16 @@ LIGHT_APART = 0.3
 LIGHT_FLOOR = 12.0
 """Differences of mean lightness up to this many grey levels count for nothing, least of all at night."""
 
+PAINT_COLOUR = 2.4
+"""Median distance of colours (a and b of CIELAB, 8 bit), tint aside, from which paint is another, or its light."""
+
+PAINT_LIGHT = 6.0
+PAINT_LIGHT_SHARE = 0.06
+"""Likewise of lightness: so many grey levels, and such a part of the paint's own lightness."""
+
+LEAST_BLOCKS = 4
+"""Paint is compared where so many blocks have the same structure."""
+
 Patch = npt.NDArray[np.float32]
 
 
@@ -48,6 +58,8 @@ class Place:
     patch: Patch
     surroundings: float
     """The whole picture's mean grey."""
+    tint: tuple[float, float]
+    """The whole picture's mean colour, as distance from grey in a and b of CIELAB, 8 bit."""
     colourful: bool
     """Cameras turn to grey at night; such a picture says nothing of colours."""
 
@@ -68,7 +80,8 @@ def place_of(image: Image, box: Box) -> Place:
     sample = np.ascontiguousarray(image[::8, ::8])
     tint = cv2.cvtColor(sample, cv2.COLOR_BGR2LAB)[..., 1:].astype(np.float32) - 128
     colourful = float(np.hypot(tint[..., 0], tint[..., 1]).mean()) >= COLOURLESS
-    return Place(lab, max(1.0, float(sample.mean())), colourful)
+    mean = (float(tint[..., 0].mean()), float(tint[..., 1].mean()))
+    return Place(lab, max(1.0, float(sample.mean())), mean, colourful)
 
 
 def likeness(reference: Place, other: Place) -> float:
@@ -80,31 +93,60 @@ def likeness(reference: Place, other: Place) -> float:
     without any gives 0. A block of the same structure in another colour speaks against the object and
     cancels one that was found, if there are more of them than a strip along one side touches: what hides an object shows no structure of it, but another car of its make does.
     """
-    core = reference.patch[SHIFT_PX:-SHIFT_PX, SHIFT_PX:-SHIFT_PX]
-    grey = np.ascontiguousarray(core[..., 0])
-    if grey.std() < FLAT / 2:
+    if float(_core(reference)[..., 0].std()) < FLAT / 2:
         return 0.0
+    best, blocks = _laid_over(reference, other)
+    light = reference.surroundings / other.surroundings
+    in_colour = reference.colourful and other.colourful
+    found, repainted = 0, 0
+    for a, b in blocks:
+        if _correlation(a[..., 0], b[..., 0]) >= ALIKE_BLOCK:
+            if in_colour and _colours_apart(a, b):
+                repainted += 1
+            else:
+                found += _same_lightness(a, b, light)
+    if repainted > BLOCKS:
+        found -= repainted
+    return max(0, found) / len(blocks) if blocks else max(0.0, best)
+
+
+def paint_apart(reference: Place, other: Place) -> float:
+    """How differently the same structure is painted, light and tint of the whole pictures aside; 0 where too little is alike.
+
+    From 1 on it is more than noise and compression make of one vehicle (measured: 0.8 at the most; of vehicles of one
+    make in two colours 1.1 and more, by day and by night). A cloud or a lamp may make as much of one vehicle, so this
+    alone says nothing of two pictures far apart.
+    """
+    _, blocks = _laid_over(reference, other)
+    pairs = [(a, b) for a, b in blocks if _correlation(a[..., 0], b[..., 0]) >= ALIKE_BLOCK]
+    if len(pairs) < LEAST_BLOCKS:
+        return 0.0
+    first = np.array([a.mean(axis=(0, 1)) for a, _ in pairs])
+    second = np.array([b.mean(axis=(0, 1)) for _, b in pairs])
+    lightness = np.abs(first[:, 0] - second[:, 0] * reference.surroundings / other.surroundings)
+    apart = float(np.median(lightness)) / (PAINT_LIGHT + PAINT_LIGHT_SHARE * float(np.median(first[:, 0])))
+    if reference.colourful and other.colourful:
+        tint = np.array(reference.tint) - np.array(other.tint)
+        colours = np.hypot(*(first[:, 1:] - second[:, 1:] - tint).T)
+        apart = max(apart, float(np.median(colours)) / PAINT_COLOUR)
+    return apart
+
+
+def _core(place: Place) -> Patch:
+    return place.patch[SHIFT_PX:-SHIFT_PX, SHIFT_PX:-SHIFT_PX]
+
+
+def _laid_over(reference: Place, other: Place) -> tuple[float, list[tuple[Patch, Patch]]]:
+    """The best correlation of two places within the shift, and their blocks there where the reference has structure."""
+    core = _core(reference)
+    grey = np.ascontiguousarray(core[..., 0])
     whole = cv2.matchTemplate(np.ascontiguousarray(other.patch[..., 0]), grey, cv2.TM_CCOEFF_NORMED)
     dy, dx = np.unravel_index(int(np.argmax(whole)), whole.shape)
     moved = other.patch[dy : dy + PATCH_PX, dx : dx + PATCH_PX]
-    light = reference.surroundings / other.surroundings
     side = PATCH_PX // BLOCKS
-    in_colour = reference.colourful and other.colourful
-    compared, found, repainted = 0, 0, 0
-    for y in range(0, PATCH_PX, side):
-        for x in range(0, PATCH_PX, side):
-            a, b = core[y : y + side, x : x + side], moved[y : y + side, x : x + side]
-            if float(a[..., 0].std()) < FLAT:
-                continue
-            compared += 1
-            if _correlation(a[..., 0], b[..., 0]) >= ALIKE_BLOCK:
-                if in_colour and _colours_apart(a, b):
-                    repainted += 1
-                else:
-                    found += _same_lightness(a, b, light)
-    if repainted > BLOCKS:
-        found -= repainted
-    return max(0, found) / compared if compared else float(max(0.0, whole.max()))
+    corners = [(y, x) for y in range(0, PATCH_PX, side) for x in range(0, PATCH_PX, side)]
+    cut = [(core[y : y + side, x : x + side], moved[y : y + side, x : x + side]) for y, x in corners]
+    return float(whole.max()), [(a, b) for a, b in cut if float(a[..., 0].std()) >= FLAT]
 
 
 def _colours_apart(a: Patch, b: Patch) -> bool:

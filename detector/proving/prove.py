@@ -11,15 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
-from itertools import chain, combinations, repeat
+from itertools import chain, combinations, repeat, zip_longest
 
 from detector.core.geometry import Box, box_area
 from detector.core.times import Interval
-from detector.core.values import Incident, Proof, Still
+from detector.core.values import Incident, Proof, Queue, Stay, Still
 from detector.inference.detector import Detector
 from detector.proving.explain import explanation, explanation_zh
 from detector.proving.fault import prove_fault
-from detector.proving.likeness import Place, likeness, place_of
+from detector.proving.likeness import Place, likeness, paint_apart, place_of
+from detector.proving.swap import Swap, swapped
 from detector.proving.looker import Looker, Seen
 
 ALIKE = 0.6
@@ -52,10 +53,17 @@ GLANCES_S = (0.0, 1.3, 5.0)
 STEPS_S = (60.0, 180.0, 600.0, 1800.0, 7200.0)
 """Where the object already stood before the look that missed it, it is looked for so much earlier, and so on."""
 
+CLEARS_WITHIN_S = 30.0
+"""Vehicles of a queue drive on one after the other, some 2 to 3 s apart: so many seconds from the first to the last."""
+
+FORMS_WITHIN_S = 120.0
+"""And they came so close to each other, where their leaving was not recorded."""
+
 STILLS = 4
 
 
 _Gone = Callable[[datetime], bool]
+_Swapped = Callable[[datetime, datetime], Swap | None]
 
 
 class _Edge(IntEnum):
@@ -81,13 +89,18 @@ class _Stand:
     lowest: float
     left: Mapping[_Edge, datetime]
     """The nearest moments on either side at which the place was seen to be open and the object was not there."""
+    paint: float = math.inf
+    """Painted so differently from the reference (see `paint_apart`) it is one of those that stood there before or after."""
 
     @property
     def span_s(self) -> float:
         return (self.there[-1] - self.there[0]).total_seconds()
 
     def shows(self, seen: Seen | None) -> bool:
-        return seen is not None and likeness(self.reference, place_of(seen.frame.image, self.box)) >= ALIKE
+        if seen is None:
+            return False
+        place = place_of(seen.frame.image, self.box)
+        return likeness(self.reference, place) >= ALIKE and paint_apart(self.reference, place) < self.paint
 
 
 def prove(incident: Incident, looker: Looker, detector: Detector) -> Proof | Dropped:
@@ -104,6 +117,9 @@ def prove(incident: Incident, looker: Looker, detector: Detector) -> Proof | Dro
         stand, looker, stand.left.get(_Edge.DEPARTURE, incident.stay.absent_after), _Edge.DEPARTURE
     )
     stood_s = incident.counted_s(Interval(start, end)) if end > start else 0.0
+    if stood_s > incident.limit_s and (queued := _queued(incident, looker)):
+        incident = replace(incident, excused=(*incident.excused, *queued), queues=())
+        stood_s = incident.counted_s(Interval(start, end))
     if stood_s <= incident.limit_s:
         return Dropped(
             incident, f"the same object stood for {stood_s:.0f} s, the limit is {incident.limit_s:.0f} s"
@@ -138,8 +154,15 @@ def _longest_stand(incident: Incident, looker: Looker, detector: Detector) -> _S
     while references:
         at = _most_typical(references, places)
         alike = {t: likeness(places[at], place) for t, place in places.items()}
-        there, left = _unbroken(at, alike, looker, lambda t: _gone(looker.look(t), box, detector))
-        stand = _Stand(places[at], box, tuple(there), min(alike[t] for t in there), left)
+        there, left, swaps = _unbroken(
+            at,
+            alike,
+            looker,
+            lambda t: _gone(looker.look(t), box, detector),
+            lambda a, b: swapped((a, places[a]), (b, places[b]), box, looker),
+        )
+        paint = min((swap.apart / 2 for swap in swaps), default=math.inf)
+        stand = _Stand(places[at], box, tuple(there), min(alike[t] for t in there), left, paint)
         if len(there) > 1 and (best is None or stand.span_s > best.span_s):
             best = stand
         references = [t for t in references if t not in there and t != at]
@@ -171,11 +194,12 @@ def _most_typical(references: Sequence[datetime], places: Mapping[datetime, Plac
 
 
 def _unbroken(
-    at: datetime, alike: Mapping[datetime, float], looker: Looker, gone: _Gone
-) -> tuple[list[datetime], dict[_Edge, datetime]]:
+    at: datetime, alike: Mapping[datetime, float], looker: Looker, gone: _Gone, swap: _Swapped
+) -> tuple[list[datetime], dict[_Edge, datetime], list[Swap]]:
     """The moments around `at` at which the object was itself, up to where the place was seen to be left, and those.
 
-    Over BRIDGED_S in which the view could not be judged it goes on where the object itself is there again.
+    Over BRIDGED_S in which the view could not be judged it goes on where the object itself is there again. It ends
+    where another of its make took its place, and those swaps are told besides.
     """
     moments = sorted(alike)
     middle = moments.index(at)
@@ -183,10 +207,15 @@ def _unbroken(
     longest_s = max(HIDDEN_S, 2.5 * spacing_s)
     there = [at]
     left: dict[_Edge, datetime] = {}
+    swaps: list[Swap] = []
     for edge, side in ((_Edge.DEPARTURE, moments[middle + 1 :]), (_Edge.ARRIVAL, moments[:middle][::-1])):
         last = at
-        for t in side:
+        for t, following in zip_longest(side, side[1:]):
             if alike[t] >= ALIKE:
+                if found := _lasting(swap, alike, last, t, following):
+                    swaps.append(found)
+                    left[edge] = found.at
+                    break
                 there.append(t)
                 last = t
             elif gone(t):
@@ -194,7 +223,17 @@ def _unbroken(
                 break
             elif abs((t - last).total_seconds()) - _bridged_s(looker, t, last) > longest_s:
                 break
-    return sorted(there), left
+    return sorted(there), left, swaps
+
+
+def _lasting(
+    swap: _Swapped, alike: Mapping[datetime, float], last: datetime, t: datetime, following: datetime | None
+) -> Swap | None:
+    """A swap between two looks that the look after them shows as well: a headlight's flash is none."""
+    found = swap(last, t)
+    if found and following is not None and alike[following] >= ALIKE:
+        return found if swap(last, following) else None
+    return found
 
 
 def _bridged_s(looker: Looker, a: datetime, b: datetime) -> float:
@@ -256,6 +295,31 @@ def _was_there(
         if stand.shows(looker.look(moment, tolerance_s)):
             return True
     return False
+
+
+def _queued(incident: Incident, looker: Looker) -> list[Interval]:
+    """The queues in which the object stood, as closer looks at the others tell: they drove on, or came, together."""
+    return [queue.interval for queue in incident.queues if _together(queue, looker)]
+
+
+def _together(queue: Queue, looker: Looker) -> bool:
+    edge = _Edge.DEPARTURE if queue.clears else _Edge.ARRIVAL
+    within = timedelta(seconds=CLEARS_WITHIN_S if queue.clears else FORMS_WITHIN_S)
+    moments = sorted(at for stay in queue.stays if (at := _moved(stay, looker, edge)))
+    groups = zip(moments, moments[queue.others - 1 :], strict=False)
+    return any(last - first <= within for first, last in groups)
+
+
+def _moved(stay: Stay, looker: Looker, edge: _Edge) -> datetime | None:
+    """When a vehicle of a queue came or left, to a second; None where that cannot be seen."""
+    at = stay.sightings[0 if edge is _Edge.ARRIVAL else -1].at
+    seen = looker.look(at)
+    if seen is None:
+        return None
+    stand = _Stand(place_of(seen.frame.image, stay.box), stay.box, (at,), 1.0, {})
+    missed_at = stay.absent_before if edge is _Edge.ARRIVAL else stay.absent_after
+    moment, uncertainty_s = _bisect(stand, looker, missed_at, edge)
+    return None if math.isinf(uncertainty_s) else moment
 
 
 def _clamped(at: datetime, run: Interval) -> datetime:

@@ -31,6 +31,7 @@ from detector.demo.scene import (
     Waypoint,
     labels,
     light_at,
+    Photo,
     render,
     truth,
 )
@@ -74,8 +75,8 @@ def test_the_shared_vehicles_join_the_wardrobe_when_asked_for(shared: Path) -> N
     added = wardrobe(shared).keys() - wardrobe().keys()
     assert len(added) == 16
     actor = Actor(min(added), (Waypoint(0, *KERB), Waypoint(9, *KERB)))
-    backdrop = shared / "footage" / "stills" / "north_street_petzhold.jpg"
-    assert render(scene(actor, shared=shared, backdrop=backdrop), 1.0).shape == (180, 320, 3)
+    photo = Photo(shared / "footage" / "stills" / "north_street_petzhold.jpg", (440, 478, 867, 718), 0.6)
+    assert render(scene(actor, shared=shared, photo=photo), 1.0).shape == (180, 320, 3)
 
 
 def test_a_street_is_the_same_for_the_same_seed_and_another_for_another() -> None:

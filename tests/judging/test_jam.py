@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from judged import CADENCE_S, START, car, look, point, rules, zone
 from judged import camera as camera_with
 
 from detector.core.geometry import Box
+from detector.core.times import Interval
 from detector.core.values import Camera, Incident, ZoneKind
 from detector.judging import jam
 from detector.judging.judge import judge
@@ -34,7 +36,10 @@ def street(*more: ZoneKind) -> Camera:
 def suspected(
     stands: dict[Box, Span], passing: range = range(0), looks: int = LOOKS, seen_by: Camera | None = None
 ) -> list[Incident]:
-    """What is suspected of vehicles that stand over [first, last] looks, others driving past at some looks."""
+    """What is suspected of vehicles that stand over [first, last] looks, others driving past at some looks.
+
+    Queues that looks alone do not tell are taken as confirmed: see `test_prove_queues` for the closer look.
+    """
     observations = []
     for i in range(looks):
         things = [car(box) for box, (first, last) in stands.items() if first <= i <= last]
@@ -42,7 +47,18 @@ def suspected(
         things += [car((x, 0.21, x + 0.1, 0.28))] if i in passing else []
         observations.append(look(START + timedelta(seconds=i * CADENCE_S), things))
     seen_by = seen_by or street()
-    return list(judge(observations, point(seen_by), seen_by, rules()).incidents)
+    found = judge(observations, point(seen_by), seen_by, rules()).incidents
+    return [i for incident in found if (i := confirmed(incident)).counted_s(widest(i)) > i.limit_s]
+
+
+def confirmed(incident: Incident) -> Incident:
+    return replace(incident, excused=(*incident.excused, *(queue.interval for queue in incident.queues)))
+
+
+def widest(incident: Incident) -> Interval:
+    """From the look before to the look after, as long as it may have stood."""
+    reach = timedelta(seconds=CADENCE_S)
+    return Interval(incident.interval.start - reach, incident.interval.end + reach)
 
 
 def columns(incidents: list[Incident]) -> list[int]:
@@ -50,6 +66,9 @@ def columns(incidents: list[Incident]) -> list[int]:
 
 
 JAM = {place(c): (3 + c // 3, 10 + c // 3) for c in range(4)} | {place(c, 1): (3, 11) for c in range(3)}
+
+GROWING = {place(c): (20 + c // 2, LOOKS) for c in range(5)} | {place(c, 1): (21, LOOKS) for c in range(2)}
+"""A jam at the kerb and in the lane beside, that has not cleared when the recordings end."""
 
 
 def test_nobody_in_a_jam_is_parked() -> None:
@@ -120,8 +139,8 @@ def test_a_car_that_leaves_soon_after_the_jam_is_not_parked_but_for_the_time_exc
 ) -> None:
     stands = JAM | {place(5): (3, 12)}
     assert suspected(stands) == []
-    monkeypatch.setattr(jam, "jams_around", lambda *_: ())
-    monkeypatch.setattr("detector.judging.parking.jams_around", lambda *_: ())
+    monkeypatch.setattr(jam, "jams_around", lambda *_: jam.Jams())
+    monkeypatch.setattr("detector.judging.parking.jams_around", lambda *_: jam.Jams())
     assert 5 in columns(suspected(stands))
 
 
@@ -142,15 +161,23 @@ def test_who_stands_beyond_the_longer_limit_is_parked_jam_or_not() -> None:
 
 
 def test_a_jam_that_has_not_cleared_yet_is_waited_for_unless_others_drive_past() -> None:
-    stands = {place(c): (20 + c // 2, LOOKS) for c in range(5)}
+    assert suspected(GROWING) == []
+    assert columns(suspected(GROWING, passing=range(LOOKS))) == [0, 1, 2, 3, 4]
+
+
+def test_cars_that_came_to_the_kerb_alone_and_stay_are_no_jam_while_the_lanes_are_empty() -> None:
+    assert columns(suspected({place(c): (20 + c // 2, LOOKS) for c in range(5)})) == [0, 1, 2, 3, 4]
+
+
+def test_cars_that_fill_the_lanes_from_the_first_look_to_the_last_are_a_jam() -> None:
+    stands = {place(0): (0, LOOKS)} | {place(c, 1): (0, LOOKS) for c in range(4)}
     assert suspected(stands) == []
-    assert columns(suspected(stands, passing=range(LOOKS))) == [0, 1, 2, 3, 4]
+    assert columns(suspected(stands, passing=range(LOOKS))) == [0]
 
 
 def test_the_passing_of_others_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jam, "PASSING_SHARE", 1.0)
-    stands = {place(c): (20 + c // 2, LOOKS) for c in range(5)}
-    assert suspected(stands, passing=range(LOOKS)) == []
+    assert suspected(GROWING, passing=range(LOOKS)) == []
 
 
 def test_who_drives_off_while_the_others_still_stand_was_parked(monkeypatch: pytest.MonkeyPatch) -> None:
