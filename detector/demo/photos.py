@@ -31,7 +31,7 @@ class View:
     dim: float
     night: bool
     people: bool = False
-    """People stand in the photo: whoever looks for vendors sees them stay."""
+    """People stand in the photo: as good as vendors and as owners of what is left beside them."""
 
 
 VIEWS: Final = (
@@ -51,12 +51,17 @@ def photographed(scene: Scene, shared: Path) -> Scene:
     """
     night = light_at(scene.start).night
     sprites = wardrobe(shared)
-    lingers = any(sprites[a.sprite].kind is Kind.PERSON and _stands(a) for a in scene.actors)
-    views = [v for v in VIEWS if v.night == night and not (v.people and lingers)]
+    owners_matter = any(
+        (kind := sprites[a.sprite].kind) is Kind.RUBBISH or (kind is Kind.PERSON and _stands(a))
+        for a in scene.actors
+    )
+    views = [v for v in VIEWS if v.night == night and not (v.people and owners_matter)]
     view = views[scene.seed // 2 % len(views)]
     still = shared / "footage" / "stills" / view.still
     if not still.is_file():
-        raise BadInput(f"{still}: no such still; --shared names a folder with footage/stills and footage/sprites")
+        raise BadInput(
+            f"{still}: no such still; --shared names a folder with footage/stills and footage/sprites"
+        )
     cast = _cast(scene, [name for name in sprites if name.startswith("shared-")])
     actors = tuple(replace(actor, sprite=cast.get(actor.sprite, actor.sprite)) for actor in scene.actors)
     return replace(scene, actors=actors, shared=shared, photo=Photo(still, view.crop, view.dim))

@@ -110,7 +110,8 @@ def jams_around(stay: Stay, traffic: Traffic, others: int) -> Jams:
 
 def _groups(companions: Sequence[Stay], traffic: Traffic) -> list[list[Stay]]:
     """Those who drove on together, having come together; those whose leaving, or coming, was not recorded; and those
-    who stood in the lanes from the first look to the last."""
+    who stood in the lanes from the first look to the last.
+    """
     left = sorted((s for s in companions if s.absent_after), key=lambda s: s.seen[1])
     stayed = [s for s in companions if not s.absent_after]
     groups = [
@@ -122,7 +123,8 @@ def _groups(companions: Sequence[Stay], traffic: Traffic) -> list[list[Stay]]:
     groups += [
         group
         for group in _came_together(stayed)
-        if all(s.absent_before for s in group) and (not traffic.lanes or any(_in_lane(s, traffic) for s in group))
+        if all(s.absent_before for s in group)
+        and (not traffic.lanes or any(_in_lane(s, traffic) for s in group))
     ]
     return [*groups, [s for s in stayed if not s.absent_before and _in_lane(s, traffic)]]
 

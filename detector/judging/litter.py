@@ -12,6 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from statistics import median
 
 import cv2
 import numpy as np
@@ -91,6 +92,9 @@ people carry bags at their sides."""
 
 STANDING_SHARE = 0.6
 """Who is seen in one place in so many of the looks stands there."""
+
+OWNER_CONFIDENCE = 0.35
+"""And is a person by so much: what the model takes for one again and again with less is a post or a parked bike."""
 
 UNNAMED_CONFIDENCE = 0.5
 """What a sighting that no detector confirms counts."""
@@ -302,6 +306,7 @@ def _who_stand(observations: Sequence[Observation]) -> list[Stay]:
         stay
         for stay in find_stays(observations, LabelGroup.PERSON)
         if len(stay.sightings) > 1
+        and median(s.confidence for s in stay.sightings) >= OWNER_CONFIDENCE
         and len(stay.sightings)
         >= STANDING_SHARE * (bisect_right(times, stay.seen[1]) - bisect_left(times, stay.seen[0]))
     ]

@@ -20,8 +20,8 @@ from detector.inference.detector import Detector
 from detector.proving.explain import explanation, explanation_zh
 from detector.proving.fault import prove_fault
 from detector.proving.likeness import Place, likeness, paint_apart, place_of
-from detector.proving.swap import Swap, swapped
 from detector.proving.looker import Looker, Seen
+from detector.proving.swap import Swap, swapped
 
 ALIKE = 0.6
 """Two pictures of a place show the same object when so much of it is found again."""
@@ -88,7 +88,8 @@ class _Stand:
     there: tuple[datetime, ...]
     lowest: float
     left: Mapping[_Edge, datetime]
-    """The nearest moments on either side at which the place was seen to be open and the object was not there."""
+    """The nearest moments on either side from which on it was not there: the place was open to view, or something
+    else stood there for too long to believe that it was only hidden."""
     paint: float = math.inf
     """Painted so differently from the reference (see `paint_apart`) it is one of those that stood there before or after."""
 
@@ -209,7 +210,7 @@ def _unbroken(
     left: dict[_Edge, datetime] = {}
     swaps: list[Swap] = []
     for edge, side in ((_Edge.DEPARTURE, moments[middle + 1 :]), (_Edge.ARRIVAL, moments[:middle][::-1])):
-        last = at
+        last, hidden_since = at, None
         for t, following in zip_longest(side, side[1:]):
             if alike[t] >= ALIKE:
                 if found := _lasting(swap, alike, last, t, following):
@@ -217,12 +218,15 @@ def _unbroken(
                     left[edge] = found.at
                     break
                 there.append(t)
-                last = t
+                last, hidden_since = t, None
             elif gone(t):
                 left[edge] = t
                 break
-            elif abs((t - last).total_seconds()) - _bridged_s(looker, t, last) > longest_s:
-                break
+            else:
+                hidden_since = hidden_since or t
+                if abs((t - last).total_seconds()) - _bridged_s(looker, t, last) > longest_s:
+                    left[edge] = hidden_since
+                    break
     return sorted(there), left, swaps
 
 

@@ -29,7 +29,9 @@ class Swap:
     apart: float
 
 
-def swapped(before: tuple[datetime, Place], after: tuple[datetime, Place], box: Box, looker: Looker) -> Swap | None:
+def swapped(
+    before: tuple[datetime, Place], after: tuple[datetime, Place], box: Box, looker: Looker
+) -> Swap | None:
     """Whether what a place shows at two looks, alike in structure, are two objects; the looks in any order of time.
 
     Light changes paint, too, but while only the light changes the object is always to be seen. One vehicle that makes

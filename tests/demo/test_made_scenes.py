@@ -26,12 +26,12 @@ from detector.demo.scene import (
     Actor,
     CameraFault,
     FaultKind,
+    Photo,
     Scene,
     Stage,
     Waypoint,
     labels,
     light_at,
-    Photo,
     render,
     truth,
 )
