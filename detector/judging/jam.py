@@ -36,6 +36,9 @@ FORMS_WITHIN_S = 600.0
 MOST_SHARE = 0.6
 """Most vehicles of the roadway: so large a part of those to be seen stands, at half the looks or more."""
 
+MOST_TIMED = 8
+"""So many vehicles of a queue are looked at closer."""
+
 PASSING_SHARE = 0.15
 """Vehicles that drive past at more of the looks say that the road is free. A lane may still be queued up, beside which
 the opposite traffic flows: that is believed only of those who came together and left together, at the same look."""
@@ -103,7 +106,8 @@ def jams_around(stay: Stay, traffic: Traffic, others: int) -> Jams:
         if _told_by_looks(stay, group, traffic):
             sure.append(jam)
         else:
-            unsure.append(Queue(jam, others, tuple(group), clears=all(s.absent_after for s in group)))
+            queue = Queue(jam, others, tuple(group[:MOST_TIMED]), clears=all(s.absent_after for s in group))
+            unsure += [queue] if queue not in unsure else []
     told = tuple(union(sure))
     return Jams(told, tuple(queue for queue in unsure if subtract(queue.interval, told)))
 

@@ -19,6 +19,9 @@ from detector.judging.jam import Jams, jams_around, traffic_of
 
 PARKING = (Violation.ILLEGAL_PARKING, Violation.SIDEWALK_PARKING)
 
+SURE_CONFIDENCE = 0.4
+"""A vehicle is seen so surely at one of its looks at least. What never is, look after look, is a wall beside one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -51,7 +54,8 @@ def parking_incidents(
         in_jam = stay.seen_s <= rule.jam_limit_s and len(stay.sightings) > 1
         jams = jams_around(stay, traffic, rule.jam_others) if in_jam else Jams()
         for part, limit_s in parts_in_force(stay, place.violation, place.zone, point, camera, rules):
-            if part.seen_s > 0 and _longest_possible_s(part, jams.sure, cadence_s) > limit_s:
+            sure = max(s.confidence for s in part.sightings) >= SURE_CONFIDENCE
+            if sure and part.seen_s > 0 and _longest_possible_s(part, jams.sure, cadence_s) > limit_s:
                 yield Incident(
                     violation=place.violation,
                     point_id=point.id,

@@ -14,7 +14,7 @@ from enum import IntEnum
 from itertools import chain, combinations, repeat, zip_longest
 
 from detector.core.geometry import Box, box_area
-from detector.core.times import Interval
+from detector.core.times import Interval, subtract
 from detector.core.values import Incident, Proof, Queue, Stay, Still
 from detector.inference.detector import Detector
 from detector.proving.explain import explanation, explanation_zh
@@ -111,12 +111,8 @@ def prove(incident: Incident, looker: Looker, detector: Detector) -> Proof | Dro
     stand = _longest_stand(incident, looker, detector)
     if stand is None:
         return Dropped(incident, "different objects in the same place, none of which stands")
-    start, start_uncertainty_s = _bisect(
-        stand, looker, stand.left.get(_Edge.ARRIVAL, incident.stay.absent_before), _Edge.ARRIVAL
-    )
-    end, end_uncertainty_s = _bisect(
-        stand, looker, stand.left.get(_Edge.DEPARTURE, incident.stay.absent_after), _Edge.DEPARTURE
-    )
+    start, start_uncertainty_s = _bisect(stand, looker, incident.stay.absent_before, _Edge.ARRIVAL)
+    end, end_uncertainty_s = _bisect(stand, looker, incident.stay.absent_after, _Edge.DEPARTURE)
     stood_s = incident.counted_s(Interval(start, end)) if end > start else 0.0
     if stood_s > incident.limit_s and (queued := _queued(incident, looker)):
         incident = replace(incident, excused=(*incident.excused, *queued), queues=())
@@ -220,7 +216,7 @@ def _unbroken(
                 there.append(t)
                 last, hidden_since = t, None
             elif gone(t):
-                left[edge] = t
+                left[edge] = hidden_since or t
                 break
             else:
                 hidden_since = hidden_since or t
@@ -261,15 +257,16 @@ def _bisect(stand: _Stand, looker: Looker, missed_at: datetime | None, edge: _Ed
     """When the object came or went, and how far off in seconds that may be; inf where the recordings end before.
 
     `missed_at` is the look nearest to the stay at which the model did not see the object. It may have stood there
-    all the same, so the search begins further out where it did.
+    all the same, so the search begins further out where it did; but not beyond where it is known to have left.
     """
     there = stand.there[0] if edge is _Edge.ARRIVAL else stand.there[-1]
     run = looker.run_of(there)
     if run is None:
         return there, math.inf
-    border = run.start if edge is _Edge.ARRIVAL else run.end
-    away = _clamped(missed_at or border, run)
-    for step_s in chain(STEPS_S, repeat(STEPS_S[-1])):
+    left = stand.left.get(edge)
+    border = left or (run.start if edge is _Edge.ARRIVAL else run.end)
+    away = left or _clamped(missed_at or border, run)
+    for step_s in chain(STEPS_S, repeat(STEPS_S[-1])) if left is None else ():
         if not _was_there(stand, looker, away, edge, border):
             break
         there = away
@@ -303,7 +300,11 @@ def _was_there(
 
 def _queued(incident: Incident, looker: Looker) -> list[Interval]:
     """The queues in which the object stood, as closer looks at the others tell: they drove on, or came, together."""
-    return [queue.interval for queue in incident.queues if _together(queue, looker)]
+    confirmed: list[Interval] = []
+    for queue in incident.queues:
+        if subtract(queue.interval, confirmed) and _together(queue, looker):
+            confirmed.append(queue.interval)
+    return confirmed
 
 
 def _together(queue: Queue, looker: Looker) -> bool:
