@@ -176,6 +176,15 @@ def make(
     case: Annotated[str, typer.Argument(help="The case's name; 'list' names them.")],
     folder: Annotated[Path, typer.Argument(help="Where to write labels.json and clips/.")] = Path("case"),
     seed: Annotated[int, typer.Option("--seed")] = 1,
+    night: Annotated[
+        bool, typer.Option("--night", help="By night, where the case has no hour of its own.")
+    ] = False,
+    shared: Annotated[
+        Path | None,
+        typer.Option(
+            "--shared", help="Play it on a street photo with real vehicles, from this folder's footage/."
+        ),
+    ] = None,
 ) -> None:
     """Make one hard case: clips and a labels.json that `evaluate` reads.
 
@@ -185,4 +194,4 @@ def make(
         for name in CASES:
             say(name)
         return
-    say(str(make_case(case, seed, folder)))
+    say(str(make_case(case, seed, folder, night=night, shared=shared)))

@@ -97,6 +97,13 @@ def evaluate(
     keep: Annotated[
         Path | None, typer.Option("--keep", help="Made hours: keep the recordings in this folder.")
     ] = None,
+    shared: Annotated[
+        Path | None,
+        typer.Option(
+            "--shared",
+            help="Made hours: play half of them on street photos with real vehicles, from this folder's footage/.",
+        ),
+    ] = None,
     ablate: Annotated[
         list[str] | None, typer.Option("--ablate", help=f"Switch a mechanism off: {', '.join(ABLATIONS)}.")
     ] = None,
@@ -115,7 +122,7 @@ def evaluate(
             raise BadInput("--dir compares two rule sets: give --rules OTHER.yaml with it, and no labels")
         _compare_reviewed(folder, load_rules(base) if base else None, other, out)
         return
-    tasks = _tasks(labels, made, seed, cases)
+    tasks = _tasks(labels, made, seed, cases, photos=shared is not None)
     trial = Trial(
         rules=these,
         other=other,
@@ -123,7 +130,7 @@ def evaluate(
         ablations=tuple(ablate or ()),
         pictures=html,
         kept=cache_folder() / "evaluation" if made is None or keep else None,
-        compose=_compose,
+        compose=partial(_compose, shared),
         made=keep,
     )
     for name in trial.ablations:
@@ -142,7 +149,7 @@ def evaluate(
 
 
 def _tasks(
-    labels: list[Path] | None, made: float | None, seed: int, cases: str | None
+    labels: list[Path] | None, made: float | None, seed: int, cases: str | None, *, photos: bool
 ) -> Sequence[Subject | Made]:
     if made is None:
         if not labels:
@@ -159,11 +166,12 @@ def _tasks(
     every = {**CASES, **STRETCHES}
     durations = {name: every[name].duration_s for name in names}
     stretches = {} if cases else {name: case.duration_s for name, case in STRETCHES.items()}
-    return filling(made, seed, durations, stretches)
+    return filling(made, seed, durations, stretches, photos=photos)
 
 
-def _compose(made: Made, folder: Path) -> Path:
-    return make_case(made.case, made.seed, folder, fps=MADE_FPS, night=made.night)
+def _compose(shared: Path | None, made: Made, folder: Path) -> Path:
+    photos = shared if made.photo else None
+    return make_case(made.case, made.seed, folder, fps=MADE_FPS, night=made.night, shared=photos)
 
 
 def _open_eyes(model: ModelSettings, threads: int) -> Eyes:
@@ -194,7 +202,8 @@ def _tried(tasks: Sequence[Subject | Made], trial: Trial, workers: int | None) -
 def _about(tasks: Sequence[Subject | Made], trial: Trial) -> dict[str, str]:
     sources = sorted({task.source for task in tasks if isinstance(task, Subject)})
     made = [task for task in tasks if isinstance(task, Made)]
-    seeds = f"made, seeds {made[0].seed}-{made[-1].seed}" if made else ""
+    streets = ", half on photographed streets" if any(task.photo for task in made) else ""
+    seeds = f"made, seeds {made[0].seed}-{made[-1].seed}{streets}" if made else ""
     return {
         "时间 at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "素材 on": seeds or ", ".join(sources),

@@ -29,10 +29,12 @@ LIGHT_RATIO = 1.1
 LIGHT_TINT = 0.12
 LIGHT_EVEN = 0.02
 LIGHT_UNEVEN = 0.06
+LIGHT_GREYS = 1.5
 SAME_TEXTURE = 0.7
 """A change is light alone when the logarithm of its ratio is below the first in size, differs less than the second
-between colours, and scatters (median deviation) less than the third; or less than the fourth and less than this part
-of what the ground itself scatters, whose texture then shows through."""
+between colours, and scatters (median deviation) less than the third, and what so many grey levels make of it in the
+dark; or less than the fourth and less than this part of what the ground itself scatters, whose texture then shows
+through."""
 
 STEEPER = 1.15
 """The picture that holds a thing has edges so much steeper along the thing's rim."""
@@ -141,7 +143,8 @@ def is_light(before: Image, after: Image, xyxy: Pixels, mask: Mask) -> bool:
     tinted = float(middle.max() - middle.min())
     ground = np.log(a)
     texture = float(np.median(np.abs(ground - np.median(ground, axis=0))))
-    same_texture = uneven < LIGHT_EVEN or uneven < min(LIGHT_UNEVEN, SAME_TEXTURE * texture)
+    even = min(LIGHT_UNEVEN, LIGHT_EVEN + LIGHT_GREYS / float(b.mean()))
+    same_texture = uneven < even or uneven < min(LIGHT_UNEVEN, SAME_TEXTURE * texture)
     return bool(abs(middle.mean()) < LIGHT_RATIO and same_texture and tinted < LIGHT_TINT)
 
 

@@ -12,24 +12,33 @@ STRETCH_SHARE = 1 / 3
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """One case to be composed: its name, seed and light."""
+    """One case to be composed: its name, seed, light and street."""
 
     case: str
     seed: int
     night: bool
+    photo: bool = False
+    """Played on a photographed street with real vehicles, where the case can be."""
 
     @property
     def name(self) -> str:
-        return f"{self.case} seed {self.seed}{' night' if self.night else ''}"
+        words = [self.case, "seed", str(self.seed), "night" * self.night, "photo" * self.photo]
+        return " ".join(word for word in words if word)
 
 
 def filling(
-    hours: float, seed: int, cases: Mapping[str, float], stretches: Mapping[str, float]
+    hours: float,
+    seed: int,
+    cases: Mapping[str, float],
+    stretches: Mapping[str, float],
+    *,
+    photos: bool = False,
 ) -> list[Made]:
     """Cases and stretches, each with a seed of its own from `seed` on, until their durations reach `hours`.
 
     Both are given by name with their durations in seconds. A round plays every case once, half of them at night, and
-    the next round the other way about. Raises ValueError where there is no case.
+    the next round the other way about; with `photos` half of them on photographed streets, changed about every two
+    rounds. Raises ValueError where there is no case.
     """
     if not cases:
         raise ValueError("no case to fill the hours with")
@@ -40,16 +49,19 @@ def filling(
     hard = _in_turn(tuple(cases))
     while total_s < hours * 3600:
         lacking = stretches and stretched_s < STRETCH_SHARE * total_s
-        name, night = next(quiet if lacking else hard)
+        name, night, photo = next(quiet if lacking else hard)
         duration_s = stretches[name] if lacking else cases[name]
         stretched_s += duration_s if lacking else 0.0
         total_s += duration_s
-        chosen.append(Made(name, next(seeds), night))
+        chosen.append(Made(name, next(seeds), night, photo and photos))
     return chosen
 
 
-def _in_turn(names: tuple[str, ...]) -> Iterator[tuple[str, bool]]:
-    """Each name once a round, by day or by night in turn, with the light changed about every round."""
+def _in_turn(names: tuple[str, ...]) -> Iterator[tuple[str, bool, bool]]:
+    """Each name once a round, by day or by night and drawn or photographed in turn.
+
+    The light changes about every round, the street so that four rounds show each name in all four ways.
+    """
     for turn in count():
         for index, name in enumerate(names):
-            yield name, bool((index + turn) % 2)
+            yield name, bool((index + turn) % 2), bool((index // 2 + turn // 2 + turn) % 2)

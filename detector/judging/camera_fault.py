@@ -71,7 +71,7 @@ LEAST_TEXTURE = 2.0
 """Gradients of the small picture, in grey levels, below which a cell has no structure to lose."""
 
 RECENT_LOOKS = 5
-BLURRED_PART = 0.4
+BLURRED_PART = 0.47
 """A picture is blurred when its sharpness falls below this part of the camera's own, low as that may be at times."""
 
 BLURRED_RATIO = 0.5
