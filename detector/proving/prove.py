@@ -324,7 +324,11 @@ def _moved(stay: Stay, looker: Looker, edge: _Edge) -> datetime | None:
     stand = _Stand(place_of(seen.frame.image, stay.box), stay.box, (at,), 1.0, {})
     missed_at = stay.absent_before if edge is _Edge.ARRIVAL else stay.absent_after
     moment, uncertainty_s = _bisect(stand, looker, missed_at, edge)
-    return None if math.isinf(uncertainty_s) else moment
+    run = looker.run_of(moment)
+    border_s = (
+        math.inf if run is None else min(abs((e - moment).total_seconds()) for e in (run.start, run.end))
+    )
+    return None if math.isinf(uncertainty_s) or border_s <= 2 * RESOLUTION_S else moment
 
 
 def _clamped(at: datetime, run: Interval) -> datetime:

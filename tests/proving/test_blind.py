@@ -29,7 +29,7 @@ def span(
 ) -> tuple[float, float]:
     moments = {at(second): value for second, value in alike.items()}
     gone = {at(second) for second in empty}
-    there, _ = prove._unbroken(at(0), moments, looker(blind), lambda t: t in gone)
+    there, _, _ = prove._unbroken(at(0), moments, looker(blind), lambda t: t in gone, lambda *_: None)
     return (there[0] - START).total_seconds(), (there[-1] - START).total_seconds()
 
 
@@ -56,6 +56,6 @@ def test_nothing_is_claimed_through_a_blind_stretch_after_which_the_place_is_emp
 
 def test_where_the_place_was_seen_empty_the_object_left_before_that() -> None:
     moments = {at(0): 0.9, at(10): 0.9, at(20): 0.1, at(30): 0.9}
-    there, left = prove._unbroken(at(0), moments, looker(None), lambda t: t == at(20))
+    there, left, _ = prove._unbroken(at(0), moments, looker(None), lambda t: t == at(20), lambda *_: None)
     assert there == [at(0), at(10)]
     assert left == {prove._Edge.DEPARTURE: at(20)}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from street import HEIGHT, SPOT, WIDTH, texture
 
 from detector.core.values import Image
-from detector.proving.likeness import likeness, place_of
+from detector.proving.likeness import likeness, paint_apart, place_of
 from detector.proving.prove import ALIKE
 
 seeds = st.integers(0, 10_000)
@@ -112,3 +112,24 @@ def test_a_picture_of_any_size_gives_a_place_of_one_size(scale: float) -> None:
     )
     assert place_of(resized, SPOT).patch.shape == place_of(picture, SPOT).patch.shape
     assert alike(picture, resized) > 0.7
+
+
+def painted(image: Image, blue: float, red: float) -> Image:
+    return np.clip(image * np.array((blue, 1.0, red)), 0, 255).astype(np.uint8)
+
+
+def test_paint_of_one_vehicle_stays_within_noise_and_that_of_its_twin_in_another_colour_does_not() -> None:
+    street = texture(3, 200, 120) // 2 + 40
+    noisy = np.clip(street + np.random.default_rng(1).normal(0, 3, street.shape), 0, 255).astype(np.uint8)
+    twin = street.copy()
+    twin[24:96, 40:160] = painted(twin[24:96, 40:160], 0.8, 1.1)
+    box = (0.2, 0.2, 0.8, 0.8)
+    same, other = (paint_apart(place_of(street, box), place_of(p, box)) for p in (noisy, twin))
+    assert same < 0.6
+    assert other > 1.0
+
+
+def test_a_light_that_tints_the_whole_picture_is_no_paint() -> None:
+    street = texture(3, 200, 120) // 2 + 40
+    box = (0.2, 0.2, 0.8, 0.8)
+    assert paint_apart(place_of(street, box), place_of(painted(street, 0.93, 1.04), box)) < 1.0
