@@ -2,42 +2,38 @@
 
 from __future__ import annotations
 
-import getpass
 from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from detector.cli.common import AsJson, Folder, Points, evidence_folder, opened_queue, settings_in
+from detector.cli import loop
+from detector.cli.actors import ME, Who, actor_of, desk_of, opened_desk
+from detector.cli.common import AsJson, Folder, Points, evidence_folder, settings_in
+from detector.cli.loop import local
 from detector.cli.output import say, say_json, table
 from detector.config.settings import Settings
 from detector.core.errors import BadInput
 from detector.core.times import Interval, local_day
-from detector.core.values import Violation
+from detector.core.values import Category, Violation
 from detector.core.wording import duration_en
 from detector.database import Database
+from detector.dispatch.desk import Desk
 from detector.evidence import verify_evidence
 from detector.issues.lifecycle import REJECT_REASONS, State
 from detector.issues.values import HistoryRow, Issue, IssueFilter
 from detector.runs.removals import Removals
 
 app = typer.Typer(
-    help="The queue of issues: list, show, claim, confirm, reject, verify.", no_args_is_help=True
+    help="The queue of issues: review, dispatch, answers, acceptance, and what became of each.",
+    no_args_is_help=True,
 )
 Number = Annotated[int, typer.Argument(help="The issue's number.")]
-Who = Annotated[str, typer.Option("--as", help="Who does it; the name of the login if left out.")]
 Note = Annotated[str | None, typer.Option("--note", help="A remark for the history.")]
 
 
-def _me() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
-
-
-ME = _me()
+loop.add_to(app)
 
 
 @app.command("list")
@@ -50,9 +46,17 @@ def list_(
         list[Violation] | None, typer.Option("--violation", help="Only this violation.")
     ] = None,
     point: Points = None,
+    category: Annotated[
+        list[Category] | None, typer.Option("--category", help="Only at points of this category.")
+    ] = None,
+    department: Annotated[
+        list[str] | None, typer.Option("--department", help="Only what it leads or assists.")
+    ] = None,
+    overdue: Annotated[bool, typer.Option("--overdue", help="Only what should have been answered.")] = False,
     day: Annotated[
         str | None, typer.Option("--day", help="Only issues that touch this day, 2026-01-08.")
     ] = None,
+    who: Who = ME,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100,
     as_json: AsJson = False,
 ) -> None:
@@ -63,21 +67,24 @@ def list_(
     settings = settings_in(folder)
     for name in point or ():
         settings.point(name)
-    wanted = IssueFilter(
-        states=tuple(state or ()),
-        violations=tuple(violation or ()),
-        points=tuple(point or ()),
-        period=_day(day, settings) if day else None,
-    )
-    with opened_queue(settings) as queue:
-        found = queue.find(wanted, limit=limit)
-        counts = queue.counts("state", wanted)
+    with desk_of(settings) as desk:
+        wanted = IssueFilter(
+            states=tuple(state or ()),
+            violations=tuple(violation or ()),
+            points=_points(desk, point, category),
+            period=_day(day, settings) if day else None,
+            departments=tuple(department or ()),
+            overdue=overdue,
+        )
+        actor = actor_of(desk, who)
+        found = desk.find(actor, wanted, limit=limit)
+        counts = desk.counts(actor, "state", wanted)
     if as_json:
         say_json([issue.to_json() for issue in found])
         return
     table(
         "",
-        ("no.", "state", "violation", "point", "zone", "from", "stood", "claimed by"),
+        ("no.", "state", "violation", "point", "zone", "from", "stood", "department", "due", "claimed by"),
         [_row(i, settings) for i in found],
         right=("no.",),
     )
@@ -85,11 +92,23 @@ def list_(
     say(f"{len(found)} of {total} issues" + ("" if len(found) == total else "; --limit shows more"))
 
 
+def _points(desk: Desk, named: list[str] | None, categories: list[Category] | None) -> tuple[str, ...]:
+    """The points named, those of the categories, or, with both, the points that are in both; none is all."""
+    if not categories:
+        return tuple(named or ())
+    of_them = desk.points_of(*categories)
+    chosen = tuple(point for point in of_them if not named or point in named)
+    if not chosen:
+        raise BadInput("--category: no such point")
+    return chosen
+
+
 def _row(issue: Issue, settings: Settings) -> tuple[object, ...]:
     start = issue.interval.start.astimezone(settings.timezone)
     return (
         issue.id, issue.state, issue.violation, issue.point_id, issue.zone_id or "-", f"{start:%Y-%m-%d %H:%M:%S}",
-        duration_en(issue.interval.duration_s), issue.claimed_by or "",
+        duration_en(issue.interval.duration_s), issue.department or "", local(issue.due_at, settings),
+        issue.claimed_by or "",
     )  # fmt: skip
 
 
@@ -101,14 +120,19 @@ def _day(day: str, settings: Settings) -> Interval:
 
 
 @app.command()
-def show(number: Number, folder: Folder = Path(), as_json: AsJson = False) -> None:
+def show(number: Number, folder: Folder = Path(), who: Who = ME, as_json: AsJson = False) -> None:
     """One issue with its explanation, evidence and history.
 
     Example: kerbwatch issues show 12
     """
     settings = settings_in(folder)
-    with opened_queue(settings) as queue:
-        issue, history, evidence = queue.get(number), queue.history(number), queue.evidence(number)
+    with desk_of(settings) as desk:
+        actor = actor_of(desk, who)
+        issue, history = desk.get(actor, number), desk.history(actor, number)
+        evidence, attached = desk.evidence(actor, number), desk.attachments(actor, number)
+        links = desk.links(actor, number)
+        earlier = desk.earlier_here(actor, number) if settings.loop else []
+        paths = {file.public_id: str(desk.files.path(file)) for file in attached}
     root = evidence_folder(settings)
     if as_json:
         say_json(
@@ -117,6 +141,9 @@ def show(number: Number, folder: Folder = Path(), as_json: AsJson = False) -> No
                 "history": [row.to_json() for row in history],
                 "evidence": [row.to_json() for row in evidence],
                 "evidence_root": str(root),
+                "attachments": [file.to_json() | {"path": paths[file.public_id]} for file in attached],
+                "links": [link.to_json() for link in links],
+                "earlier_here": [one.id for one in earlier],
             }
         )
         return
@@ -125,11 +152,18 @@ def show(number: Number, folder: Folder = Path(), as_json: AsJson = False) -> No
     say(f"where: {issue.point_id} {settings.point(issue.point_id).name}, zone {issue.zone_id or '-'}")
     say(f"when: {start:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S}")
     say(f"why: {issue.explanation}\n     {issue.explanation_zh}")
-    table(
-        "",
-        ("file", "bytes", "SHA-256"),
-        [(str(root / e.folder / e.name), e.size_bytes, e.sha256[:16]) for e in evidence],
-    )
+    if issue.department:
+        others = f", with {', '.join(issue.assisting)}" if issue.assisting else ""
+        say(f"who: {issue.department}{others}; grid {issue.grid or '-'}; due {local(issue.due_at, settings)}")
+    if earlier:
+        say(
+            f"again: {len(earlier)} before it at this place: {', '.join(str(one.id) for one in earlier[:10])}"
+        )
+    for link in links:
+        say(f"link: {link.issue_id} and {link.other_id}: {link.kind}")
+    files = [(str(root / e.folder / e.name), e.size_bytes, e.sha256[:16]) for e in evidence]
+    files += [(f"{a.kind}: {paths[a.public_id]} ({a.name})", a.size_bytes, a.sha256[:16]) for a in attached]
+    table("", ("file", "bytes", "SHA-256"), files)
     table(
         "",
         ("version", "at", "who", "move", "state", "reason", "note"),
@@ -163,8 +197,8 @@ def claim(
 
     Example: kerbwatch issues claim 12 --as officer.li
     """
-    with opened_queue(settings_in(folder)) as queue:
-        issue = queue.claim(number, who, lease_s)
+    with opened_desk(folder) as desk:
+        issue = desk.claim(actor_of(desk, who), number, lease_s)
     say(f"issue {issue.id} is claimed by {issue.claimed_by} until {issue.claimed_until:%H:%M:%S} UTC")
 
 
@@ -174,8 +208,8 @@ def confirm(number: Number, folder: Folder = Path(), who: Who = ME, note: Note =
 
     Example: kerbwatch issues confirm 12 --as officer.li
     """
-    with opened_queue(settings_in(folder)) as queue:
-        issue = queue.confirm(number, who, note=note)
+    with opened_desk(folder) as desk:
+        issue = desk.confirm(actor_of(desk, who), number, note=note)
     say(f"issue {issue.id} is {issue.state}")
 
 
@@ -191,25 +225,28 @@ def reject(
 
     Example: kerbwatch issues reject 12 --reason permitted_activity
     """
-    with opened_queue(settings_in(folder)) as queue:
-        issue = queue.reject(number, who, reason, note=note)
+    with opened_desk(folder) as desk:
+        issue = desk.reject(actor_of(desk, who), number, reason, note=note)
     say(f"issue {issue.id} is {issue.state}: {reason}")
 
 
 @app.command()
 def verify(folder: Folder = Path()) -> None:
-    """Check the history's chain and every evidence file's hash. Exit 1 if anything is wrong.
+    """Check the history's chain and the hash of every evidence and attached file. Exit 1 if anything is wrong.
 
     Example: kerbwatch issues verify
     """
     settings = settings_in(folder)
     root = evidence_folder(settings)
-    with opened_queue(settings) as queue:
+    with desk_of(settings) as desk:
+        queue = desk.queue
         faults = queue.verify()
         issues = queue.find()
         folders = {row.folder for issue in issues for row in queue.evidence(issue.id)}
     with Database.open(settings.database_url) as database:
         folders -= Removals(database).removed("evidence")
+        attached = [file for issue in issues for file in queue.attachments(issue.id)]
+        faults += [fault for file in attached if (fault := desk.files.fault(file))]
     faults += [f"{name}: {fault}" for name in sorted(folders) for fault in verify_evidence(root / name)]
     for fault in faults:
         say(fault)

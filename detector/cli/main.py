@@ -9,7 +9,20 @@ import sys
 import typer
 
 from detector import __version__
-from detector.cli import archive, clips, demo, issues, keeping, models, nightly, report, scoring, serve
+from detector.cli import (
+    archive,
+    clips,
+    demo,
+    issues,
+    keeping,
+    models,
+    nightly,
+    report,
+    scoring,
+    serve,
+    users,
+    webhooks,
+)
 from detector.cli.output import complain, say
 from detector.core.errors import KerbwatchError, StorageFull
 
@@ -30,6 +43,8 @@ nightly.add_to(app)
 keeping.add_to(app)
 app.add_typer(issues.app, name="issues")
 app.add_typer(report.app, name="report")
+app.add_typer(users.app, name="users")
+app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(models.app, name="models")
 app.add_typer(demo.app, name="demo")
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from detector.config.loop import LoopSettings, read_loop
 from detector.config.nightly import NightlySettings
 from detector.config.reading import demand, faults_of, nearest, parse, read
 from detector.config.rules import RuleSet, rules_with_limits
@@ -88,6 +89,8 @@ class Settings:
     nightly: NightlySettings = field(default_factory=NightlySettings)
     version: str = ""
     """12 hex digits of all configuration files' bytes as they were read."""
+    loop: LoopSettings | None = None
+    """How the closed loop goes; None where the folder has no tables for it."""
 
     def point(self, point_id: str) -> Point:
         """Raises BadInput, with what may be meant, where there is no such point."""
@@ -115,6 +118,9 @@ def load_settings(folder: Path) -> Settings:
     departments = read(folder / "departments.yaml", dict[Id, DepartmentPart], faults)
     points = _points(folder / "points", Seen(rules=rules.value() if rules else None), faults)
     environment = _environment(faults)
+    places = [point.value(site.timezone) for point in points] if site else []
+    known = None if departments is None else list(departments)
+    loop = read_loop(folder, known, places, rules.value() if rules else None, faults)
     demand(faults)
     assert site and rules and codes and departments is not None and environment  # noqa: PT018  # or a fault said why
     home = folder.resolve()
@@ -127,7 +133,7 @@ def load_settings(folder: Path) -> Settings:
         name_en=site.name_en,
         timezone=site.timezone,
         period_days=site.period_days,
-        points=tuple(point.value(site.timezone) for point in points),
+        points=tuple(places),
         rules=rules.value(),
         codes={Violation(v): Code(**dict(getattr(codes, v))) for v in CodesFile.model_fields},
         departments={id_: Department(id_, part.name, part.name_en) for id_, part in departments.items()},
@@ -148,6 +154,7 @@ def load_settings(folder: Path) -> Settings:
         ),
         nightly=site.nightly.value(),
         version=files_version(folder),
+        loop=loop,
     )
 
 

@@ -15,7 +15,17 @@ from detector.core.errors import BadInput
 from detector.core.values import Category, ZoneKind
 
 RESOLUTION_WH: Final = (960, 540)
-PLAIN_FILES: Final = ("README.md", "codes.yaml", "departments.yaml", "kerbwatch.yaml", "rules.yaml")
+PLAIN_FILES: Final = (
+    "README.md",
+    "calendar.yaml",
+    "codes.yaml",
+    "deadlines.yaml",
+    "departments.yaml",
+    "kerbwatch.yaml",
+    "routing.yaml",
+    "rules.yaml",
+    "webhooks.yaml",
+)
 """Files that stand beside this one under `example/` as they are written."""
 
 Outline = tuple[tuple[int, int], ...]

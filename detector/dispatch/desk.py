@@ -11,16 +11,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from detector.config.reading import demand
 from detector.config.settings import Settings
-from detector.core.errors import BadInput
+from detector.core.errors import BadInput, Fault
 from detector.core.values import Category
 from detector.database import Database
+from detector.dispatch.answers import read_answers
 from detector.dispatch.attachments import AttachmentStore, Upload
+from detector.dispatch.reminders import Reminder, owed
+from detector.dispatch.routing import Assignment, assignment, loop_of
 from detector.issues import IssueQueue
 from detector.issues.errors import UnknownIssue
-from detector.issues.ordering import Assigned
+from detector.issues.lifecycle import target_of
+from detector.issues.ordering import Answered, Assigned
 from detector.issues.queue import EVERY_ISSUE, LEASE_S
 from detector.issues.values import (
+    AWAITING_ANSWER,
     Attachment,
     AttachmentKind,
     EvidenceRow,
@@ -252,6 +258,12 @@ class Desk:
             duplicates_because=duplicates_because,
         )
 
+    def forecast(self, actor: Actor, issue_ids: Sequence[int]) -> list[Assignment]:
+        """Where issues would go and until when, were they dispatched now; with what is doubtful about it."""
+        allow(actor, Action.DISPATCH)
+        at = self.now()
+        return [assignment(self.settings, self.queue.get(number), at) for number in dict.fromkeys(issue_ids)]
+
     def _assigned(
         self,
         issue: Issue,
@@ -261,20 +273,50 @@ class Desk:
         due_at: datetime | None,
         seen_version: int | None,
     ) -> Assigned:
-        if department is None or due_at is None:
-            raise BadInput("no routes are configured: name the department and the deadline")
-        for name in (department, *(assisting or ())):
+        by_table = assignment(self.settings, issue, at)
+        others = department is not None and department != by_table.department
+        if assisting is None:
+            assisting = () if others else by_table.assisting
+        lead = department or by_table.department
+        for name in (lead, *assisting):
             if name not in self.settings.departments:
                 raise BadInput(f"there is no department {name!r}: {', '.join(self.settings.departments)}")
+        if due_at is not None and due_at <= at:
+            raise BadInput("a deadline must lie after now")
         return Assigned(
             issue_id=issue.id,
-            department=department,
-            due_at=due_at,
+            department=lead,
+            due_at=due_at or by_table.due_at,
             day=f"{at.astimezone(self.settings.timezone):%Y%m%d}",
-            assisting=tuple(assisting or ()),
-            grid=self.settings.point(issue.point_id).grid or None,
+            assisting=tuple(name for name in dict.fromkeys(assisting) if name != lead),
+            grid=by_table.grid or None,
+            recurrence=len(self.queue.earlier_here(issue, loop_of(self.settings).recurrence_days)),
             seen_version=seen_version,
         )
+
+    def earlier_here(self, actor: Actor, issue_id: int) -> list[Issue]:
+        """What happened at an issue's place within the configured days before it, newest first."""
+        issue = self.get(actor, issue_id)
+        found = self.queue.earlier_here(issue, loop_of(self.settings).recurrence_days)
+        return [one for one in found if actor.bound_to is None or one.concerns(actor.bound_to)]
+
+    def remind(self, actor: Actor) -> list[Reminder]:
+        """Announces what is owed by now and was not announced yet; returns it, for whoever sends mail."""
+        allow(actor, Action.DISPATCH)
+        at = self.now()
+        waiting = self.queue.find(IssueFilter(states=AWAITING_ANSWER), order=IssueOrder.OLDEST)
+        return [
+            reminder
+            for issue in waiting
+            for reminder in owed(self.settings, issue, at)
+            if self.queue.remind(
+                issue.id,
+                reminder.due_at,
+                reminder.kind,
+                reminder.to,
+                move="escalate" if reminder.escalates else "remind",
+            )
+        ]
 
     def recall(self, actor: Actor, issue_id: int, reason: str, *, seen_version: int | None = None) -> Issue:
         """It went to the wrong department; it can be dispatched anew."""
@@ -292,13 +334,50 @@ class Desk:
     ) -> Issue:
         """A department's answer: what was done, with pictures. An assisting department sees, the lead answers."""
         allow(actor, Action.ANSWER)
-        issue = self.get(actor, issue_id)
-        if actor.bound_to not in (None, issue.department):
-            raise NotAllowed(f"issue {issue.id} is answered by its lead, {issue.department}")
+        issue = self._answerable(actor, issue_id)
         kept = [self.files.keep(upload, AttachmentKind.ANSWER) for upload in files]
         return self.queue.move(
             issue.id, "rectify", actor.who, note=text, attachments=kept, seen_version=seen_version
         )
+
+    def answer_all(self, actor: Actor, table: Path) -> tuple[list[int], list[int]]:
+        """A table of answers, taken in all or not at all: the issues rectified, and those whose answer was known.
+
+        Raises BadConfig with every fault of the table, its photos, and the states of the issues it names.
+        """
+        allow(actor, Action.ANSWER)
+        faults: list[Fault] = []
+        answers = read_answers(table, faults)
+        new, known = [], []
+        for answer in answers:
+            place = f"line {answer.line}"
+            try:
+                issue = self._answerable(actor, answer.issue_id)
+                if answer.key in self.queue.answers(issue.id):
+                    known.append(issue.id)
+                    continue
+                target_of(issue.state, "rectify", None, answer.text)
+                kept = () if faults else [self.files.keep(p, AttachmentKind.ANSWER) for p in answer.photos]
+            except BadInput as error:
+                faults.append(Fault(str(table), place, str(error)))
+            else:
+                new.append((issue, answer, kept))
+        demand(faults)
+        self.queue.rectify_all(
+            [
+                Answered(issue.id, issue.version, answer.text, answer.key, tuple(kept))
+                for issue, answer, kept in new
+            ],
+            actor.who,
+        )
+        return [issue.id for issue, _, _ in new], known
+
+    def _answerable(self, actor: Actor, issue_id: int) -> Issue:
+        """An assisting department sees an issue, the lead answers it."""
+        issue = self.get(actor, issue_id)
+        if actor.bound_to not in (None, issue.department):
+            raise NotAllowed(f"issue {issue.id} is answered by its lead, {issue.department}")
+        return issue
 
     def close(
         self, actor: Actor, issue_id: int, *, note: str | None = None, seen_version: int | None = None
@@ -315,11 +394,21 @@ class Desk:
         files: Sequence[Upload] = (),
         seen_version: int | None = None,
     ) -> Issue:
+        """Back to the department, which has its working hours anew."""
         allow(actor, Action.ACCEPT)
         kept = [self.files.keep(upload, AttachmentKind.NOTE) for upload in files]
         return self.queue.move(
-            issue_id, "reopen", actor.who, reason=reason, attachments=kept, seen_version=seen_version
+            issue_id,
+            "reopen",
+            actor.who,
+            reason=reason,
+            attachments=kept,
+            sets={"due_at": self._due_anew(issue_id)},
+            seen_version=seen_version,
         )
+
+    def _due_anew(self, issue_id: int) -> datetime:
+        return assignment(self.settings, self.queue.get(issue_id), self.now()).due_at
 
     def _own(self, actor: Actor, issue: Issue) -> Issue:
         """An issue of others does not exist for a department."""

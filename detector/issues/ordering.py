@@ -15,7 +15,7 @@ from detector.issues.errors import SuspectedDuplicate
 from detector.issues.lifecycle import State
 from detector.issues.moving import Step
 from detector.issues.rows import issue_of
-from detector.issues.values import Issue, Order
+from detector.issues.values import Issue, NewAttachment, Order
 
 _OUT = (State.DISPATCHED, State.RECTIFIED, State.CLOSED, State.REOPENED)
 """An order for it is out, or was."""
@@ -36,6 +36,17 @@ class Assigned:
     grid: str | None = None
     recurrence: int | None = None
     seen_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A department's answer to one issue; `key` tells it from others, so that it is taken in once."""
+
+    issue_id: int
+    seen_version: int
+    text: str
+    key: str
+    attachments: tuple[NewAttachment, ...] = ()
 
 
 def refuse_duplicates(connection: Connection, issues: Sequence[Issue]) -> None:

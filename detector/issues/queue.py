@@ -18,7 +18,7 @@ from detector.issues import duplicates, events, filing, history, moving, orderin
 from detector.issues.errors import UnknownIssue
 from detector.issues.lifecycle import State
 from detector.issues.moving import Step
-from detector.issues.ordering import Assigned
+from detector.issues.ordering import Answered, Assigned
 from detector.issues.rows import attachment_of, conditions, issue_of, sorting, verdict_of
 from detector.issues.values import (
     Attachment,
@@ -382,6 +382,21 @@ class IssueQueue:
                 ordering.refuse_duplicates(connection, [issue for _, issue in taken])
             return ordering.dispatch(connection, taken, step, at, one_order_each=one_order_each)
 
+    def rectify_all(self, answers: Sequence[Answered], who: str) -> list[Issue]:
+        """Takes in answers of a table, all or none. Raises what `move` raises."""
+        with self._database.begin(lock=LOCK) as connection:
+            moved = []
+            for answer in answers:
+                details = {"answer": answer.key}
+                step = _step(who, None, answer.text, attachments=answer.attachments, details=details)
+                issue, at = self._in_hand(connection, answer.issue_id, step.who, answer.seen_version)
+                moved.append(moving.make_move(connection, issue, "rectify", step, at))
+            return moved
+
+    def answers(self, issue_id: int) -> set[str]:
+        """The keys of the answers of tables that an issue has had. Raises UnknownIssue."""
+        return {str(row.details["answer"]) for row in self.history(issue_id) if "answer" in row.details}
+
     def remark(
         self,
         issue_id: int,
@@ -400,6 +415,23 @@ class IssueQueue:
             issue = moving.load(connection, issue_id, lock=True)
             moving.refuse_stale(issue, seen_version)
             return moving.leave_row(connection, issue, what, issue.state, step, self._now())
+
+    def remind(self, issue_id: int, due_at: datetime, kind: str, department: str, *, move: str) -> bool:
+        """Notes that a department is reminded of a deadline, and announces it; False where that was done before."""
+        with self._database.begin(lock=LOCK) as connection:
+            issue, at = moving.load(connection, issue_id), self._now()
+            values = {
+                "issue_id": issue_id,
+                "due_at": due_at,
+                "kind": kind,
+                "department": department,
+                "at": at,
+            }
+            noted = self._database.insert(schema.reminders).values(values).on_conflict_do_nothing()
+            if connection.execute(noted).rowcount != 1:
+                return False
+            events.announce(connection, issue, move, "kerbwatch", at, kind=kind, to=department)
+            return True
 
     def _in_hand(
         self, connection: Connection, issue_id: int, who: str, seen_version: int | None

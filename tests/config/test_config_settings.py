@@ -113,7 +113,8 @@ def test_every_example_of_the_documentation_loads(tmp_path: Path) -> None:
     write_template(tmp_path)
     blocks = re.findall(r"```yaml\n# (\S+)\n(.*?)```", template_files()["README.md"], re.DOTALL)
     assert [name for name, _ in blocks] == [
-        "points/p040.yaml", "rules.yaml", "kerbwatch.yaml", "codes.yaml", "departments.yaml", "zones.yaml"
+        "points/p040.yaml", "rules.yaml", "kerbwatch.yaml", "codes.yaml", "departments.yaml",
+        "routing.yaml", "deadlines.yaml", "calendar.yaml", "webhooks.yaml", "zones.yaml",
     ]  # fmt: skip
     for name, text in blocks:
         (tmp_path / name).write_text(text, encoding="utf-8")

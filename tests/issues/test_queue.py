@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from made import CAR, NOON, evidence_of, file, incident, moment
+from made_issues import CAR, NOON, evidence_of, file, incident, moment
 from sqlalchemy import delete, insert, text, update
 
 from detector.core.errors import BadInput

@@ -6,7 +6,7 @@ import random
 import time
 from dataclasses import dataclass, field
 
-from made import file, incident
+from made_issues import file, incident
 
 from detector.database import Database
 from detector.issues import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from clock import NOON, Clock
+from clock_fixture import NOON, Clock
 from sqlalchemy import select
 
 from detector.core.times import Interval

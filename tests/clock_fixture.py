@@ -8,8 +8,8 @@ NOON = datetime(2026, 1, 8, 12, tzinfo=UTC)
 
 
 class Clock:
-    def __init__(self) -> None:
-        self.at = NOON
+    def __init__(self, at: datetime = NOON) -> None:
+        self.at = at
 
     def __call__(self) -> datetime:
         return self.at

@@ -23,6 +23,7 @@ def incident(
     end: float = 10,
     *,
     camera_id: str = "p017",
+    point_id: str | None = None,
     zone_id: str | None = "kerb",
     box: Box | None = CAR,
     violation: Violation = Violation.ILLEGAL_PARKING,
@@ -30,7 +31,7 @@ def incident(
     """A car at a kerb, from and until minutes after noon."""
     return Incident(
         violation=violation,
-        point_id=camera_id,
+        point_id=point_id or camera_id,
         camera_id=camera_id,
         zone_id=zone_id,
         interval=Interval(moment(start), moment(end)),

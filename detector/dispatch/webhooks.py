@@ -1,0 +1,226 @@
+"""Webhooks: the outbox to other systems, as signed CloudEvents. What was not delivered stays in the outbox."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.message import Message
+from pathlib import Path
+from typing import IO, Any
+
+from detector import __version__
+from detector.config.loop import Endpoint
+from detector.config.settings import Settings
+from detector.core.errors import BadInput
+from detector.core.values import Violation
+from detector.database import Database
+from detector.issues.deliveries import Deliveries, Due
+from detector.issues.values import Event
+
+SIGNATURE = "X-Kerbwatch-Signature"
+"""t=SECONDS,v1=HEX: the second at which it was sent, and HMAC-SHA256 of 'SECONDS.BODY' under the shared key."""
+
+CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
+
+REFUSALS_BORNE = 10
+"""An endpoint that says so often that an event itself is wrong (400 to 499) is not asked again."""
+
+PASSING = frozenset({408, 425, 429})
+"""Answers below 500 that say 'later' and not 'never'."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What one round did with one endpoint."""
+
+    endpoint: str
+    sent: int
+    failed: int
+    stopped: str | None
+    """Why the round ended early: the endpoint does not answer."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "endpoint": self.endpoint,
+            "sent": self.sent,
+            "failed": self.failed,
+            "stopped": self.stopped,
+        }
+
+
+class Refused(Exception):
+    """The endpoint answered, and not with success."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"answered {status} {reason}".strip())
+        self.status = status
+
+
+class Unreachable(Exception):
+    """The endpoint did not answer."""
+
+
+Send = Callable[[Endpoint, bytes, Mapping[str, str]], None]
+
+
+def deliver(
+    database: Database,
+    settings: Settings,
+    now: Callable[[], datetime],
+    *,
+    clock: Callable[[], float] = time.time,
+    only: Sequence[str] = (),
+    at_most: int = 10_000,
+) -> list[Delivered]:
+    """One round: everything that each endpoint is due to be told, oldest first.
+
+    Killed at any moment it loses nothing: an event that was under way is sent again under the same id. Several
+    processes may do this at once. Raises BadInput where a key is missing; nothing was sent then.
+    """
+    endpoints = settings.loop.endpoints if settings.loop else ()
+    chosen = [endpoint for endpoint in endpoints if not only or endpoint.name in only]
+    keys = {endpoint.name: key_of(endpoint, settings.folder) for endpoint in chosen}
+    deliveries = Deliveries(database, now)
+    return [
+        _round(deliveries, endpoint, keys[endpoint.name], settings, clock, at_most) for endpoint in chosen
+    ]
+
+
+def _round(
+    deliveries: Deliveries,
+    endpoint: Endpoint,
+    key: bytes,
+    settings: Settings,
+    clock: Callable[[], float],
+    at_most: int,
+) -> Delivered:
+    sent = failed = 0
+    while sent + failed < at_most:
+        due = deliveries.take(endpoint.name, endpoint.moves, lease_s=2 * endpoint.timeout_s + 5)
+        if due is None:
+            break
+        try:
+            _post(endpoint, *signed(due.event, key, settings, int(clock())))
+        except Unreachable as error:
+            deliveries.failed(endpoint.name, due, str(error), give_up=_spent(endpoint, due))
+            return Delivered(endpoint.name, sent, failed + 1, str(error))
+        except Refused as error:
+            failed += 1
+            for_good = 400 <= error.status < 500 and error.status not in PASSING
+            give_up = _spent(endpoint, due) or (for_good and due.attempt >= REFUSALS_BORNE)
+            deliveries.failed(endpoint.name, due, str(error), give_up=give_up)
+            if not for_good:
+                return Delivered(endpoint.name, sent, failed, str(error))
+        else:
+            deliveries.delivered(endpoint.name, due)
+            sent += 1
+    return Delivered(endpoint.name, sent, failed, None)
+
+
+def _spent(endpoint: Endpoint, due: Due) -> bool:
+    return due.attempt >= endpoint.give_up_after
+
+
+def key_of(endpoint: Endpoint, folder: Path) -> bytes:
+    """The key that an endpoint shares with us. Raises BadInput."""
+    if endpoint.secret_env is not None:
+        value = os.environ.get(endpoint.secret_env, "")
+        where = f"the environment variable {endpoint.secret_env}"
+    else:
+        path = folder / (endpoint.secret_file or "")
+        where = str(path)
+        try:
+            value = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadInput(f"webhooks.yaml: the key of {endpoint.name}: {path} cannot be read") from error
+    if len(value) < 16:
+        raise BadInput(f"webhooks.yaml: the key of {endpoint.name}: {where} holds less than 16 characters")
+    return value.encode()
+
+
+def signed(event: Event, key: bytes, settings: Settings, second: int) -> tuple[bytes, dict[str, str]]:
+    """An event's body and headers; the body is the same on every try, the signature is the try's own."""
+    body = json.dumps(cloud_event(event, settings), ensure_ascii=False, sort_keys=True).encode()
+    headers = {
+        "Content-Type": CONTENT_TYPE,
+        "User-Agent": f"kerbwatch/{__version__}",
+        SIGNATURE: f"t={second},v1={signature(key, second, body)}",
+    }
+    return body, headers
+
+
+def signature(key: bytes, second: int, body: bytes) -> str:
+    return hmac.new(key, b"%d.%b" % (second, body), hashlib.sha256).hexdigest()
+
+
+def cloud_event(event: Event, settings: Settings) -> dict[str, Any]:
+    """CloudEvents 1.0, structured JSON, with the city-management platform's code of the violation."""
+    issue = event.data["issue"]
+    return {
+        "specversion": "1.0",
+        "id": event.event_id,
+        "source": f"/kerbwatch/{settings.name_en.replace(' ', '-').lower()}",
+        "type": f"kerbwatch.issue.{event.move}",
+        "subject": f"issues/{event.issue_id}",
+        "time": event.at.isoformat(),
+        "datacontenttype": "application/json",
+        "data": {**event.data, "sequence": event.id, **_named(issue, settings)},
+    }
+
+
+def _named(issue: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """What other systems call the violation, the place and the departments."""
+    code = settings.codes[Violation(issue["violation"])]
+    point = next((point for point in settings.points if point.id == issue["point"]), None)
+    names = [issue["department"], *issue["assisting"]]
+    known = [settings.departments[name] for name in names if name in settings.departments]
+    return {
+        "code": {"code": code.code, "name": code.name, "name_en": code.name_en},
+        "place": point
+        and {
+            "id": point.id,
+            "name": point.name,
+            "category": point.category.value,
+            "grid": point.grid,
+        },
+        "departments": [{"id": one.id, "name": one.name} for one in known],
+    }
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect is an answer like another: what was signed for one address goes to no other."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,  # noqa: ARG002
+        fp: IO[bytes],  # noqa: ARG002
+        code: int,  # noqa: ARG002
+        msg: str,  # noqa: ARG002
+        headers: Message,  # noqa: ARG002
+        newurl: str,  # noqa: ARG002
+    ) -> None:
+        return None
+
+
+def _post(endpoint: Endpoint, body: bytes, headers: Mapping[str, str]) -> None:
+    """Raises Refused and Unreachable."""
+    request = urllib.request.Request(endpoint.url, body, dict(headers), method="POST")  # noqa: S310  # http(s) only
+    opener = urllib.request.build_opener(_NoRedirect, urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=endpoint.timeout_s) as answer:
+            answer.read(1024)
+    except urllib.error.HTTPError as error:
+        with error:
+            raise Refused(error.code, str(error.reason)) from error
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ssl.SSLError, ValueError) as error:
+        raise Unreachable(f"does not answer: {error}") from error

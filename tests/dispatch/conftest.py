@@ -1,0 +1,85 @@
+"""An office with its working folder, a clock, and a desk over either database."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from clock_fixture import Clock
+from made_issues import file, incident
+
+from detector.config.settings import Settings, load_settings
+from detector.config.template import write_template
+from detector.core.values import Violation
+from detector.database import Database
+from detector.dispatch import Desk
+from detector.people import Actor, Role
+
+pytest_plugins = ["database_fixture"]
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+ADMIN = Actor("boss", Role.ADMIN)
+REVIEWER = Actor("li", Role.REVIEWER)
+DISPATCHER = Actor("wang", Role.DISPATCHER)
+TRAFFIC = Actor("zhou", Role.DEPARTMENT, "traffic_police")
+URBAN = Actor("zhao", Role.DEPARTMENT, "urban_management")
+VIEWER = Actor("guest", Role.VIEWER)
+
+
+@pytest.fixture(scope="session")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working folder as `kerbwatch init` writes it; not to be changed."""
+    folder = tmp_path_factory.mktemp("office")
+    write_template(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def office_settings(office: Path) -> Settings:
+    return load_settings(office)
+
+
+@pytest.fixture
+def settings(office_settings: Settings, tmp_path: Path) -> Settings:
+    return replace(office_settings, state_root=tmp_path / "state")
+
+
+@pytest.fixture
+def own_office(office: Path, tmp_path: Path) -> Path:
+    """A copy that may be changed."""
+    return Path(shutil.copytree(office, tmp_path / "office"))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A Thursday morning at ten."""
+    return Clock(datetime(2026, 1, 8, 10, tzinfo=SHANGHAI))
+
+
+@pytest.fixture
+def desk(database: Database, settings: Settings, clock: Clock) -> Desk:
+    return Desk(database, settings, clock)
+
+
+def flagged(desk: Desk, start: float = 0, end: float = 10, **more: object) -> int:
+    """A car at a crossing (p025), unless told otherwise."""
+    return file(desk.queue, incident(start, end, **{"camera_id": "p025"} | more)).issue_id
+
+
+def confirmed(desk: Desk, start: float = 0, end: float = 10, **more: object) -> int:
+    number = flagged(desk, start, end, **more)
+    desk.confirm(REVIEWER, number)
+    return number
+
+
+def dispatched(desk: Desk, start: float = 0, end: float = 10, **more: object) -> int:
+    number = confirmed(desk, start, end, **more)
+    desk.dispatch(DISPATCHER, [number])
+    return number
+
+
+LITTER = {"camera_id": "p001", "zone_id": "clean", "violation": Violation.LITTER}
