@@ -1,4 +1,7 @@
-"""An office with its working folder, a clock, and a desk over either database."""
+"""An office with its working folder, a clock, and a desk over either database.
+
+Use: `pytest_plugins = ["database_fixture", "desk_fixture"]` in a test module.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,6 @@ from detector.core.values import Violation
 from detector.database import Database
 from detector.dispatch import Desk
 from detector.people import Actor, Role
-
-pytest_plugins = ["database_fixture"]
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 ADMIN = Actor("boss", Role.ADMIN)
