@@ -9,26 +9,15 @@ import shutil
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 from clock_fixture import Clock
-from made_issues import file, incident
+from desk_made import SHANGHAI
 
 from detector.config.settings import Settings, load_settings
 from detector.config.template import write_template
-from detector.core.values import Violation
 from detector.database import Database
 from detector.dispatch import Desk
-from detector.people import Actor, Role
-
-SHANGHAI = ZoneInfo("Asia/Shanghai")
-ADMIN = Actor("boss", Role.ADMIN)
-REVIEWER = Actor("li", Role.REVIEWER)
-DISPATCHER = Actor("wang", Role.DISPATCHER)
-TRAFFIC = Actor("zhou", Role.DEPARTMENT, "traffic_police")
-URBAN = Actor("zhao", Role.DEPARTMENT, "urban_management")
-VIEWER = Actor("guest", Role.VIEWER)
 
 
 @pytest.fixture(scope="session")
@@ -64,23 +53,3 @@ def clock() -> Clock:
 @pytest.fixture
 def desk(database: Database, settings: Settings, clock: Clock) -> Desk:
     return Desk(database, settings, clock)
-
-
-def flagged(desk: Desk, start: float = 0, end: float = 10, **more: object) -> int:
-    """A car at a crossing (p025), unless told otherwise."""
-    return file(desk.queue, incident(start, end, **{"camera_id": "p025"} | more)).issue_id
-
-
-def confirmed(desk: Desk, start: float = 0, end: float = 10, **more: object) -> int:
-    number = flagged(desk, start, end, **more)
-    desk.confirm(REVIEWER, number)
-    return number
-
-
-def dispatched(desk: Desk, start: float = 0, end: float = 10, **more: object) -> int:
-    number = confirmed(desk, start, end, **more)
-    desk.dispatch(DISPATCHER, [number])
-    return number
-
-
-LITTER = {"camera_id": "p001", "zone_id": "clean", "violation": Violation.LITTER}

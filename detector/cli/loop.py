@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from detector.cli.actors import ME, Who, actor_of, opened_desk
-from detector.cli.common import AsJson, Folder
+from detector.cli.actors import ME, Who, actor_of, desk_of, opened_desk
+from detector.cli.common import AsJson, Folder, now, open_shop, settings_in
 from detector.cli.output import complain, say, say_json, table
 from detector.config.settings import Settings
 from detector.core.errors import BadInput
@@ -17,6 +17,8 @@ from detector.dispatch.attachments import Upload
 from detector.dispatch.desk import Desk
 from detector.issues.lifecycle import State
 from detector.issues.values import Issue, IssueFilter, IssueOrder, Order
+from detector.people import Action, allow
+from detector.pipeline.accept import inspect_all
 
 Number = Annotated[int, typer.Argument(help="The issue's number.")]
 Numbers = Annotated[list[int] | None, typer.Argument(help="The issues' numbers.")]
@@ -29,7 +31,7 @@ Files = Annotated[
 
 def add_to(app: typer.Typer) -> None:
     for command in (
-        dispatch, orders, recall, rectify, answers, close, reopen, merge, apart, withdraw, reconsider, remind
+        dispatch, orders, recall, rectify, answers, accept, close, reopen, merge, apart, withdraw, reconsider, remind
     ):  # fmt: skip
         app.command()(command)
 
@@ -166,6 +168,27 @@ def answers(
         say_json({"rectified": new, "known": known})
         return
     say(f"{len(new)} issues rectified, {len(known)} answers were known")
+
+
+def accept(numbers: Numbers = None, folder: Folder = Path(), who: Who = ME, as_json: AsJson = False) -> None:
+    """Look again at what was put right: the next recordings are judged at that place.
+
+    What stands there still is reopened with the proof; for the rest an after-picture is kept, and a person decides.
+
+    Example: kerbwatch issues accept
+    """
+    settings = settings_in(folder)
+    with open_shop(settings) as shop, desk_of(settings) as desk:
+        allow(actor_of(desk, who), Action.ACCEPT)
+        for number in numbers or ():
+            if (state := desk.queue.get(number).state) is not State.RECTIFIED:
+                raise BadInput(f"issue {number} is {state}; only what is rectified can be looked at again")
+        looked = list(inspect_all(shop, desk, now(), numbers or ()))
+    if as_json:
+        say_json([one.to_json() for one in looked])
+        return
+    table("", ("issue", "outcome", "state", "why"), [(i.issue_id, i.outcome, i.state, i.why) for i in looked])
+    say(f"{len(looked)} issues looked at")
 
 
 def close(numbers: Numbers = None, folder: Folder = Path(), note: Note = None, who: Who = ME) -> None:

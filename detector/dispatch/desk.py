@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from detector.config.reading import demand
 from detector.config.settings import Settings
@@ -392,22 +392,47 @@ class Desk:
         reason: str,
         *,
         files: Sequence[Upload] = (),
+        kind: AttachmentKind = AttachmentKind.NOTE,
         seen_version: int | None = None,
     ) -> Issue:
         """Back to the department, which has its working hours anew."""
         allow(actor, Action.ACCEPT)
-        kept = [self.files.keep(upload, AttachmentKind.NOTE) for upload in files]
+        kept = [self.files.keep(upload, kind) for upload in files]
         return self.queue.move(
             issue_id,
             "reopen",
             actor.who,
             reason=reason,
             attachments=kept,
-            sets={"due_at": self._due_anew(issue_id)},
+            sets={"due_at": self.due_anew(issue_id)},
             seen_version=seen_version,
         )
 
-    def _due_anew(self, issue_id: int) -> datetime:
+    def inspected(
+        self,
+        actor: Actor,
+        issue_id: int,
+        note: str,
+        *,
+        files: Mapping[AttachmentKind, Sequence[Upload]],
+        details: Mapping[str, Any],
+        seen_version: int | None = None,
+    ) -> Issue:
+        """The place was looked at again after an answer: what was seen, kept with the issue, which stays as it is."""
+        allow(actor, Action.ACCEPT)
+        kept = [self.files.keep(upload, kind) for kind, uploads in files.items() for upload in uploads]
+        return self.queue.remark(
+            issue_id,
+            "inspected",
+            actor.who,
+            note=note,
+            attachments=kept,
+            details=details,
+            seen_version=seen_version,
+        )
+
+    def due_anew(self, issue_id: int) -> datetime:
+        """Until when an issue is due that goes back to its department now."""
         return assignment(self.settings, self.queue.get(issue_id), self.now()).due_at
 
     def _own(self, actor: Actor, issue: Issue) -> Issue:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from clock_fixture import Clock
-from desk_fixture import (
+from desk_made import (
     ADMIN,
     DISPATCHER,
     LITTER,
