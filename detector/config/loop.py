@@ -112,7 +112,7 @@ class Endpoint:
     """Which moves it is told of; all where empty."""
     timeout_s: float
     give_up_after: int
-    """So many tries and it is put aside as poison."""
+    """So many answers of failure (500 and above) to one event, and it is put aside as poison."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from detector.config.settings import Settings
 from detector.core.errors import BadInput
 from detector.core.values import Violation
 from detector.database import Database
-from detector.issues.deliveries import Deliveries, Due
+from detector.issues.deliveries import Deliveries
 from detector.issues.values import Event
 
 SIGNATURE = "X-Kerbwatch-Signature"
@@ -112,12 +112,12 @@ def _round(
         try:
             _post(endpoint, *signed(due.event, key, settings, int(clock())))
         except Unreachable as error:
-            deliveries.failed(endpoint.name, due, str(error), give_up=_spent(endpoint, due))
+            deliveries.failed(endpoint.name, due, str(error), give_up=False)  # not the event's fault
             return Delivered(endpoint.name, sent, failed + 1, str(error))
         except Refused as error:
             failed += 1
             for_good = 400 <= error.status < 500 and error.status not in PASSING
-            give_up = _spent(endpoint, due) or (for_good and due.attempt >= REFUSALS_BORNE)
+            give_up = due.attempt >= (REFUSALS_BORNE if for_good else endpoint.give_up_after)
             deliveries.failed(endpoint.name, due, str(error), give_up=give_up)
             if not for_good:
                 return Delivered(endpoint.name, sent, failed, str(error))
@@ -125,10 +125,6 @@ def _round(
             deliveries.delivered(endpoint.name, due)
             sent += 1
     return Delivered(endpoint.name, sent, failed, None)
-
-
-def _spent(endpoint: Endpoint, due: Due) -> bool:
-    return due.attempt >= endpoint.give_up_after
 
 
 def key_of(endpoint: Endpoint, folder: Path) -> bytes:
