@@ -428,7 +428,7 @@ class IssueQueue:
                 "at": at,
             }
             noted = self._database.insert(schema.reminders).values(values).on_conflict_do_nothing()
-            if connection.execute(noted).rowcount != 1:
+            if connection.execute(noted.returning(schema.reminders.c.issue_id)).first() is None:
                 return False
             events.announce(connection, issue, move, "kerbwatch", at, kind=kind, to=department)
             return True

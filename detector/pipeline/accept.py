@@ -202,13 +202,12 @@ def _standing(desk: Desk, place: _Place, judged: Sequence[Part]) -> Issue | None
         order=IssueOrder.OLDEST,
     )
     for one in found:
-        shared = one.interval.intersection(window)
+        stood_s = (one.interval.end - max(one.interval.start, place.since)).total_seconds()
         if (
             one.state not in (State.REJECTED, State.WITHDRAWN)
             and one.zone_id == issue.zone_id
             and _same_place(one, issue)
-            and shared is not None
-            and shared.duration_s > one.limit_s
+            and stood_s > one.limit_s
         ):
             return one
     return None

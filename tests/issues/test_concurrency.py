@@ -1,4 +1,4 @@
-"""Several processes on one queue. `KERBWATCH_SOAK=1` makes it a minute and eight of them."""
+"""Eight processes on one queue of two hundred issues, for some seconds; `KERBWATCH_SOAK=1` makes it a minute."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
+from made_issues import file, incident
 from worker import Deeds, Task, work
 
 from detector.database import Database
@@ -15,11 +16,15 @@ from detector.issues import IssueQueue
 
 pytest_plugins = ["database_fixture"]
 
-PROCESSES, SECONDS = (8, 60.0) if os.environ.get("KERBWATCH_SOAK") == "1" else (4, 3.0)
+PROCESSES, ISSUES = 8, 200
+SECONDS = 60.0 if os.environ.get("KERBWATCH_SOAK") == "1" else 5.0
 
 
 @pytest.mark.slow
 def test_many_at_once_lose_nothing_and_do_nothing_twice(database: Database, database_url: str) -> None:
+    first = IssueQueue(database)
+    for number in range(ISSUES):
+        file(first, incident(50_000 + 100 * number, 50_010 + 100 * number))
     tasks = [Task(database_url, f"reviewer {i}", SECONDS, seed=i) for i in range(PROCESSES)]
     with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool:
         done = dict(zip((task.who for task in tasks), pool.map(work, tasks), strict=True))
@@ -39,7 +44,11 @@ def test_many_at_once_lose_nothing_and_do_nothing_twice(database: Database, data
     assert believed == found
     assert claimed_twice(done) == []
     assert len(believed) > 2 * PROCESSES
-    assert len(issues) == len({issue.fingerprint for issue in issues}) > PROCESSES
+    assert len(issues) == len({issue.fingerprint for issue in issues}) > ISSUES
+    orders = [number for order in queue.orders() for number in order.issue_ids]
+    assert len(orders) == sum(row.move == "dispatch" for row in rows)
+    events = queue.events_after(0, limit=10**6)
+    assert sorted((e.issue_id, e.version) for e in events) == sorted((r.issue_id, r.version) for r in rows)
 
 
 def claimed_twice(done: dict[str, Deeds]) -> list[tuple[object, object]]:

@@ -5,18 +5,23 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from made_issues import file, incident
 
 from detector.database import Database
 from detector.issues import (
+    Assigned,
     ClaimedByOther,
     IllegalMove,
+    Issue,
     IssueFilter,
+    IssueOrder,
     IssueQueue,
     QueueRefusal,
     StaleIssue,
     State,
+    moves_from,
 )
 
 CAMERAS = 8
@@ -59,23 +64,39 @@ def _file(queue: IssueQueue, chance: random.Random) -> None:
 
 
 def _decide(queue: IssueQueue, who: str, chance: random.Random, deeds: Deeds) -> None:
-    open_issues = queue.find(IssueFilter(states=(State.FLAGGED, State.CONFIRMED)), limit=5)
-    if not open_issues:
+    """Any move that the lifecycle allows, of an issue that is claimed first."""
+    states = tuple(state for state in State if set(moves_from(state)) - {"merge"})
+    found = queue.find(
+        IssueFilter(states=states), order=IssueOrder.OLDEST, limit=20, offset=chance.randrange(180)
+    )
+    if not found:
         return
-    issue = chance.choice(open_issues)
+    issue = chance.choice(found)
     try:
         claimed = queue.claim(issue.id, who)
         since = time.monotonic()
-        move, reason = ("confirm", None) if claimed.state is State.FLAGGED else ("withdraw", "made up")
-        if chance.random() < 0.2:
-            move, reason = "reject", "wrong_object"
+        moves = sorted(set(moves_from(claimed.state)) - {"merge"})
         time.sleep(0.005)  # looks at the pictures
         deeds.claims.append((issue.id, since, time.monotonic()))
-        moved = queue.move(issue.id, move, who, reason=reason, seen_version=claimed.version)
-        deeds.moves.append((issue.id, moved.version, move))
+        if not moves:
+            queue.release(issue.id, who)
+            return
+        move = chance.choice(moves)
+        deeds.moves.append((issue.id, _move(queue, claimed, move, who), move))
     except (ClaimedByOther, StaleIssue, IllegalMove) as refusal:
         deeds.refused += 1
         _let_go(queue, issue.id, who, refusal)
+
+
+def _move(queue: IssueQueue, issue: Issue, move: str, who: str) -> int:
+    """Makes the move; returns the issue's version afterwards."""
+    if move == "dispatch":
+        due_at = datetime(2026, 2, 1, tzinfo=UTC)
+        assigned = Assigned(issue.id, "traffic_police", due_at, "20260109", seen_version=issue.version)
+        queue.dispatch([assigned], who, duplicates_because="a test")
+        return issue.version + 1
+    reason = "wrong_object" if move == "reject" else "made up"
+    return queue.move(issue.id, move, who, reason=reason, note="done", seen_version=issue.version).version
 
 
 def _let_go(queue: IssueQueue, issue_id: int, who: str, refusal: QueueRefusal) -> None:

@@ -1,0 +1,121 @@
+"""SIGKILL while filing, dispatching and delivering: nothing lost, nothing doubled. `KERBWATCH_SOAK=1`: 50 kills."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from desk_made import ADMIN, flagged
+from receiver import KEY, Receiver, receiving
+
+from detector.config.settings import load_settings
+from detector.database import Database
+from detector.dispatch import Desk
+from detector.dispatch.webhooks import deliver
+from detector.issues import State
+from detector.issues.queue import utc_now
+
+pytest_plugins = ["database_fixture", "desk_fixture"]
+
+KILLS = 50 if os.environ.get("KERBWATCH_SOAK") == "1" else 2
+"""Of each kind of work."""
+
+DOER = Path(__file__).with_name("doer.py")
+
+
+@pytest.fixture
+def working(own_office: Path, tmp_path: Path) -> Path:
+    """A working folder whose state is the test's own; a few points are enough, and load fast."""
+    for path in (own_office / "points").iterdir():
+        if path.stem not in ("p001", "p015", "p025", "p036"):
+            path.unlink()
+    return own_office
+
+
+def kill_while(what: str, url: str, folder: Path, chance: random.Random, first: int = 0) -> list[list[str]]:
+    """Lets it work for a random while, kills it, and returns what it said."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PLATFORM_KEY": KEY}
+    words = [sys.executable, str(DOER), what, url, str(folder), str(first)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(chance.uniform(0.0, 0.4))
+        process.kill()
+        lines = process.stdout.read().splitlines(keepends=True)
+    return [line.split() for line in lines if line.endswith("\n")]
+
+
+@pytest.mark.slow
+def test_filing_and_dispatching_that_are_killed_lose_and_double_nothing(
+    database: Database, database_url: str, working: Path
+) -> None:
+    desk, chance = Desk(database, load_settings(working)), random.Random(5)
+    filed: dict[str, str] = {}
+    ordered: Counter[str] = Counter()
+    for _ in range(KILLS):
+        for line in kill_while("file", database_url, working, chance):
+            assert filed.setdefault(line[1], line[2]) == line[2], "one incident, one issue, whoever files it"
+        for line in kill_while("dispatch", database_url, working, chance):
+            ordered.update(line[2:])
+        issues = desk.find(ADMIN)
+        known = {issue.fingerprint: str(issue.id) for issue in issues}
+        assert len(known) == len(issues)
+        assert filed.items() <= known.items(), "what was said is there"
+        orders = [str(number) for order in desk.orders(ADMIN) for number in order.issue_ids]
+        assert len(orders) == len(set(orders)), "never two orders for one issue"
+        assert ordered.keys() <= set(orders)
+        out = {str(issue.id) for issue in issues if issue.state is State.DISPATCHED}
+        assert out == set(orders), "the move and the order are one"
+        assert desk.queue.verify() == []
+    rows = {
+        (row.issue_id, row.version) for issue in desk.find(ADMIN) for row in desk.history(ADMIN, issue.id)
+    }
+    assert rows == {(event.issue_id, event.version) for event in desk.queue.events_after(0, 10**6)}
+    assert filed
+
+
+@pytest.mark.slow
+def test_delivery_that_is_killed_loses_no_event_and_sends_none_under_two_ids(
+    database: Database, database_url: str, working: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLATFORM_KEY", KEY)
+    chance = random.Random(6)
+    with receiving() as receiver:
+        (working / "webhooks.yaml").write_text(
+            f"endpoints:\n  - {{name: platform, url: '{receiver.url}', secret_env: PLATFORM_KEY, timeout_s: 1}}\n",
+            encoding="utf-8",
+        )
+        settings = load_settings(working)
+        desk = Desk(database, settings)
+        numbers = [flagged(desk, 100 * k, 100 * k + 5) for k in range(10 * KILLS)]
+        for number in numbers:
+            desk.confirm(ADMIN, number)
+        for _ in range(KILLS):
+            kill_while("deliver", database_url, working, chance)
+        finish(database, desk, receiver)
+    events = {event.event_id: (event.issue_id, event.version) for event in desk.queue.events_after(0, 10**6)}
+    got = {
+        event["id"]: (event["data"]["issue"]["id"], event["data"]["issue"]["version"])
+        for event in receiver.got
+    }
+    assert got == events
+    first: dict[str, None] = dict.fromkeys(receiver.ids)
+    order = [events[name] for name in first]
+    assert all(order.index((number, 1)) < order.index((number, 2)) for number in numbers)
+    again = len(receiver.ids) - len(first)
+    assert again <= KILLS, "each kill can repeat the one event that was under way"
+
+
+def finish(database: Database, desk: Desk, receiver: Receiver) -> None:
+    """Delivers the rest, at a time when no lease of a killed process holds any more."""
+    total = len(desk.queue.events_after(0, 10**6))
+    (done,) = deliver(database, desk.settings, lambda: utc_now() + timedelta(minutes=5))
+    assert done.failed == 0
+    assert len(set(receiver.ids)) == total
