@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from detector.cli.actors import ME, Who
 from detector.cli.archive import coverage_of
 from detector.cli.common import (
     AsJson,
@@ -27,7 +28,6 @@ from detector.cli.common import (
     period_of,
     settings_in,
 )
-from detector.cli.issues import ME, Who
 from detector.cli.output import say, say_json, table
 from detector.config.settings import Settings
 from detector.core.errors import BadInput
