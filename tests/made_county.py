@@ -168,6 +168,7 @@ class Served:
     url: str
     house: House
     clients: list[httpx.Client] = field(default_factory=list)
+    stop: Callable[[], None] = lambda: None
 
     def nobody(self) -> httpx.Client:
         """A client that is not signed in."""
@@ -209,14 +210,19 @@ def serve(folder: Path, **changes: Any) -> Iterator[Served]:
         thread.start()
         while not server.started:
             time.sleep(0.01)
-        served = Served(f"http://127.0.0.1:{listener.getsockname()[1]}", house)
+
+        def stop() -> None:
+            server.should_exit = True
+            thread.join(20)
+            assert not thread.is_alive()
+
+        served = Served(f"http://127.0.0.1:{listener.getsockname()[1]}", house, stop=stop)
         try:
             yield served
         finally:
             for client in served.clients:
                 client.close()
-            server.should_exit = True
-            thread.join(20)
+            stop()
 
 
 def csrf_in(page: httpx.Response) -> str:

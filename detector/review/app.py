@@ -46,6 +46,7 @@ def create_inner(house: House) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,
         lifespan=_lifespan,
     )
     app.add_exception_handler(KerbwatchError, _on_error)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from made_county import PASSWORD, Opens, Served
 
-from detector.issues import State
+from detector.issues import Issue, State
 
 pytest_plugins = ["review_fixture"]
 
@@ -50,3 +51,172 @@ def test_twenty_issues_are_reviewed_by_keyboard_alone(served: Served, opens: Ope
     settled(page, served, State.FLAGGED, 10)
     assert served.house.desk.queue.counts("state") == {"confirmed": 10, "rejected": 10, "flagged": 10}
     assert served.house.desk.queue.verify() == []
+
+
+def open_review(served: Served, opens: Opens, query: str = "", role: Role = Role.REVIEWER) -> Any:
+    page = opens(served, role).page
+    page.goto(f"{served.url}/review{query}")
+    shown(page)
+    return page
+
+
+def issue_of(served: Served, public_id: str) -> Issue:
+    return served.house.desk.queue.by_public_id(public_id)
+
+
+def wait_for_state(page: Any, served: Served, public_id: str, state: State) -> Issue:
+    for _ in range(100):
+        issue = issue_of(served, public_id)
+        if issue.state is state:
+            return issue
+        page.wait_for_timeout(50)
+    raise AssertionError(f"{issue.state}, not {state}")
+
+
+def test_undo_brings_the_last_decision_back_onto_the_screen(served: Served, opens: Opens) -> None:
+    page = open_review(served, opens)
+    first = shown(page)
+    page.keyboard.press("2")
+    wait_for_other(page, first)
+    wait_for_state(page, served, first, State.REJECTED)
+    page.keyboard.press("u")
+    page.wait_for_selector(f"#review[data-shown='{first}']")
+    issue = wait_for_state(page, served, first, State.FLAGGED)
+    assert issue.version == 3
+    page.keyboard.press("Enter")
+    wait_for_state(page, served, first, State.CONFIRMED)
+
+
+def test_a_rejection_for_another_reason_takes_its_note_in_place(served: Served, opens: Opens) -> None:
+    page = open_review(served, opens)
+    first = shown(page)
+    page.keyboard.press("7")
+    page.keyboard.type("1 施工车辆 <b>")
+    page.keyboard.press("Enter")
+    wait_for_other(page, first)
+    issue = wait_for_state(page, served, first, State.REJECTED)
+    last = served.house.desk.queue.history(issue.id)[-1]
+    assert (last.reason, last.note) == ("other", "1 施工车辆 <b>")
+
+
+def test_what_is_skipped_comes_back_at_the_end(served: Served, opens: Opens) -> None:
+    page = open_review(served, opens, "?point=p003")
+    only = shown(page)
+    page.keyboard.press("s")
+    page.wait_for_selector("#review.finished")
+    page.click("#done button")
+    assert shown(page) == only
+    page.keyboard.press("c")
+    page.wait_for_selector("#review.finished")
+    wait_for_state(page, served, only, State.CONFIRMED)
+
+
+def test_look_alikes_of_one_stay_go_with_one_key(served: Served, opens: Opens) -> None:
+    last = served.issues[0]
+    page = open_review(served, opens, f"?point={last['point']}")
+    page.wait_for_selector(".facts:not([hidden]) .alike")
+    page.keyboard.press("Shift+Enter")
+    page.wait_for_selector("#review.finished")
+    settled(page, served, State.CONFIRMED, 3)
+
+
+def test_a_claim_is_seen_by_others_at_once(served: Served, opens: Opens) -> None:
+    """The second reviewer is shown another issue; and when the first decides, the list of the second knows."""
+    page = open_review(served, opens)
+    first = shown(page)
+    for _ in range(100):
+        if issue_of(served, first).claimed_by:
+            break
+        page.wait_for_timeout(20)
+    other = open_review(served, opens, role=Role.ADMIN)
+    assert shown(other) != first
+    queue = opens(served, Role.DISPATCHER).page
+    queue.goto(f"{served.url}/queue")
+    queue.wait_for_timeout(1000)
+    page.keyboard.press("s")  # gives the first back, and takes others in hand
+    queue.wait_for_function(
+        "(id) => !document.querySelector(`tr[data-issue='${id}'] .claimed`).textContent", arg=first
+    )
+    second = shown(page)
+    queue.wait_for_function(
+        "(id) => document.querySelector(`tr[data-issue='${id}'] .claimed`).textContent", arg=second
+    )
+
+
+def test_what_another_decides_leaves_the_screen(served: Served, opens: Opens) -> None:
+    page = open_review(served, opens)
+    first = shown(page)
+    page.wait_for_timeout(1000)
+    desk = served.house.desk
+    desk.queue.release(issue_of(served, first).id, "reviewer")
+    desk.confirm(desk.people.user("admin").actor(), issue_of(served, first).id)
+    wait_for_other(page, first)
+    assert "admin" in page.inner_text("#toasts")
+
+
+def test_box_and_zone_can_be_switched_off(served_once: Served, opens: Opens) -> None:
+    page = opens(served_once, Role.DISPATCHER).page
+    page.goto(f"{served_once.url}/issues/{served_once.issues[4]['id']}")
+    shown(page)
+    page.wait_for_selector(".sheet:not([hidden]) .zone-mark", state="attached")
+    page.keyboard.press("Space")
+    page.keyboard.press("v")
+    page.keyboard.press("Escape")
+    assert page.is_visible(".sheet:not([hidden]) .box-mark")
+    page.keyboard.press("b")
+    assert not page.is_visible(".sheet:not([hidden]) .box-mark")
+    assert not page.is_visible(".sheet:not([hidden]) .zone-mark")
+    page.keyboard.press("b")
+    assert page.is_visible(".sheet:not([hidden]) .zone-mark")
+
+
+NEXT_CLIP_MS = 200.0
+WATCH = """() => {
+  window.times = [];
+  const review = document.getElementById("review");
+  addEventListener("keydown", (event) => {
+    if (event.code !== "Enter") return;
+    const began = performance.now(), was = review.dataset.shown;
+    const look = () => {
+      const video = document.querySelector(".sheet:not([hidden]) video");
+      if (!review.dataset.shown || review.dataset.shown === was || !video || video.readyState < 2) return requestAnimationFrame(look);
+      video.requestVideoFrameCallback(() => window.times.push(performance.now() - began));
+    };
+    look();
+  }, true);
+}"""
+"""Measures from the key to the moment at which a picture of the next clip is handed to the screen."""
+
+
+def test_the_next_clip_is_on_the_screen_within_200_ms(served: Served, opens: Opens) -> None:
+    page = open_review(served, opens)
+    page.evaluate(WATCH)
+    for number in range(8):
+        page.wait_for_timeout(600)  # nobody decides faster; meanwhile the next one is loaded
+        page.keyboard.press("Enter")
+        page.wait_for_function("(n) => window.times.length > n", arg=number)
+    times = sorted(page.evaluate("() => window.times"))
+    print("next clip on the screen after ms:", [round(ms) for ms in times])
+    assert times[len(times) // 2] < NEXT_CLIP_MS, times
+
+
+@pytest.mark.parametrize(("lang", "theme"), [("zh", "light"), ("en", "dark")])
+@pytest.mark.parametrize("size", [(1366, 768), (1024, 768), (768, 1024)], ids=str)
+def test_every_page_fits_the_screen(
+    served_once: Served, opens: Opens, lang: str, theme: str, size: tuple[int, int]
+) -> None:
+    """Nothing runs out to the right, every control has a name, and no page has a fault."""
+    page = opens(served_once, Role.ADMIN, lang=lang, theme=theme, size=size).page
+    for path in ("/queue", "/review", "/account", f"/issues/{served_once.issues[5]['id']}"):
+        page.goto(served_once.url + path)
+        page.wait_for_timeout(100)
+        width = page.evaluate("() => document.documentElement.scrollWidth")
+        assert width <= size[0], (path, width)
+        nameless = page.evaluate(NAMELESS)
+        assert nameless == [], path
+
+
+NAMELESS = """() => [...document.querySelectorAll("a, button, input:not([type=hidden]), select, video, meter, progress")]
+  .filter((e) => e.checkVisibility())
+  .filter((e) => !(e.textContent.trim() || e.ariaLabel || e.title || e.labels?.length || e.getAttribute("aria-hidden") || e.querySelector("img[alt]")))
+  .map((e) => e.outerHTML.slice(0, 120))"""
