@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from detector.core.errors import KerbwatchError
-from detector.issues import REJECT_REASONS, Issue, IssueFilter, IssueOrder
+from detector.issues import REJECT_REASONS, Issue, IssueFilter, IssueOrder, State
 from detector.issues.reading import DeckOrder
 from detector.people import Action, Token
 from detector.review.access import Reviewing, Seeing, SignedIn, Visitor, issue_for
@@ -142,9 +142,16 @@ def issue(request: Request, public_id: str, visitor: Seeing) -> IssueDetail:
 
 @router.post("/issues/{public_id}/claim", tags=["review"])
 def claim(request: Request, public_id: str, body: ClaimIn, visitor: Reviewing) -> IssueOut:
-    """Take an issue in hand for a while, so that nobody else decides it; claiming it again renews the lease."""
+    """Take an issue in hand for a while, so that nobody else decides it; claiming it again renews the lease.
+
+    Refused for one that no longer waits for review.
+    """
     house, found = house_of(request), issue_for(request, visitor, public_id)
-    return issue_out(house, house.desk.claim(visitor.actor, found.id, body.lease_s))
+    claimed = house.desk.claim(visitor.actor, found.id, body.lease_s)
+    if claimed.state is not State.FLAGGED:
+        house.desk.release(visitor.actor, found.id)
+        raise Refused(409, "decided", f"issue {found.id} is {claimed.state}")
+    return issue_out(house, claimed)
 
 
 @router.post("/issues/{public_id}/release", tags=["review"])

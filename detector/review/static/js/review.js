@@ -83,6 +83,10 @@ async function show(index) {
     return mine === turn ? advance() : undefined;
   }
   if (mine !== turn) return;
+  if (!entry.done && mayDecide && next.detail.state !== "flagged") {
+    entry.done = "other"; // somebody decided it after the list was made
+    return advance();
+  }
   if (shownSheet && shownSheet !== next) {
     shownSheet.player.pause();
     shownSheet.stage.hidden = shownSheet.facts.hidden = true;
@@ -159,7 +163,7 @@ async function claim(entry) {
   try {
     await post(`/api/v1/issues/${entry.id}/claim`, { lease_s: LEASE_S });
   } catch (refused) {
-    if (refused.status === 409) taken(entry, refused.problem.who ?? "?");
+    if (refused.status === 409 && refused.problem.who) taken(entry, refused.problem.who);
   }
 }
 

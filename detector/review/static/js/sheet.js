@@ -102,7 +102,7 @@ function dwell(detail) {
 
 function certainty(detail) {
   const percent = Math.round(detail.confidence * 100);
-  return h("p.certainty.small", {}, `${t("js.certainty")} `, h("meter", { min: 0, max: 100, value: percent, low: 50, high: 80, optimum: 100 }), ` ${percent} %`);
+  return h("p.certainty.small", {}, `${t("js.certainty")} `, h("meter", { min: 0, max: 100, value: percent, low: 50, high: 80, optimum: 100, "aria-label": t("js.certainty") }), ` ${percent} %`);
 }
 
 function alike(detail) {
