@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, RowMapping, or_
+from sqlalchemy import ColumnElement, RowMapping, and_, or_
 
 from detector.core.times import Interval
 from detector.core.values import Violation
@@ -75,11 +76,19 @@ def conditions(
             yield or_(issues.start < start, issues.id < number)
 
 
+def _routed(wanted: IssueFilter) -> Iterator[ColumnElement[bool]]:
+    issues, points = schema.issues.c, defaultdict[Violation, list[str]](list)
+    for violation, point in wanted.routed:
+        points[violation].append(point)
+    for violation, there in points.items():
+        yield and_(issues.department.is_(None), issues.violation == violation, issues.point_id.in_(there))
+
+
 def _of_the_loop(wanted: IssueFilter, now: datetime) -> Iterator[ColumnElement[bool]]:
     issues = schema.issues.c
     if wanted.departments:
         own = [has_word(issues.assisting, name) for name in wanted.departments]
-        yield or_(issues.department.in_(wanted.departments), *own)
+        yield or_(issues.department.in_(wanted.departments), *own, *_routed(wanted))
     if wanted.confidence is not None:
         yield issues.confidence.between(*wanted.confidence)
     due = now if wanted.overdue else wanted.due_before

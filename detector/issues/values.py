@@ -372,6 +372,8 @@ class IssueFilter:
     """Whose claim is on them now; a claim that has run out is none."""
     departments: tuple[str, ...] = ()
     """Those that lead or assist."""
+    routed: tuple[tuple[Violation, str], ...] = ()
+    """With `departments`: violations and points whose issues would go to them, for those not dispatched yet."""
     confidence: tuple[float, float] | None = None
     """At least the first, at most the second, in [0, 1]."""
     due_before: datetime | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from enum import StrEnum
@@ -75,10 +75,22 @@ class Filters:
                 violations=self.violation,
                 points=points,
                 departments=self.department,
+                routed=tuple(self._routed(house, visitor)),
                 period=self._period(house),
                 confidence=CONFIDENCES[self.certainty] if self.certainty else None,
             ),
         )
+
+    def _routed(self, house: House, visitor: Visitor) -> Iterator[tuple[Violation, str]]:
+        """What would go to the departments asked for, by the table of routes; nothing for who is bound to one."""
+        loop = house.settings.loop
+        if loop is None or not self.department or visitor.actor.bound_to is not None:
+            return
+        for point in house.settings.points:
+            for violation in Violation:
+                route = loop.route(violation, point)
+                if route is not None and {route.lead, *route.assisting}.intersection(self.department):
+                    yield violation, point.id
 
     def _period(self, house: House) -> Interval | None:
         if self.first is None and self.last is None:

@@ -133,3 +133,22 @@ def test_a_viewer_gets_no_pictures(served_once: Served) -> None:
     page = served_once.signed_in(Role.VIEWER).get("/queue")
     assert "/evidence/" not in page.text
     assert "/issues/" not in page.text
+
+
+def test_a_department_finds_what_would_go_to_it(served: Served) -> None:
+    """Before dispatch by the table of routes, after it by who got it; a department itself sees no more than it got."""
+    house, client = served.house, served.signed_in(Role.REVIEWER)
+    loop = house.settings.loop
+    assert loop is not None
+
+    def routed(issue: dict[str, str], name: str) -> bool:
+        route = loop.route(Violation(issue["violation"]), house.settings.point(issue["point"]))
+        return route is not None and name in (route.lead, *route.assisting)
+
+    total = 0
+    for name in house.settings.departments:
+        found = client.get("/api/v1/issues", params={"department": name}).json()["issues"]
+        assert {i["id"] for i in found} == {i["id"] for i in served.issues if routed(i, name)}, name
+        total += len(found)
+    assert total >= 30
+    assert served.signed_in(Role.DEPARTMENT).get("/api/v1/issues").json()["total"] == 0

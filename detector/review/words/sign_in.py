@@ -26,7 +26,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "启动 kerbwatch serve 时显示在终端窗口中。",
     ),
     "setup.code_wrong": ("That is not the set-up code.", "安装验证码不正确。"),
-    "setup.password_hint": ("12 characters or more.", "至少 12 个字符。"),
+    "setup.password_hint": (
+        "10 characters or more, and not your user name.",
+        "至少 10 个字符，且不含用户名。",
+    ),
     "setup.again": ("Password again", "再次输入密码"),
     "setup.go": ("Make the administrator", "创建管理员"),
     "setup.differ": ("The two passwords differ.", "两次输入的密码不一致。"),
