@@ -21,6 +21,7 @@ import httpx
 import numpy as np
 
 from detector.config.settings import Settings, load_settings
+from detector.config.template import template_files
 from detector.core.geometry import Box
 from detector.core.times import Interval
 from detector.core.values import (
@@ -62,6 +63,18 @@ def utc_now() -> datetime:
 
 
 # The working folder
+
+
+def write_county(folder: Path, issues: int) -> Path:
+    """A working folder of 39 points with so many flagged issues, and nobody who may sign in."""
+    for name, text in template_files().items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    (folder / "recordings").mkdir()
+    settings = load_settings(folder)
+    with Database.open(settings.database_url) as database:
+        make_issues(settings, database, issues)
+    return folder
 
 
 def copy_of(folder: Path, target: Path) -> Path:

@@ -20,13 +20,12 @@ from made_county import (
     Served,
     Watched,
     copy_of,
-    make_issues,
     make_users,
     serve,
+    write_county,
 )
 
 from detector.config.settings import load_settings
-from detector.config.template import template_files
 from detector.database import Database
 from detector.people import Role
 from detector.review.access import SESSION_COOKIE
@@ -35,14 +34,8 @@ from detector.review.access import SESSION_COOKIE
 @pytest.fixture(scope="session")
 def county_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """39 points, 30 flagged issues of today with evidence, one user a role. Nobody changes it."""
-    folder = tmp_path_factory.mktemp("county") / "county"
-    for name, text in template_files().items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
-    (folder / "recordings").mkdir()
-    settings = load_settings(folder)
-    with Database.open(settings.database_url) as database:
-        make_issues(settings, database, ISSUES)
+    folder = write_county(tmp_path_factory.mktemp("county") / "county", ISSUES)
+    with Database.open(load_settings(folder).database_url) as database:
         make_users(database)
     return folder
 
