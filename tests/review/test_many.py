@@ -71,7 +71,8 @@ class Officer(threading.Thread):
                 self._ask(client, "GET", "/queue")
                 deck = self._ask(client, "GET", "/api/v1/deck").json()
                 left = [entry for entry in deck["issues"] if entry["id"] not in deck["claims"]]
-                for entry in left[: rng.randint(3, 8)]:  # all begin at the same end of the list
+                begin = rng.randrange(2 * PEOPLE)  # near each other, so that they often reach for the same
+                for entry in left[begin : begin + rng.randint(3, 8)]:
                     self._review(client, entry["id"], entry["version"], rng)
 
     def _review(self, client: httpx.Client, issue: str, version: int, rng: random.Random) -> None:
