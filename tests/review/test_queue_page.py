@@ -69,7 +69,8 @@ def test_the_page_takes_less_than_300_ms_at_the_server_with_100_000_issues(
 ) -> None:
     client = crowded.signed_in(Role.REVIEWER)
     client.get("/queue")
-    times = [_server_ms(client.get(f"/queue{query}")) for _ in range(3)]
+    times = [_server_ms(client.get(f"/queue{query}")) for _ in range(5)]
+    print(f"/queue{query}: {min(times):.0f} ms")
     assert min(times) < SERVER_MS, times
 
 
