@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from detector.cli.actors import ME, Who
+from detector.cli.actors import ME, Who, actor_of
 from detector.cli.archive import coverage_of
 from detector.cli.common import (
     AsJson,
@@ -37,7 +37,7 @@ from detector.dispatch import Desk
 from detector.footage.coverage import PointCoverage
 from detector.issues import IssueFilter, State
 from detector.issues.values import AWAITING_ANSWER
-from detector.people import Actor, Role
+from detector.people import Actor
 from detector.reporting.brief import Brief, CameraSeen, brief_html, write_brief
 from detector.reporting.documents import template_file, write_templates
 from detector.reporting.ledger import Titles, ledger_csv, ledger_json, write_ledger
@@ -102,9 +102,8 @@ class _Office:
 def _office(folder: Path, who: str) -> Iterator[_Office]:
     settings = settings_in(folder)
     with Database.open(settings.database_url) as database:
-        yield _Office(
-            settings, Desk(database, settings), Actor(who, Role.ADMIN), now().astimezone(settings.timezone)
-        )
+        desk = Desk(database, settings)
+        yield _Office(settings, desk, actor_of(desk, who), now().astimezone(settings.timezone))
 
 
 @app.command()
