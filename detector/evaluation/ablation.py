@@ -38,7 +38,10 @@ ABLATIONS: Final[Mapping[str, Ablation]] = MappingProxyType(
     {
         "appearance": Ablation(
             "one object all along: the pictures of a stay are compared, not only its boxes",
-            (Switch("detector.proving.prove", "ALIKE", -1.0),),
+            (
+                Switch("detector.proving.prove", "ALIKE", -1.0),
+                Switch("detector.proving.swap", "APART", float("inf")),
+            ),
         ),
         "occlusion": Ablation(
             "a stay outlives being hidden by passers-by or a bus",
