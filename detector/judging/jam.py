@@ -41,7 +41,7 @@ MOST_TIMED = 8
 
 PASSING_SHARE = 0.15
 """Vehicles that drive past at more of the looks say that the road is free. A lane may still be queued up, beside which
-the opposite traffic flows: that is believed only of those who came together and left together, at the same look."""
+the opposite traffic flows: that is believed only of those whose leaving was recorded, and shows them to leave together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,9 @@ def _jam(stay: Stay, group: Sequence[Stay], others: int, traffic: Traffic) -> In
     start, end = starts[others - 1], ends[others - 1]
     if end <= start or not _most_stand(start, end, traffic):
         return None
-    if not _at_once(stay, group) and _passed(start, end, traffic) > PASSING_SHARE:
+    # Who has left is timed by a closer look; a queue whose end was not recorded is believed only on an empty road.
+    timed = all(s.absent_after for s in group)
+    if not timed and _passed(start, end, traffic) > PASSING_SHARE:
         return None
     half = timedelta(seconds=traffic.cadence_s / 2)
     return Interval(starts[0] - half, ends[0] + half)

@@ -56,7 +56,11 @@ def right(evaluation: Evaluation) -> bool:
     ],
 )
 def test_a_case_is_right_with_its_mechanism_and_wrong_without(
-    mechanism: str, case: str, seed: int, tmp_path: Path, weights: Path,  # noqa: F811
+    mechanism: str,
+    case: str,
+    seed: int,
+    tmp_path: Path,
+    weights: Path,  # noqa: F811
 ) -> None:
     assert weights.is_file()
     assert right(tried(case, seed, tmp_path))
