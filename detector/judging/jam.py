@@ -100,7 +100,7 @@ def jams_around(stay: Stay, traffic: Traffic, others: int) -> Jams:
     for group in _groups(companions, traffic):
         if len(group) < others or _leaves_before(stay, group, traffic):
             continue
-        jam = _jam(stay, group, others, traffic)
+        jam = _jam(group, others, traffic)
         if jam is None or _outlasts(stay, jam, traffic):
             continue
         if _told_by_looks(stay, group, traffic):
@@ -147,7 +147,7 @@ def _came_together(group: Sequence[Stay]) -> list[list[Stay]]:
     return [part + unknown for part in parts] or ([unknown] if unknown else [])
 
 
-def _jam(stay: Stay, group: Sequence[Stay], others: int, traffic: Traffic) -> Interval | None:
+def _jam(group: Sequence[Stay], others: int, traffic: Traffic) -> Interval | None:
     """The time for which a group stood that a vehicle stood among, if that was a jam."""
     starts = sorted(s.seen[0] for s in group)
     ends = sorted((s.seen[1] for s in group), reverse=True)
