@@ -21,10 +21,14 @@ from detector.core.wording import duration_en
 from detector.database import Database
 from detector.engines.crew import OpenCrew, local_crew
 from detector.footage.troubles import Troubles
+from detector.keeping.backup import LEASE as KEEPING
+from detector.keeping.retention import retain
 from detector.runs.lease import Leases
 from detector.runs.runs import Run, Runs, RunState
 from detector.scheduling.book import Book
+from detector.scheduling.endpoint import endpoint
 from detector.scheduling.logs import Clock, Log
+from detector.scheduling.morning import morning_of, send
 from detector.scheduling.night import Orders, run_night
 from detector.scheduling.service import Jobs, Service
 
@@ -40,6 +44,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(nightly)
     app.command()(runs)
     app.command()(quarantine)
+    app.command()(morning)
 
 
 def nightly(
@@ -130,17 +135,39 @@ def _serve(settings: Settings, workers: int | None, stop: threading.Event, log: 
     def now() -> datetime:
         return datetime.now(UTC)
 
-    def nothing(_settings: Settings) -> None:
-        """Comes with retention and the morning summary."""
-
     def scan(fresh: Settings) -> None:
         _run(fresh, workers, stop, log, now)
 
-    service = Service(settings.folder, Jobs(scan, nothing, nothing), log)
+    def summary(fresh: Settings) -> None:
+        with Database.open(fresh.database_url) as database:
+            send(fresh, morning_of(fresh, database, now()), log)
+
+    service = Service(settings.folder, Jobs(scan, summary, partial(_keep, log, now)), log)
     service.start()
-    stop.wait()
-    log.info("ending")
-    service.shut_down()
+    with endpoint(settings, service.alive, now) as url:
+        if url:
+            log.info("listening", url=url)
+        stop.wait()
+        log.info("ending")
+        service.shut_down()
+
+
+def _keep(log: Log, now: Clock, settings: Settings) -> None:
+    """Retention, logged line by line."""
+    with Database.open(settings.database_url) as database:
+        leases = Leases(database)
+        lease = leases.take(KEEPING)
+        try:
+            for removal in retain(settings, database, now()):
+                log.info(
+                    "removed",
+                    kind=removal.kind,
+                    what=removal.what,
+                    size_bytes=removal.size_bytes,
+                    why=removal.why,
+                )
+        finally:
+            leases.give_back(lease)
 
 
 def clock(settings: Settings, as_of: str | None) -> Callable[[], datetime]:
@@ -247,3 +274,27 @@ def quarantine(
         return
     rows = [(t.camera_id, t.path, t.kind, t.times, "given up" if t.given_up else "", t.reason) for t in found]
     table("", ("camera", "recording", "what", "times", "", "last"), rows)
+
+
+def morning(
+    folder: Folder = Path(),
+    deliver: Annotated[
+        bool, typer.Option("--send", help="Send it to the webhook and the mail addresses, too.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What the last night did, what is missing, and what somebody must look after.
+
+    Exit 1: with --send, it could not be sent everywhere.
+
+    Example: kerbwatch morning -C county
+    """
+    settings = settings_in(folder)
+    with Database.open(settings.database_url) as database:
+        told = morning_of(settings, database, datetime.now(UTC))
+    if as_json:
+        say_json(told.to_json())
+    else:
+        say(told.text())
+    if deliver and send(settings, told, Log(settings.state_root / "logs", to_stderr=True)):
+        raise typer.Exit(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import time
 from typing import Annotated
 
@@ -82,7 +82,7 @@ class NightlyPart(Part):
     mail: MailPart | None = None
     retention: RetentionPart = RetentionPart()
 
-    def value(self) -> NightlySettings:
+    def value(self, mail_password: str = "") -> NightlySettings:
         mail = None
         if self.mail:
             mail = MailSettings(
@@ -91,6 +91,7 @@ class NightlyPart(Part):
                 tuple(self.mail.to),
                 self.mail.user,
                 self.mail.starttls,
+                mail_password,
             )
         kept = self.retention
         return NightlySettings(
@@ -127,6 +128,7 @@ class MailSettings:
     to: tuple[str, ...]
     user: str = ""
     starttls: bool = False
+    password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ class Environment(BaseSettings):
     evidence_root: str | None = None
     model_weights: str | None = None
     model_device: Device | None = None
+    mail_password: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ def load_settings(folder: Path) -> Settings:
             litter_weights=model.litter_weights,
             litter_imgsz_hw=model.litter_imgsz,
         ),
-        nightly=site.nightly.value(),
+        nightly=site.nightly.value(environment.mail_password or ""),
         version=files_version(folder),
         loop=loop,
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 
 from detector.config.settings import Settings, load_settings
@@ -35,20 +36,46 @@ class Jobs:
     keeping: Callable[[Settings], None]
 
 
-def trigger(expression: str, zone: ZoneInfo) -> CronTrigger:
+class WallTrigger(BaseTrigger):  # type: ignore[misc]  # apscheduler has no types
+    """A cron expression on the wall's clock: each time that it shows comes once, whatever the clocks do.
+
+    APScheduler's own trigger adds 24 hours to get to the next day, and so skips a start in the hour after midnight on
+    the day after clocks go forward. Here it only counts on a wall that never changes; a time that the clocks skip
+    is taken as the hour after it, and of one that comes twice the first counts.
+    """
+
+    def __init__(self, expression: str, zone: ZoneInfo) -> None:
+        self._wall = CronTrigger.from_crontab(expression, timezone=UTC)
+        self._zone = zone
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime | None:
+        """The next time after the previous one, not before now; None where the expression never comes."""
+        after = now if previous is None else max(now, previous + timedelta(microseconds=1))
+        wall = (after.astimezone(self._zone) - timedelta(hours=3)).replace(tzinfo=UTC)
+        while (found := self._wall.get_next_fire_time(None, wall)) is not None:
+            moment: datetime = found.replace(tzinfo=self._zone).astimezone(UTC)
+            if moment >= after:
+                return moment
+            wall = found + timedelta(microseconds=1)
+        return None
+
+
+def trigger(expression: str, zone: ZoneInfo) -> WallTrigger:
     """Raises BadInput for what is no cron expression."""
     try:
-        return CronTrigger.from_crontab(expression, timezone=zone)
+        return WallTrigger(expression, zone)
     except ValueError as error:
         raise BadInput(f"kerbwatch.yaml: nightly: {expression!r}: {error}") from error
 
 
 def next_time(expression: str, zone: ZoneInfo, after: datetime) -> datetime:
-    """When the expression comes next, strictly after a moment."""
-    found = trigger(expression, zone).get_next_fire_time(None, after + timedelta(microseconds=1))
-    if not isinstance(found, datetime):
+    """When the expression comes next, strictly after a moment; in UTC. Raises BadInput."""
+    found = trigger(expression, zone).get_next_fire_time(
+        None, after.astimezone(UTC) + timedelta(microseconds=1)
+    )
+    if found is None:
         raise BadInput(f"kerbwatch.yaml: nightly: {expression!r} never comes")
-    return found.astimezone(UTC)
+    return found
 
 
 def is_night(settings: Settings, at: datetime) -> bool:
@@ -78,6 +105,9 @@ class Service:
         self._scheduler.start()
         for job in self._scheduler.get_jobs():
             self._log.info("job", job=job.id, next=job.next_run_time)
+
+    def alive(self) -> bool:
+        return bool(self._scheduler.running)
 
     def shut_down(self) -> None:
         """Ends what runs, waiting for it."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from kept import NOW, county, evidence_in, fill, observe, tree, with_retention
+from kept_folder import NOW, county, evidence_in, fill, observe, tree, with_retention
 from made_archive import kerbwatch
 
 from detector.config.settings import Settings, load_settings

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from kept import NOW, county, evidence_in, fill, log_of, tree, with_retention
+from kept_folder import NOW, county, evidence_in, fill, log_of, tree, with_retention
 
 from detector.config.settings import Settings
 from detector.core.errors import BadInput
