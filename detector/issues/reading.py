@@ -69,6 +69,18 @@ class IssueReader:
         with self._database.read() as connection:
             return [DeckEntry(*row) for row in connection.execute(query)]
 
+    def urgent(self, wanted: IssueFilter, limit: int) -> list[Issue]:
+        """The issues of a filter by their deadline, those without one last and the oldest of them first."""
+        issues = schema.issues.c
+        query = (
+            select(schema.issues)
+            .where(*conditions(wanted, self._now()))
+            .order_by(issues.due_at.is_(None), issues.due_at, issues.start, issues.id)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return [issue_of(row) for row in connection.execute(query).mappings()]
+
     def claims(self) -> list[Claim]:
         """Every claim that holds now."""
         issues = schema.issues.c

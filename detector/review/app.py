@@ -21,13 +21,25 @@ from detector.review.guard import Guard
 from detector.review.house import House
 from detector.review.pages import page, tongue_of
 from detector.review.refusals import Refused, refusal_of
-from detector.review.routes import account, api, api_events, evidence, queue, review, session
+from detector.review.routes import (
+    account,
+    api,
+    api_events,
+    boards,
+    evidence,
+    loop,
+    queue,
+    review,
+    session,
+    zones,
+)
 from detector.review.words import WORDS
 
 ROUTERS: Final = (
     session.router, account.router, queue.router, review.router, evidence.router, api.router, api_events.router,
+    boards.router, boards.api, loop.api, zones.router, zones.api,
 )  # fmt: skip
-LARGER_BODIES: Mapping[str, int] = {}
+LARGER_BODIES: Mapping[str, int] = {loop.ANSWERS: loop.LARGEST_ANSWER}
 """Paths that take more than a form does, with their bytes."""
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import cast
@@ -23,6 +24,7 @@ class House:
     """The working folder's parts, opened once for all requests. All are safe to share between threads."""
 
     settings: Settings
+    database: Database
     desk: Desk
     reader: IssueReader
     hub: Hub
@@ -32,6 +34,12 @@ class House:
     """What the first run asks for, so that not whoever comes first to a fresh server owns it."""
     secure_cookies: bool = False
     """True where the browser speaks HTTPS, to us or to a proxy before us."""
+    editing: threading.Lock = field(default_factory=threading.Lock)
+    """Held while a file of the configuration is changed."""
+
+    def with_settings(self, settings: Settings) -> House:
+        """The same house under other settings, after somebody has changed the files that they come from."""
+        return replace(self, settings=settings, desk=Desk(self.database, settings, self.desk.now))
 
 
 def house_of(request: HTTPConnection) -> House:
@@ -51,6 +59,7 @@ def open_house(
     desk, reader = Desk(database, settings, now), IssueReader(database, now)
     return House(
         settings,
+        database,
         desk,
         reader,
         Hub(desk.queue, reader),

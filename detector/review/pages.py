@@ -39,6 +39,10 @@ class MenuItem:
 MENU: tuple[MenuItem, ...] = (
     MenuItem("nav.queue", "/queue", "queue", Action.SEE),
     MenuItem("nav.review", "/review", "review", Action.REVIEW),
+    MenuItem("nav.today", "/today", "today", Action.SEE),
+    MenuItem("nav.calendar", "/calendar", "calendar", Action.SEE),
+    MenuItem("nav.dispatch", "/dispatch", "dispatch", Action.SEE),
+    MenuItem("nav.zones", "/zones", "zones", Action.EDIT_ZONES),
 )
 
 

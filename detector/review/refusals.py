@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from detector.config.editing import ChangedOnDisk
 from detector.core.errors import BadInput, KerbwatchError
 from detector.issues.errors import (
     ClaimedByOther,
@@ -46,6 +47,7 @@ _TOLD: tuple[tuple[type[KerbwatchError], int, str], ...] = (
     (SuspectedDuplicate, 409, "duplicate"),
     (ReasonNeeded, 422, "reason_needed"),
     (NotAllowed, 403, "not_allowed"),
+    (ChangedOnDisk, 409, "changed_on_disk"),
     (BadInput, 422, "bad_input"),
 )
 

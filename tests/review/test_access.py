@@ -21,6 +21,7 @@ SIGNED_IN: Final = frozenset(Role)
 STAFF: Final = frozenset({Role.ADMIN, Role.REVIEWER, Role.DISPATCHER})
 SEES_FOOTAGE: Final = STAFF | {Role.DEPARTMENT}
 ADMIN: Final = frozenset({Role.ADMIN})
+DISPATCHERS: Final = ADMIN | {Role.DISPATCHER}
 
 WHO_MAY: Mapping[str, frozenset[Role | None]] = {
     "GET /": SIGNED_IN,
@@ -54,6 +55,26 @@ WHO_MAY: Mapping[str, frozenset[Role | None]] = {
     "DELETE /api/v1/tokens/{prefix}": SIGNED_IN,
     "GET /api/v1/openapi.json": SIGNED_IN,
     "GET /api/v1/events": SIGNED_IN,
+    "GET /today": SIGNED_IN,
+    "GET /calendar": SIGNED_IN,
+    "GET /points/{point_id}": SIGNED_IN,
+    "GET /dispatch": SIGNED_IN,
+    "GET /api/v1/days/{day}": SIGNED_IN,
+    "GET /api/v1/calendar": SIGNED_IN,
+    "GET /api/v1/points/{point_id}": SIGNED_IN,
+    "GET /api/v1/board": SIGNED_IN,
+    "POST /api/v1/dispatch": DISPATCHERS,
+    "POST /api/v1/answers/{public_id}": DISPATCHERS | {Role.DEPARTMENT},
+    "POST /api/v1/issues/{public_id}/accept": DISPATCHERS,
+    "POST /api/v1/issues/{public_id}/reopen": DISPATCHERS,
+    "POST /api/v1/issues/{public_id}/recall": DISPATCHERS,
+    "GET /api/v1/attachments/{public_id}": SEES_FOOTAGE,
+    "GET /zones": ADMIN,
+    "GET /zones/{camera_id}": ADMIN,
+    "GET /api/v1/cameras/{camera_id}/zones": ADMIN,
+    "PUT /api/v1/cameras/{camera_id}/zones": ADMIN,
+    "POST /api/v1/cameras/{camera_id}/zones/preview": ADMIN,
+    "GET /api/v1/cameras/{camera_id}/picture": STAFF,
 }
 """Every route, and who gets past its door. None is nobody: a browser that is not signed in."""
 
@@ -85,13 +106,21 @@ def test_every_route_opens_for_those_of_the_table_only(served: Served, role: Rol
 def _knock(client: httpx.Client, route: str, issue: dict[str, str]) -> int:
     method, path = route.split(" ")
     folder, name = issue["thumb"].split("/")[-2:]
-    path = path.format(public_id=issue["id"], folder=folder, name=name, prefix="kw_nothing")
+    path = path.format(
+        public_id=issue["id"],
+        folder=folder,
+        name=name,
+        prefix="kw_nothing",
+        day="2026-01-08",
+        point_id="p001",
+        camera_id="p001",
+    )
     if path == "/api/v1/events":
         with client.stream("GET", path) as answer:
             return answer.status_code
     if method == "POST" and not path.startswith("/api/"):
         return _send_form(client, path)
-    body = {"json": {}} if method == "POST" else {}
+    body = {"json": {}} if method in ("POST", "PUT") else {}
     answer = client.request(method, path, **body)
     sent_away = answer.status_code == 303 and answer.headers["location"].startswith("/sign-in?")
     return 401 if sent_away else answer.status_code

@@ -16,10 +16,15 @@ export const post = (path, body = {}, options = {}) => call("POST", path, body, 
 export const put = (path, body = {}) => call("PUT", path, body);
 export const remove = (path) => call("DELETE", path);
 
-async function call(method, path, body, { keepalive = false } = {}) {
+/** A form with files, or a file alone. */
+export const upload = (path, body, options = {}) => call("POST", path, body, options);
+
+export async function call(method, path, body, { keepalive = false } = {}) {
+  const plain = body === undefined || body instanceof FormData || body instanceof Blob;
   const headers = { Accept: "application/json" };
   if (method !== "GET") headers["X-CSRF-Token"] = csrf;
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (body instanceof Blob) headers["Content-Type"] = "application/octet-stream";
+  else if (!plain) headers["Content-Type"] = "application/json";
   let response;
   try {
     response = await fetch(path, {
@@ -27,7 +32,7 @@ async function call(method, path, body, { keepalive = false } = {}) {
       headers,
       keepalive,
       credentials: "same-origin",
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: plain ? body : JSON.stringify(body),
     });
   } catch {
     throw new Refused(0, { error: "offline" });
