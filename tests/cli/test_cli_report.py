@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -135,6 +136,27 @@ def test_every_paper_is_logged_with_who_and_which_issues(county: Path, out: Path
     with Database.open(load_settings(county).database_url) as database:
         (row,) = Desk(database, load_settings(county)).log.find(who="li", what=Looked.EXPORT)
     assert (row.file, dict(row.details)) == ("ledger.csv", {"masked": True, "issues": [1, 2, 3, 4, 5]})
+
+
+def test_once_there_are_accounts_a_paper_is_for_those_whose_role_allows_it(
+    county: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "work"
+    shutil.copytree(county, folder)
+    for login, role, more in (
+        ("boss", "admin", ()),
+        ("li", "reviewer", ()),
+        ("zhou", "department", ("--department", "urban_management")),
+    ):
+        words = ("users", "add", login, "--role", role, "--name", login, "--no-password", *more)
+        assert kerbwatch(*words, "-C", folder, "--as", "boss").code == 0
+    ledger = ("report", "ledger", "-C", folder, *PERIOD, "--out", tmp_path / "l.json")
+    full = kerbwatch(*ledger, "--full", "--as", "li")
+    assert (full.code, "may not export" in full.err) == (2, True)
+    assert "no account 'nobody'" in kerbwatch(*ledger, "--as", "nobody").err
+    assert not (tmp_path / "l.json").exists()
+    assert kerbwatch(*ledger, "--as", "li").out.startswith("5 issues")
+    assert kerbwatch(*ledger, "--as", "zhou").out.startswith("0 issues"), "none is that department's"
 
 
 def test_an_office_may_change_a_template_and_hears_when_it_is_broken(county: Path, out: Path) -> None:
