@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from detector.cli.calendar import warn_of_calendar
 from detector.cli.common import (
     AsJson,
     Days,
@@ -65,11 +66,12 @@ def init(folder: Annotated[Path, typer.Argument(help="A new or empty folder.")])
 
 
 def points(folder: Folder = Path(), as_json: AsJson = False) -> None:
-    """The monitored points with their cameras and zones.
+    """The monitored points with their cameras and zones; every fault of the configuration is told.
 
     Example: kerbwatch points -C county
     """
     settings = settings_in(folder)
+    warn_of_calendar(settings)
     if as_json:
         say_json(
             [

@@ -11,6 +11,7 @@ import typer
 from detector import __version__
 from detector.cli import (
     archive,
+    calendar,
     clips,
     demo,
     issues,
@@ -41,6 +42,7 @@ scoring.add_to(app)
 serve.add_to(app)
 nightly.add_to(app)
 keeping.add_to(app)
+calendar.add_to(app)
 app.add_typer(issues.app, name="issues")
 app.add_typer(report.app, name="report")
 app.add_typer(users.app, name="users")

@@ -1,9 +1,10 @@
-"""`report`: figures, ledger, letters and the daily brief."""
+"""`report`: figures, ledger, letters, the daily brief, and evidence to be taken out."""
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,23 +29,24 @@ from detector.cli.common import (
     period_of,
     settings_in,
 )
-from detector.cli.output import say, say_json, table
+from detector.cli.output import complain, say, say_json, table
 from detector.config.settings import Settings
 from detector.core.errors import BadInput
 from detector.core.times import Interval, days_of
 from detector.database import Database
 from detector.dispatch import Desk
 from detector.footage.coverage import PointCoverage
-from detector.issues import IssueFilter, State
+from detector.issues import Issue, IssueFilter, State
 from detector.issues.values import AWAITING_ANSWER
 from detector.people import Actor
 from detector.reporting.brief import Brief, CameraSeen, brief_html, write_brief
 from detector.reporting.documents import template_file, write_templates
 from detector.reporting.ledger import Titles, ledger_csv, ledger_json, write_ledger
 from detector.reporting.letter import Letter, letters, write_letter
-from detector.reporting.pictures import EvidencePictures, Pictures, evidence_in, no_pictures
+from detector.reporting.pictures import EvidencePictures, Pictures, Sight, evidence_in, no_pictures
 from detector.reporting.rows import LedgerRow, department_of, ledger_rows
 from detector.reporting.statistics import Statistics, Tally, statistics
+from detector.reporting.takeout import TakenOut, take_out
 from detector.reporting.wording import COUNTS, RATES, Language, name, percent
 
 MASKING_CONFIDENCE = 0.15
@@ -91,11 +93,11 @@ class _Office:
     def pictures(self, *, full: bool, none: bool) -> Pictures:
         if none:
             return no_pictures
-        read = evidence_in(evidence_folder(self.settings))
-        if full:
-            return EvidencePictures(read, None)
+        return EvidencePictures(evidence_in(evidence_folder(self.settings)), None if full else self.sight())
+
+    def sight(self) -> Sight:
         detector = detector_of(replace(self.settings.model, confidence=MASKING_CONFIDENCE))
-        return EvidencePictures(read, detector, self.settings.state_root / "masking")
+        return Sight(detector, self.settings.state_root / "masking")
 
 
 @contextmanager
@@ -271,6 +273,45 @@ def brief(
 
 
 @app.command()
+def evidence(
+    numbers: Annotated[list[int], typer.Argument(help="The issues' numbers.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="A folder; one for each issue is put there.")],
+    folder: Folder = Path(),
+    full: Full = False,
+    who: Who = ME,
+    as_json: AsJson = False,
+) -> None:
+    """The evidence itself: stills, clip, and what was attached, such as a department's photos; masked.
+
+    Example: kerbwatch report evidence 12 13 -C county --out evidence
+    """
+    with _office(folder, who) as office:
+        for number in numbers:
+            office.desk.get(office.actor, number)
+            if (out / f"issue-{number}").exists():
+                raise BadInput(f"{out / f'issue-{number}'} is there already")
+        issues = office.desk.export(office.actor, "evidence", only=numbers, masked=not full)
+        sight, told = None if full else office.sight(), {}
+        for issue in issues:
+            with _replacing_folder(out / f"issue-{issue.id}") as unfinished:
+                told[issue.id] = _take_out(office, issue, unfinished, sight)
+    if as_json:
+        say_json({str(number): one.to_json() for number, one in told.items()})
+        return
+    for number, one in told.items():
+        for file, why in one.left_out:
+            complain(f"issue {number}: {file} is left out: {why}")
+        say(f"{out / f'issue-{number}'}: {len(one.files)} files{'' if full else ', masked'}")
+
+
+def _take_out(office: _Office, issue: Issue, to: Path, sight: Sight | None) -> TakenOut:
+    root, desk = evidence_folder(office.settings), office.desk
+    folders = dict.fromkeys([issue.evidence_folder, *(r.folder for r in desk.queue.evidence(issue.id))])
+    attached = [(one, desk.files.path(one)) for one in desk.queue.attachments(issue.id)]
+    return take_out([root / name for name in folders if name], attached, issue.box, to, sight)
+
+
+@app.command()
 def templates(folder: Folder = Path()) -> None:
     """Copy the default templates into the working folder, to be edited in Word; from then on they are used.
 
@@ -350,6 +391,18 @@ def _suffix(path: Path, known: tuple[str, ...]) -> str:
 def _write(path: Path, content: bytes) -> None:
     with _replacing(path) as unfinished:
         unfinished.write_bytes(content)
+
+
+@contextmanager
+def _replacing_folder(path: Path) -> Iterator[Path]:
+    """The same for a folder, which must be new."""
+    unfinished = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    unfinished.mkdir(parents=True)
+    try:
+        yield unfinished
+        unfinished.rename(path)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 @contextmanager

@@ -94,6 +94,10 @@ class Calendar:
     years: frozenset[int]
     """Those that the table knows."""
 
+    def unknown_year(self, first: date, last: date) -> int | None:
+        """The first year from one day to another whose holidays the table does not hold; None where it holds all."""
+        return next((year for year in range(first.year, last.year + 1) if year not in self.years), None)
+
     def is_worked(self, day: date) -> bool:
         if day in self.working_days:
             return True
@@ -294,11 +298,16 @@ class CalendarFile(Part):
 
     @field_validator("years")
     @classmethod
-    def _hold_their_own_days(cls, value: dict[int, YearPart]) -> dict[int, YearPart]:
+    def _hold_their_own_days(cls, value: dict[int, YearPart], info: ValidationInfo) -> dict[int, YearPart]:
+        worked = info.data.get("working_weekdays", ())
         for year, part in value.items():
             days = [day for holiday in part.holidays for day in (holiday.first, holiday.last)]
             if strange := [day for day in (*days, *part.working_days) if abs(day.year - year) > 1]:
                 raise wrong(f"{strange[0]} is no day of {year}")
+            if strange := [day for day in part.working_days if WEEKDAYS[day.weekday()] in worked]:
+                raise wrong(
+                    f"{strange[0]} is no make-up day: it is worked anyway ({WEEKDAYS[strange[0].weekday()]})"
+                )
         return value
 
     def value(self) -> Calendar:

@@ -9,6 +9,11 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 DAY_S = 86_400.0
 
 
+def utc_now() -> datetime:
+    """The moment, in UTC. What takes a `now` takes this one unless a test gives another."""
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Interval:
     """A half-open stretch of time, [start, end), kept in UTC; never empty.

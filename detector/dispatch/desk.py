@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from detector.config.reading import demand
 from detector.config.settings import Settings
 from detector.core.errors import BadInput, Fault
+from detector.core.times import utc_now
 from detector.core.values import Category
 from detector.database import Database
 from detector.dispatch.answers import read_answers
@@ -41,10 +42,6 @@ from detector.people import Action, Actor, AuditLog, Looked, NotAllowed, People,
 
 ATTACHMENTS = "attachments"
 """The folder, below the state's, of files that people attach."""
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Desk:
@@ -301,15 +298,20 @@ class Desk:
         return [one for one in found if actor.bound_to is None or one.concerns(actor.bound_to)]
 
     def remind(self, actor: Actor) -> list[Reminder]:
-        """Announces what is owed by now and was not announced yet; returns it, for whoever sends mail."""
+        """Announces what is owed by now and was not announced yet, escalations too; returns it, for whoever sends mail.
+
+        Safe to call as often as one likes: `desk.remind(PROGRAM)`.
+        """
         allow(actor, Action.DISPATCH)
         at = self.now()
         waiting = self.queue.find(IssueFilter(states=AWAITING_ANSWER), order=IssueOrder.OLDEST)
+        sent = self.queue.reminded()
         return [
             reminder
             for issue in waiting
             for reminder in owed(self.settings, issue, at)
-            if self.queue.remind(
+            if (issue.id, reminder.due_at, reminder.kind, reminder.to) not in sent
+            and self.queue.remind(
                 issue.id,
                 reminder.due_at,
                 reminder.kind,

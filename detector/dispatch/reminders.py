@@ -9,6 +9,7 @@ from typing import Any
 
 from detector.config.settings import Settings
 from detector.dispatch.routing import loop_of, work_time
+from detector.dispatch.worktime import WorkTime
 from detector.issues.values import AWAITING_ANSWER, Issue
 
 OVERDUE = "overdue"
@@ -42,8 +43,7 @@ def owed(settings: Settings, issue: Issue, at: datetime) -> Iterator[Reminder]:
     """What should have been sent about an issue by now. Once it is late, it is not announced that it will be."""
     if issue.state not in AWAITING_ANSWER or issue.due_at is None or issue.department is None:
         return
-    loop, point = loop_of(settings), settings.point(issue.point_id)
-    working, due_at = work_time(settings, issue.violation, point), issue.due_at
+    loop, working, due_at = loop_of(settings), _work_time(settings, issue), issue.due_at
     if at < due_at:
         for hours in loop.remind_before_h:
             if working.before(due_at, hours) <= at:
@@ -53,3 +53,11 @@ def owed(settings: Settings, issue: Issue, at: datetime) -> Iterator[Reminder]:
     for hours in loop.escalate_after_h:
         if working.after(due_at, hours) <= at:
             yield Reminder(issue.id, due_at, f"escalate {hours:g} h", loop.escalate_to)
+
+
+def _work_time(settings: Settings, issue: Issue) -> WorkTime:
+    """The hours that count for an issue; those of the office alone where its point is not configured any more."""
+    point = next((point for point in settings.points if point.id == issue.point_id), None)
+    if point is None:
+        return WorkTime(loop_of(settings).calendar, (), settings.timezone)
+    return work_time(settings, issue.violation, point)

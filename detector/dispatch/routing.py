@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from detector.config.loop import LoopSettings
@@ -12,6 +12,9 @@ from detector.core.errors import BadInput
 from detector.core.values import Point, Violation
 from detector.dispatch.worktime import WorkTime
 from detector.issues.values import Issue
+
+LOOK_AHEAD = timedelta(days=45)
+"""So long before a year that the calendar lacks comes into play, it is asked for: the notice is out by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,28 @@ def work_time(settings: Settings, violation: Violation, point: Point) -> WorkTim
     return WorkTime(loop.calendar, duties, settings.timezone)
 
 
+def calendar_warning(settings: Settings, at: datetime) -> str | None:
+    """What the calendar lacks of the days into which a deadline can fall that is set in the next weeks; or None.
+
+    Told when the configuration is looked at, long enough before the first deadline that it would make wrong.
+    """
+    if settings.loop is None:
+        return None
+    working = WorkTime(settings.loop.calendar, (), settings.timezone)
+    longest = max(limit.working_h for limit in settings.loop.limits)
+    year = working.unknown_year(at, working.after(at + LOOK_AHEAD, longest))
+    if year is None:
+        return None
+    return (
+        f"{_unknown(year)}: add them when the State Council's notice is out, or deadlines will be counted by the "
+        f"week / calendar.yaml 缺少{year}年节假日安排，请按国务院通知补充，否则期限只按星期计算"
+    )
+
+
+def _unknown(year: int) -> str:
+    return f"calendar.yaml has no holidays of {year}"
+
+
 def assignment(settings: Settings, issue: Issue, at: datetime) -> Assignment:
     """Where an issue goes that is dispatched at a moment, and until when.
 
@@ -69,5 +94,5 @@ def assignment(settings: Settings, issue: Issue, at: datetime) -> Assignment:
     working = work_time(settings, issue.violation, point)
     due_at = working.after(at, hours)
     year = working.unknown_year(at, due_at)
-    warning = f"calendar.yaml has no holidays of {year}; its days were counted by the week" if year else None
+    warning = f"{_unknown(year)}; its days were counted by the week" if year else None
     return Assignment(issue.id, route.lead, route.assisting, point.grid, due_at, warning)

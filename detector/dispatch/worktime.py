@@ -53,8 +53,8 @@ class WorkTime:
 
     def unknown_year(self, start: datetime, end: datetime) -> int | None:
         """The first year between two moments whose holidays the calendar does not know."""
-        first, last = (at.astimezone(self.zone).year for at in (start, end))
-        return next((year for year in range(first, last + 1) if year not in self.calendar.years), None)
+        first, last = (at.astimezone(self.zone).date() for at in (start, end))
+        return self.calendar.unknown_year(first, last)
 
     def spans(self, day: date) -> list[Interval]:
         """The working time that begins on a local day, in order; it may run over midnight."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -10,9 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from detector.core.geometry import Box
-from detector.core.values import Image, Proof, Zone
+from detector.core.values import Frame, Image, Proof, Violation, Zone, ZoneKind
 from detector.decoding.encoder import VideoWriter
-from detector.evidence.captions import Scene, clip_captions
+from detector.decoding.reader import frames_at
+from detector.evidence.captions import Captions, Scene, clip_captions
 from detector.evidence.drawing import annotated, fit_width, resized
 from detector.evidence.manifest import box_json, canonical, moment_json
 
@@ -38,7 +42,7 @@ def write_clips(folder: Path, shots: Iterable[Shot], proof: Proof, scene: Scene)
     if first is None:
         return
     size_wh = _even(fit_width(first[1], CLIP_LARGEST))
-    height = _drawn(resized(first[1], size_wh), first, proof, scene).shape[0]
+    height = _drawn_for(resized(first[1], size_wh), first, proof, scene).shape[0]
     frames: list[object] = []
     with (
         _writer(folder / "clip.mp4", (size_wh[0], height)) as drawn,
@@ -47,7 +51,7 @@ def write_clips(folder: Path, shots: Iterable[Shot], proof: Proof, scene: Scene)
         for number, shot in enumerate(chain([first], shots)):
             image = resized(shot[1], size_wh)
             plain.write(image)
-            drawn.write(_drawn(image, shot, proof, scene))
+            drawn.write(_drawn_for(image, shot, proof, scene))
             frames.append(
                 {
                     "clip_s": round(number / CLIP_FPS, 3),
@@ -56,6 +60,61 @@ def write_clips(folder: Path, shots: Iterable[Shot], proof: Proof, scene: Scene)
                 }
             )
     (folder / "overlay.json").write_bytes(canonical(_overlay(size_wh, frames, proof, scene)))
+
+
+@dataclass(frozen=True, slots=True)
+class KeptClip:
+    """A clip of evidence as it lies on the disk: what overlay.json says of it."""
+
+    path: Path
+    violation: Violation
+    zones: tuple[Zone, ...]
+    """The one that the incident lies in; none for a fault of the camera."""
+    moments: tuple[tuple[datetime, Box | None], ...]
+
+    @classmethod
+    def of(cls, folder: Path) -> KeptClip | None:
+        """None where there is no clip, or none that can be told from its overlay."""
+        try:
+            told = json.loads((folder / "overlay.json").read_bytes())
+            zones = [
+                Zone(
+                    zone["id"],
+                    ZoneKind(zone["kind"]),
+                    tuple((float(x), float(y)) for x, y in zone["polygon"]),
+                )
+                for zone in told["zones"]
+                if zone["id"] == told["zone_id"]
+            ]
+            moments = [(datetime.fromisoformat(one["at"]), _box_of(one["box"])) for one in told["frames"]]
+            return cls(folder / told["clip"], Violation(told["violation"]), tuple(zones), tuple(moments))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def shots(self) -> Iterator[Shot]:
+        """The plain pictures, in order; one that cannot be decoded is left out. Raises UnreadableRecording."""
+        offsets = [(number + 0.5) / CLIP_FPS for number in range(len(self.moments))]
+        for (at, box), frame in zip(self.moments, frames_at(self.path, offsets), strict=True):
+            if isinstance(frame, Frame):
+                yield at, frame.image, box
+
+    def draw(self, to: Path, shots: Iterable[Shot], captions: Callable[[datetime], Captions]) -> bool:
+        """Writes a clip of other pictures of the same moments, with zone, box and captions; False where none came."""
+        writer: VideoWriter | None = None
+        with ExitStack() as stack:
+            for at, image, box in shots:
+                drawn = _drawn(image, box, self.violation, self.zones, captions(at))
+                if writer is None:
+                    writer = stack.enter_context(_writer(to, (drawn.shape[1], drawn.shape[0])))
+                writer.write(drawn)
+        return writer is not None
+
+
+def _box_of(value: Sequence[float] | None) -> Box | None:
+    if value is None:
+        return None
+    x1, y1, x2, y2 = (float(side) for side in value)
+    return x1, y1, x2, y2
 
 
 def incident_zones(proof: Proof, scene: Scene) -> list[Zone]:
@@ -75,11 +134,16 @@ def _even(image: Image) -> tuple[int, int]:
     return max(2, width // 2 * 2), max(2, height // 2 * 2)
 
 
-def _drawn(image: Image, shot: Shot, proof: Proof, scene: Scene) -> Image:
+def _drawn_for(image: Image, shot: Shot, proof: Proof, scene: Scene) -> Image:
+    captions = clip_captions(proof, scene, shot[0])
+    return _drawn(image, shot[2], proof.incident.violation, incident_zones(proof, scene), captions)
+
+
+def _drawn(
+    image: Image, box: Box | None, violation: Violation, zones: Sequence[Zone], captions: Captions
+) -> Image:
     """The picture with zone, box and time; an even number of rows."""
-    at, _, box = shot
-    boxes = [(proof.incident.violation, box)] if box else []
-    picture = annotated(image, boxes, incident_zones(proof, scene), clip_captions(proof, scene, at))
+    picture = annotated(image, [(violation, box)] if box else [], zones, captions)
     if picture.shape[0] % 2 == 0:
         return picture
     return np.vstack((picture, picture[-1:]))

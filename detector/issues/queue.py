@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Literal
 
 from sqlalchemy import Connection, func, select, update
 
 from detector.core.errors import BadInput
-from detector.core.times import Interval
+from detector.core.times import Interval, utc_now
 from detector.core.values import Evidence, Incident
 from detector.database import Database, schema
 from detector.issues import duplicates, events, filing, history, moving, ordering
@@ -21,6 +21,7 @@ from detector.issues.moving import Step
 from detector.issues.ordering import Answered, Assigned
 from detector.issues.rows import attachment_of, conditions, issue_of, sorting, verdict_of
 from detector.issues.values import (
+    AWAITING_ANSWER,
     Attachment,
     Event,
     EvidenceRow,
@@ -51,10 +52,6 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 LOCK = "issues"
 """Held by whatever adds to the history, for the chain has one end; and so filing sees all that was filed."""
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class IssueQueue:
@@ -212,6 +209,17 @@ class IssueQueue:
         """
         with self._database.read() as connection:
             return ordering.earlier_here(connection, issue, days)
+
+    def reminded(self) -> set[tuple[int, datetime, str, str]]:
+        """What was announced of the deadlines of issues that still await an answer: issue, deadline, kind, to whom."""
+        sent, issues = schema.reminders, schema.issues
+        query = (
+            select(sent.c.issue_id, sent.c.due_at, sent.c.kind, sent.c.department)
+            .join(issues, issues.c.id == sent.c.issue_id)
+            .where(issues.c.state.in_(AWAITING_ANSWER))
+        )
+        with self._database.read() as connection:
+            return {(row.issue_id, row.due_at, row.kind, row.department) for row in connection.execute(query)}
 
     def orders(self, *, department: str | None = None, limit: int | None = None) -> list[Order]:
         """Dispatch orders, newest first."""

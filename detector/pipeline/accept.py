@@ -24,6 +24,7 @@ from detector.dispatch.routing import loop_of
 from detector.evidence import after_picture, side_by_side
 from detector.footage.archive import parts
 from detector.issues.duplicates import SAME_PLACE_IOU
+from detector.issues.errors import QueueRefusal
 from detector.issues.lifecycle import State
 from detector.issues.values import AttachmentKind, Issue, IssueFilter, IssueOrder
 from detector.people.roles import PROGRAM
@@ -76,11 +77,21 @@ class _Place:
 
 
 def inspect_all(shop: Shop, desk: Desk, now: datetime, only: Sequence[int] = ()) -> Iterator[Inspection]:
-    """Looks at every issue that waits for acceptance, the longest waiting first. Safe to stop and to repeat."""
+    """Looks at every issue that waits for acceptance, the longest waiting first. Safe to stop and to repeat.
+
+    This is the whole of `issues accept`, and what a night may call: `for one in inspect_all(shop, desk, now)`. An
+    issue that somebody has in hand, or decides meanwhile, costs its own turn and no other's. Raises BadInput where
+    the working folder has no tables for the closed loop.
+    """
     waiting = desk.queue.find(IssueFilter(states=(State.RECTIFIED,)), order=IssueOrder.OLDEST)
     for issue in sorted(waiting, key=lambda one: (one.rectified_at or one.updated_at, one.id)):
-        if not only or issue.id in only:
-            yield inspect(shop, desk, issue, now)
+        if only and issue.id not in only:
+            continue
+        try:
+            told = inspect(shop, desk, issue, now)
+        except QueueRefusal as refusal:
+            told = Inspection(issue.id, Outcome.WAITING, str(refusal), desk.queue.get(issue.id).state)
+        yield told
 
 
 def inspect(shop: Shop, desk: Desk, issue: Issue, now: datetime) -> Inspection:

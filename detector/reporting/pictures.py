@@ -85,27 +85,55 @@ def no_pictures(evidence_folder: str, scene_px: int, closeup_px: int) -> Pair:  
     return NO_PICTURES
 
 
+class Sight:
+    """Masks pictures by what a detector sees in them, which is kept under `cache` by the picture's hash, so that an
+    export costs its inference once.
+    """
+
+    def __init__(self, detector: Detector, cache: Path | None = None) -> None:
+        self._detector = detector
+        self._cache = cache
+
+    def masked(self, image: Image, file: bytes, placed: Placed, *, in_tiles: bool) -> Image:
+        """A new picture; `file` is the bytes that `image` was decoded from."""
+        return masked(image, self._seen(image[slice(*placed.rows)], file, in_tiles=in_tiles), placed)
+
+    def look(self, image: Image) -> Detections:
+        """Who and what is in a camera's picture; nothing is kept."""
+        return look(image, self._detector, in_tiles=image.shape[1] > THUMBNAIL_PX)
+
+    def _seen(self, image: Image, file: bytes, *, in_tiles: bool) -> Detections:
+        if self._cache is None:
+            return look(image, self._detector, in_tiles=in_tiles)
+        key = file + f"{MASK_VERSION} {self._detector.model_id} {in_tiles}".encode()
+        name = hashlib.sha256(key).hexdigest()[:32]
+        kept = self._cache / name[:2] / f"{name}.json"
+        seen = _kept(kept)
+        if seen is None:
+            seen = look(image, self._detector, in_tiles=in_tiles)
+            _keep(kept, seen)
+        return seen
+
+
 class EvidencePictures:
     """The middle still of an issue's evidence.
 
-    With a detector, people and vehicles but the concerned one are blurred; what the detector saw is kept under
-    `cache` by the picture's hash, so that an export costs its inference once. Without one, pictures are full:
-    whoever asks for that must have been allowed to.
+    With a sight, people and vehicles but the concerned one are blurred. Without one, pictures are full: whoever asks
+    for that must have been allowed to.
     """
 
-    def __init__(self, read: ReadEvidence, detector: Detector | None, cache: Path | None = None) -> None:
+    def __init__(self, read: ReadEvidence, sight: Sight | None) -> None:
         self._read = read
-        self._detector = detector
-        self._cache = cache
+        self._sight = sight
 
     def __call__(self, evidence_folder: str, scene_px: int, closeup_px: int) -> Pair:
         number, box = self._middle_still(evidence_folder)
         whole = self._read(evidence_folder, f"still_{number}_scene.jpg")
         near = self._read(evidence_folder, f"still_{number}_closeup.jpg")
-        scene = _decoded(whole)
+        scene = decoded(whole)
         if scene is None or whole is None:
             return NO_PICTURES
-        closeup = _decoded(near)
+        closeup = decoded(near)
         pair_scene = self._paper(
             scene, whole, scene_placed(scene, box), scene_px, in_tiles=scene_px > THUMBNAIL_PX
         )
@@ -116,30 +144,16 @@ class EvidencePictures:
 
     def _middle_still(self, folder: str) -> tuple[int, Box | None]:
         """The number of the still in the middle of the stay, and where the object is in it."""
-        stills = _manifest(self._read(folder, MANIFEST)).get("stills") or [{}]
+        stills = manifest_in(self._read(folder, MANIFEST)).get("stills") or [{}]
         number = (len(stills) + 1) // 2
         box = stills[number - 1].get("box")
-        return number, _box(box)
+        return number, box_of(box)
 
     def _paper(self, image: Image, file: bytes, placed: Placed, most_px: int, *, in_tiles: bool) -> Picture:
-        if self._detector is not None:
-            seen = self._seen(image[slice(*placed.rows)], file, self._detector, in_tiles=in_tiles)
-            image = masked(image, seen, placed)
+        if self._sight is not None:
+            image = self._sight.masked(image, file, placed, in_tiles=in_tiles)
         # Captions would be too small to read on paper, which says the same in its own words.
         return paper_picture(image[slice(*placed.rows)], most_px)
-
-    def _seen(self, image: Image, file: bytes, detector: Detector, *, in_tiles: bool) -> Detections:
-        if self._cache is None:
-            return look(image, detector, in_tiles=in_tiles)
-        name = hashlib.sha256(file + f"{MASK_VERSION} {detector.model_id} {in_tiles}".encode()).hexdigest()[
-            :32
-        ]
-        kept = self._cache / name[:2] / f"{name}.json"
-        seen = _kept(kept)
-        if seen is None:
-            seen = look(image, detector, in_tiles=in_tiles)
-            _keep(kept, seen)
-        return seen
 
 
 def look(image: Image, detector: Detector, *, in_tiles: bool) -> Detections:
@@ -156,14 +170,16 @@ def paper_picture(image: Image, most_px: int) -> Picture:
     return Picture(encoded.tobytes(), small.shape[1], small.shape[0])
 
 
-def _decoded(file: bytes | None) -> Image | None:
+def decoded(file: bytes | None) -> Image | None:
+    """A picture's file as a picture, turned as its camera says; None where it is none."""
     if not file:
         return None
     image = cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR)
     return None if image is None else np.asarray(image, np.uint8)
 
 
-def _manifest(file: bytes | None) -> Mapping[str, Any]:
+def manifest_in(file: bytes | None) -> Mapping[str, Any]:
+    """What a manifest says; nothing where it is missing or damaged."""
     try:
         read = json.loads(file or b"{}")
     except ValueError:
@@ -171,7 +187,8 @@ def _manifest(file: bytes | None) -> Mapping[str, Any]:
     return read if isinstance(read, dict) else {}
 
 
-def _box(value: object) -> Box | None:
+def box_of(value: object) -> Box | None:
+    """A box of a manifest; None for what is none."""
     if not isinstance(value, list) or len(value) != 4:
         return None
     x1, y1, x2, y2 = (float(side) for side in value)

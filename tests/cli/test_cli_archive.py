@@ -20,6 +20,15 @@ pytest_plugins = ["archive_fixture"]
 def test_init_writes_a_folder_that_is_ready_and_refuses_to_do_it_twice(tmp_path: Path) -> None:
     assert kerbwatch("init", tmp_path / "county").code == 0
     assert len(kerbwatch("points", "-C", tmp_path / "county", "--json").json) == 39
+    (year,) = kerbwatch("calendar", "-C", tmp_path / "county", "--json").json
+    assert (year["year"], len(year["holidays"]), len(year["working_days"]), year["worked"]) == (
+        2026,
+        7,
+        6,
+        248,
+    )
+    assert "春节" in kerbwatch("calendar", "-C", tmp_path / "county", "--year", 2026).out
+    assert kerbwatch("calendar", "-C", tmp_path / "county", "--year", 2031).code == 2
     assert kerbwatch("coverage", "-C", tmp_path / "county").code == 0
     again = kerbwatch("init", tmp_path / "county")
     assert again.code == 2

@@ -79,6 +79,11 @@ def test_every_slip_is_told_at_once_with_what_may_be_meant(folder: Path) -> None
     ]
 
 
+def test_a_make_up_day_that_is_worked_anyway_is_a_slip_of_the_pen(folder: Path) -> None:
+    change(folder / "calendar.yaml", "2026-10-10]", "2026-10-12]")
+    assert faults(folder) == ["calendar.yaml: years: 2026-10-12 is no make-up day: it is worked anyway (mon)"]
+
+
 def test_an_entry_whose_turn_never_comes_is_a_fault(folder: Path) -> None:
     change(
         folder / "routing.yaml",

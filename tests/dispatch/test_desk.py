@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -356,6 +357,16 @@ def test_reminders_go_out_once_before_at_and_after_the_deadline(desk: Desk, cloc
     moves = [event.move for event in desk.queue.events_after(0) if event.issue_id == number]
     assert moves == ["filed", "confirm", "dispatch", "remind", "remind", "escalate", "escalate"]
     assert desk.queue.verify() == []
+
+
+def test_a_point_that_is_no_longer_configured_keeps_nobody_from_being_reminded(
+    desk: Desk, database: Database, clock: Clock
+) -> None:
+    gone, litter = dispatched(desk), dispatched(desk, **LITTER)
+    left = tuple(point for point in desk.settings.points if point.id != desk.get(ADMIN, gone).point_id)
+    later = Desk(database, replace(desk.settings, points=left), clock)
+    clock.at = at("2026-01-08 20:00")
+    assert {reminder.issue_id for reminder in later.remind(DISPATCHER)} == {gone, litter}
 
 
 # Lists

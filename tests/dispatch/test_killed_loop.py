@@ -16,11 +16,11 @@ from desk_made import ADMIN, flagged
 from receiver import KEY, Receiver, receiving
 
 from detector.config.settings import load_settings
+from detector.core.times import utc_now
 from detector.database import Database
 from detector.dispatch import Desk
 from detector.dispatch.webhooks import deliver
 from detector.issues import State
-from detector.issues.queue import utc_now
 
 pytest_plugins = ["database_fixture", "desk_fixture"]
 

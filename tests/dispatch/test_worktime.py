@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,6 +17,7 @@ from detector.config.template import write_template
 from detector.core.errors import BadInput
 from detector.core.times import DailyHours
 from detector.core.values import Violation
+from detector.dispatch.routing import calendar_warning
 from detector.dispatch.worktime import WorkTime
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -135,3 +137,32 @@ def test_the_example_routes_as_the_county_does(settings: Settings) -> None:
     assert loop.route(Violation.STREET_VENDING, arterial).lead == "urban_management"
     assert loop.route(Violation.LITTER, market).assisting == ("urban_management",)
     assert loop.working_h(Violation.LITTER, market) == 4
+
+
+@pytest.mark.parametrize(
+    ("day", "warned"),
+    [("2026-06-01", None), ("2026-11-10", None), ("2026-11-20", 2027), ("2027-03-01", 2027)],
+)
+def test_a_year_that_the_calendar_lacks_is_asked_for_before_a_deadline_falls_into_it(
+    settings: Settings, day: str, warned: int | None
+) -> None:
+    warning = calendar_warning(settings, at(f"{day} 09:00"))
+    assert (warning is not None) == (warned is not None)
+    assert warning is None or f"no holidays of {warned}" in warning
+
+
+def test_a_year_that_is_added_is_known_and_no_longer_asked_for(tmp_path: Path) -> None:
+    write_template(tmp_path / "office")
+    path = tmp_path / "office" / "calendar.yaml"
+    more = """\
+  2027:
+    holidays: [{name: made up, first: 2027-03-01, last: 2027-03-02}]
+    working_days: [2027-03-06]
+"""
+    path.write_text(path.read_text(encoding="utf-8") + more, encoding="utf-8")
+    office = load_settings(tmp_path / "office")
+    assert office.loop
+    assert calendar_warning(office, at("2026-12-20 09:00")) is None
+    working = WorkTime(office.loop.calendar, (), SHANGHAI)
+    assert working.after(at("2027-02-26 17:00"), 1.0) == at("2027-03-03 09:00")
+    assert working.after(at("2027-03-05 17:00"), 1.0) == at("2027-03-06 09:00")

@@ -1,10 +1,14 @@
-"""A database of the first schema, with issues in it, brought up to date: nothing is lost, and the chain still holds."""
+"""A database of an older schema, with issues in it, brought up to date: nothing is lost, and the chain still holds."""
 
 from __future__ import annotations
 
-from alembic import command
+from datetime import datetime
+from typing import Any
+
+import pytest
+from alembic.script import ScriptDirectory
 from made_issues import NOON, evidence_of, file, incident, moment
-from sqlalchemy import create_engine, insert, text
+from sqlalchemy import Column, Connection, MetaData, Table, create_engine, insert, select, text
 
 from detector.database import Database, migrations, schema
 from detector.issues import IssueQueue, State, history
@@ -13,13 +17,16 @@ from detector.issues.filing import Filing, _details
 pytest_plugins = ["database_fixture"]
 
 
-def write_first_schema(url: str) -> None:
-    """The tables of revision 0001 with one issue, its history, evidence and verdict, by the columns of that time."""
+REVISIONS = sorted(
+    revision.revision for revision in ScriptDirectory.from_config(migrations._config()).walk_revisions()
+)
+
+
+def write_schema(url: str, revision: str) -> None:
+    """The tables of a revision with one issue, its history, evidence and verdict, by the columns of the first."""
     engine = create_engine(url)
     with engine.begin() as connection:
-        config = migrations._config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        migrations.upgrade(connection, revision)
         of = incident()
         evidence = evidence_of(of)
         row = {
@@ -50,8 +57,9 @@ def write_first_schema(url: str) -> None:
     engine.dispose()
 
 
-def test_issues_of_the_first_schema_go_on_in_the_newest(empty_url: str) -> None:
-    write_first_schema(empty_url)
+@pytest.mark.parametrize("revision", REVISIONS[:-1])
+def test_issues_of_an_older_schema_go_on_in_the_newest(empty_url: str, revision: str) -> None:
+    write_schema(empty_url, revision)
     with Database.open(empty_url) as database:
         queue = IssueQueue(database)
         assert queue.verify() == []
@@ -69,6 +77,56 @@ def test_issues_of_the_first_schema_go_on_in_the_newest(empty_url: str) -> None:
                 else connection.execute(text("PRAGMA foreign_key_check"))
             )
             assert list(broken) == []
+
+
+@pytest.mark.parametrize("revision", REVISIONS[:-1])
+def test_every_row_of_an_older_schema_is_there_in_the_newest(empty_url: str, revision: str) -> None:
+    write_schema(empty_url, revision)
+    engine = create_engine(empty_url)
+    with engine.begin() as connection:
+        fill(connection)
+        before = content(connection)
+    assert all(before.values()), "each table holds a row"
+    Database.open(empty_url).close()
+    with engine.begin() as connection:
+        after = content(connection)
+    engine.dispose()
+    for table, rows in before.items():
+        kept = [{name: row.get(name, "no such column") for name in rows[0]} for row in after[table]]
+        assert kept == rows, table
+
+
+def reflected(connection: Connection) -> list[Table]:
+    """The tables as they are in the database, those that others point at first."""
+    found = MetaData()
+    found.reflect(connection)
+    return [table for table in found.sorted_tables if table.name != "alembic_version"]
+
+
+def fill(connection: Connection) -> None:
+    """A row in each table that has none: anything, as long as it points at rows that are there."""
+    for table in reflected(connection):
+        if connection.execute(select(table)).first() is None:
+            row = {column.name: value_of(connection, column) for column in table.columns}
+            connection.execute(insert(table).values(row))
+
+
+def value_of(connection: Connection, column: Column[Any]) -> object:
+    for key in column.foreign_keys:
+        return connection.scalar(select(key.column).limit(1))
+    kinds: dict[type, object] = {
+        bool: True, int: 7, float: 1.5, str: "text", datetime: NOON, dict: {"a": 1}, bytes: b"b"
+    }  # fmt: skip
+    return kinds[column.type.python_type]
+
+
+def content(connection: Connection) -> dict[str, list[dict[str, Any]]]:
+    return {
+        table.name: [
+            dict(row) for row in connection.execute(select(table).order_by(*table.primary_key)).mappings()
+        ]
+        for table in reflected(connection)
+    }
 
 
 def test_a_stay_that_goes_on_after_its_answer_is_reopened_when_it_is_filed(database: Database) -> None:

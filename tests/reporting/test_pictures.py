@@ -14,7 +14,7 @@ from detector.core.geometry import Box
 from detector.core.values import NO_DETECTIONS, Detections, Image, Violation
 from detector.evidence import Captions, annotated, jpeg
 from detector.evidence.drawing import closeup
-from detector.reporting.pictures import EvidencePictures, Picture, evidence_in
+from detector.reporting.pictures import EvidencePictures, Picture, Sight, evidence_in
 
 CAR: Box = (0.4, 0.4, 0.7, 0.8)
 PERSON: Box = (0.1, 0.2, 0.2, 0.6)
@@ -72,7 +72,7 @@ def test_the_middle_still_is_shown_without_its_captions(root: Path) -> None:
 
 
 def test_people_are_masked_and_the_concerned_car_is_not(root: Path) -> None:
-    scene = decoded(EvidencePictures(evidence_in(root), Sees())(FOLDER, 640, 480).scene)
+    scene = decoded(EvidencePictures(evidence_in(root), Sight(Sees()))(FOLDER, 640, 480).scene)
     full = decoded(EvidencePictures(evidence_in(root), None)(FOLDER, 640, 480).scene)
     assert roughness(scene, PERSON) < 0.02 * roughness(full, PERSON)
     inner = (0.42, 0.45, 0.68, 0.75)
@@ -89,25 +89,25 @@ def test_pictures_are_no_wider_than_asked_for(root: Path) -> None:
 
 def test_what_the_detector_saw_is_kept_so_that_a_second_export_is_cheap(root: Path, tmp_path: Path) -> None:
     detector = Sees()
-    first = EvidencePictures(evidence_in(root), detector, tmp_path / "cache")(FOLDER, 640, 480)
+    first = EvidencePictures(evidence_in(root), Sight(detector, tmp_path / "cache"))(FOLDER, 640, 480)
     assert detector.looked == 2
-    second = EvidencePictures(evidence_in(root), detector, tmp_path / "cache")(FOLDER, 640, 480)
+    second = EvidencePictures(evidence_in(root), Sight(detector, tmp_path / "cache"))(FOLDER, 640, 480)
     assert detector.looked == 2
     assert first == second
 
 
 def test_a_damaged_memory_of_the_detector_is_made_again(root: Path, tmp_path: Path) -> None:
     detector = Sees()
-    first = EvidencePictures(evidence_in(root), detector, tmp_path / "cache")(FOLDER, 640, 480)
+    first = EvidencePictures(evidence_in(root), Sight(detector, tmp_path / "cache"))(FOLDER, 640, 480)
     for path in (tmp_path / "cache").rglob("*.json"):
         path.write_text('{"labels": ["person"], "boxes": [], "confidences": [1]}')
-    assert EvidencePictures(evidence_in(root), detector, tmp_path / "cache")(FOLDER, 640, 480) == first
+    assert EvidencePictures(evidence_in(root), Sight(detector, tmp_path / "cache"))(FOLDER, 640, 480) == first
     assert detector.looked == 4
 
 
 def test_a_large_picture_is_looked_at_in_quarters_too(root: Path) -> None:
     detector = Sees()
-    EvidencePictures(evidence_in(root), detector)(FOLDER, 900, 480)
+    EvidencePictures(evidence_in(root), Sight(detector))(FOLDER, 900, 480)
     assert detector.looked == 5 + 1
 
 
@@ -124,7 +124,7 @@ def test_what_is_missing_or_damaged_costs_its_pictures_and_nothing_else(root: Pa
         (folder / "still_2_scene.jpg").write_bytes(b"\xff\xd8\xff")
     else:
         (folder / "still_2_scene.jpg").unlink()
-    pair = EvidencePictures(evidence_in(root), Sees())(FOLDER, 640, 480)
+    pair = EvidencePictures(evidence_in(root), Sight(Sees()))(FOLDER, 640, 480)
     if damage in ("no manifest", "odd manifest"):
         assert roughness(decoded(pair.scene), CAR) < 50, "without its box every vehicle is masked"
     else:
