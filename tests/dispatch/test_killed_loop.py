@@ -79,6 +79,10 @@ def test_filing_and_dispatching_that_are_killed_lose_and_double_nothing(
     }
     assert rows == {(event.issue_id, event.version) for event in desk.queue.events_after(0, 10**6)}
     assert filed
+    print(
+        f"\n{database.dialect}: {KILLS} kills while filing and {KILLS} while dispatching: {len(known)} issues, "
+        f"{len(desk.orders(ADMIN))} orders, {len(rows)} rows of history, nothing lost or doubled"
+    )
 
 
 @pytest.mark.slow
@@ -111,6 +115,9 @@ def test_delivery_that_is_killed_loses_no_event_and_sends_none_under_two_ids(
     assert all(order.index((number, 1)) < order.index((number, 2)) for number in numbers)
     again = len(receiver.ids) - len(first)
     assert again <= KILLS, "each kill can repeat the one event that was under way"
+    print(
+        f"\n{database.dialect}: {KILLS} kills while delivering: {len(got)} events, {again} came twice under their id"
+    )
 
 
 def finish(database: Database, desk: Desk, receiver: Receiver) -> None:

@@ -115,7 +115,7 @@ def value_of(connection: Connection, column: Column[Any]) -> object:
     for key in column.foreign_keys:
         return connection.scalar(select(key.column).limit(1))
     kinds: dict[type, object] = {
-        bool: True, int: 7, float: 1.5, str: "text", datetime: NOON, dict: {"a": 1}, bytes: b"b"
+        bool: True, int: 7, float: 1.5, str: "text", datetime: NOON, object: {"a": 1}, bytes: b"b"
     }  # fmt: skip
     return kinds[column.type.python_type]
 
