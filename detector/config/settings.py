@@ -119,7 +119,9 @@ def load_settings(folder: Path) -> Settings:
     departments = read(folder / "departments.yaml", dict[Id, DepartmentPart], faults)
     points = _points(folder / "points", Seen(rules=rules.value() if rules else None), faults)
     environment = _environment(faults)
-    places = [point.value(site.timezone) for point in points] if site else []
+    # Of points that could be read only in part nothing is said that all of them together would decide.
+    whole = site is not None and not any(fault.file.startswith(str(folder / "points")) for fault in faults)
+    places = [point.value(site.timezone) for point in points] if site and whole else []
     known = None if departments is None else list(departments)
     loop = read_loop(folder, known, places, rules.value() if rules else None, faults)
     demand(faults)

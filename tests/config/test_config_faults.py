@@ -151,6 +151,13 @@ def test_whatever_is_broken_together_is_told_together(copies: Callable[[], Path]
     assert sorted(faults_in(folder)) == sorted(BREAKS[i].fault for i in broken)
 
 
+def test_no_route_is_called_idle_where_the_points_it_is_for_cannot_be_read(folder: Path) -> None:
+    broken = [b for b in BREAKS if b.file in (P001, P015, P025) and not b.hides_others]
+    for one in {b.file: b for b in broken}.values():
+        one.apply(folder)
+    assert not [fault for fault in faults_in(folder) if fault.startswith("routing.yaml")]
+
+
 def test_faults_stand_in_the_order_of_files_and_places(folder: Path) -> None:
     zones = "".join(
         f"  - {{id: z{i}, kind: sidewlk, polygon: [[0, 0], [9, 0], [9, 9]]}}\n" for i in range(11)
