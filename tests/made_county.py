@@ -8,18 +8,23 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import numpy as np
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import sync_playwright
 
+from detector.cli.serve import eyes_of
 from detector.config.settings import Settings, load_settings
 from detector.config.template import template_files
 from detector.core.geometry import Box
@@ -45,15 +50,19 @@ from detector.people import Actor, People, Role
 from detector.review import House, open_house
 from detector.review.access import SESSION_COOKIE
 from detector.review.serving import listening, server_of
+from detector.spotting import Bench
 
 PASSWORD = "correct horse 9"
 LOGINS: dict[Role, str] = {role: str(role) for role in Role}
 DEPARTMENT = "traffic_police"
 ISSUES = 30
 BOX: Box = (0.42, 0.55, 0.6, 0.78)
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Every client would load the system's certificates, which takes longer than most answers."""
+PATIENCE_MS = 20_000
 SETUP_CODE = "a-code-of-the-tests"
 CHROMIUM = (
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
+    "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking", "--no-first-run",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 
@@ -185,7 +194,7 @@ class Served:
 
     def nobody(self) -> httpx.Client:
         """A client that is not signed in."""
-        client = httpx.Client(base_url=self.url, timeout=30)
+        client = httpx.Client(base_url=self.url, timeout=30, verify=NO_TLS)
         self.clients.append(client)
         return client
 
@@ -215,8 +224,13 @@ class Served:
 def serve(folder: Path, **changes: Any) -> Iterator[Served]:
     """A real server on a port of its own, in a thread."""
     settings = load_settings(folder)
-    with Database.open(settings.database_url) as database, listening("127.0.0.1", 0) as listener:
-        house = open_house(settings, database, Path(settings.evidence_root), utc_now, setup_code=SETUP_CODE)
+    with (
+        Database.open(settings.database_url) as database,
+        Bench(settings.state_root, partial(eyes_of, settings.model), utc_now).opened() as bench,
+        listening("127.0.0.1", 0) as listener,
+    ):
+        root = Path(settings.evidence_root)
+        house = open_house(settings, database, root, utc_now, bench, setup_code=SETUP_CODE)
         house = replace(house, **changes)
         server = server_of(house)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -246,6 +260,56 @@ def csrf_in(page: httpx.Response) -> str:
 
 
 # The browser
+
+
+class Chromium:
+    """A real browser. One that has died, or that a test left in disorder, is started anew for the next."""
+
+    def __init__(self) -> None:
+        self._playwright: Any = None
+        self._browser: Any = None
+        self._contexts: list[Any] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def context(self, **options: Any) -> Any:
+        """A fresh profile, in which nothing waits longer than PATIENCE_MS."""
+        try:
+            made = self._running().new_context(**options)
+        except (PlaywrightError, RuntimeError):
+            self._end()
+            made = self._running().new_context(**options)
+        made.set_default_timeout(PATIENCE_MS)
+        self._contexts.append(made)
+        return made
+
+    def close_contexts(self) -> None:
+        contexts, self._contexts = self._contexts, []
+        try:
+            for context in contexts:
+                context.close()
+        except (PlaywrightError, RuntimeError):
+            self._end()
+
+    def _running(self) -> Any:
+        if self._browser is None or not self._browser.is_connected():
+            path = shutil.which("chromium") or shutil.which("chromium-browser")
+            assert path, "no chromium; 'make test' installs it, or: apt-get install chromium fonts-noto-cjk"
+            self._playwright = sync_playwright().start()
+            self._browser = self._playwright.chromium.launch(executable_path=path, args=list(CHROMIUM))
+        return self._browser
+
+    def _end(self) -> None:
+        browser, playwright, self._browser, self._playwright = self._browser, self._playwright, None, None
+        self._contexts = []
+        for part, end in ((browser, "close"), (playwright, "stop")):
+            if part is not None:
+                with suppress(PlaywrightError, RuntimeError):
+                    getattr(part, end)()
 
 
 @dataclass

@@ -6,16 +6,14 @@ and `served` is a real server on one.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from made_county import (
-    CHROMIUM,
     ISSUES,
     LOGINS,
+    Chromium,
     Opens,
     Served,
     Watched,
@@ -60,21 +58,15 @@ def served_once(county_once: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert path, "no chromium; 'make test' installs it, or: apt-get install chromium fonts-noto-cjk"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM))
-        yield browser
-        browser.close()
+def chromium() -> Iterator[Chromium]:
+    with Chromium() as running:
+        yield running
 
 
 @pytest.fixture
-def opens(chromium: Any) -> Iterator[Opens]:
+def opens(chromium: Chromium) -> Iterator[Opens]:
     """`opens(served, Role.REVIEWER, lang="zh", theme="light")` gives a page of a user who is signed in."""
-    contexts, watched = [], []
+    watched: list[Watched] = []
 
     def open_page(
         served: Served,
@@ -84,8 +76,7 @@ def opens(chromium: Any) -> Iterator[Opens]:
         theme: str = "light",
         size: tuple[int, int] = (1366, 768),
     ) -> Watched:
-        context = chromium.new_context(viewport={"width": size[0], "height": size[1]}, locale="zh-CN")
-        contexts.append(context)
+        context = chromium.context(viewport={"width": size[0], "height": size[1]}, locale="zh-CN")
         cookies = {"kerbwatch_lang": lang, "kerbwatch_theme": theme}
         if role is not None:
             people = served.house.desk.people
@@ -97,6 +88,5 @@ def opens(chromium: Any) -> Iterator[Opens]:
         return found
 
     yield open_page
-    for context in contexts:
-        context.close()
+    chromium.close_contexts()
     assert [w.faults for w in watched if w.faults] == []

@@ -18,8 +18,8 @@ from detector.core.geometry import Box
 from detector.core.times import local_day
 from detector.core.values import Camera, Category, Point, Proof
 from detector.core.wording import duration_en
-from detector.evidence import Captions, annotated, jpeg
 from detector.pipeline.clips import Checked, check_files
+from detector.spotting.work import write_stills
 
 LOCAL = ZoneInfo("Asia/Shanghai")
 
@@ -164,24 +164,11 @@ def _pixels(box: Box | None, width: int, height: int) -> list[int] | None:
 
 
 def _write_stills(checked: Checked, camera: Camera, folder: Path) -> dict[str, list[str]]:
+    def say(at: datetime) -> str:
+        return f"{(at - checked.start).total_seconds():.1f} s"
+
     folder.mkdir(parents=True, exist_ok=True)
-    written: dict[str, list[str]] = {}
-    for number, proof in enumerate(checked.proofs, 1):
-        incident = proof.incident
-        zones = [zone for zone in camera.zones if zone.id == incident.zone_id]
-        names = []
-        for index, still in enumerate(proof.stills, 1):
-            offset_s = (still.at - checked.start).total_seconds()
-            captions = Captions(
-                below=(
-                    (f"{incident.violation} {incident.zone_id or ''}", f"{offset_s:.1f} s"),
-                    (proof.explanation,),
-                ),
-                violation=incident.violation,
-            )
-            boxes = [(incident.violation, still.box)] if still.box else []
-            path = folder / f"{number:02d}_{incident.violation}_{index}.jpg"
-            path.write_bytes(jpeg(annotated(still.frame.image, boxes, zones, captions)))
-            names.append(str(path))
-        written[incident.fingerprint] = names
-    return written
+    return {
+        proof.incident.fingerprint: [str(path) for path in write_stills(proof, camera, folder, number, say)]
+        for number, proof in enumerate(checked.proofs, 1)
+    }

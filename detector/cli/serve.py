@@ -5,16 +5,26 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from detector.cli.common import Folder, evidence_folder, now, settings_in
+from detector.cli.common import (
+    Folder,
+    detector_of,
+    evidence_folder,
+    litter_detector_of,
+    now,
+    settings_in,
+)
 from detector.cli.output import say
-from detector.config.settings import Settings
+from detector.config.settings import ModelSettings, Settings
 from detector.database import Database
+from detector.inference.detector import Detector
 from detector.review import House, open_house, run
+from detector.spotting import Bench
 
 Host = Annotated[str, typer.Option("--host", help="The address to listen on; 0.0.0.0 for the whole network.")]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="The port to listen on.")]
@@ -40,14 +50,23 @@ def serve(folder: Folder = Path(), host: Host = "127.0.0.1", port: Port = 8080, 
         run(house, host, port, lambda url: say(f"serving {settings.name} at {url}; Ctrl-C stops it"))
 
 
+def eyes_of(model: ModelSettings) -> tuple[Detector, Detector | None]:
+    """What a spot check looks with, opened in its own process."""
+    return detector_of(model), litter_detector_of(model)
+
+
 @contextmanager
 def opened_house(settings: Settings, *, secure_cookies: bool = False) -> Iterator[House]:
-    with Database.open(settings.database_url) as database:
+    with (
+        Database.open(settings.database_url) as database,
+        Bench(settings.state_root, partial(eyes_of, settings.model), now).opened() as bench,
+    ):
         yield open_house(
             settings,
             database,
             evidence_folder(settings),
             now,
+            bench,
             setup_code=secrets.token_urlsafe(9),
             secure_cookies=secure_cookies,
         )

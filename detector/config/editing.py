@@ -14,7 +14,8 @@ from typing import Any, Final, TypeVar
 import yaml
 
 from detector.config.reading import demand, parse, read
-from detector.config.schema import PointFile, Seen, SiteFile
+from detector.config.rules import RuleSet
+from detector.config.schema import PointFile, RulesFile, Seen, SiteFile
 from detector.config.settings import Settings
 from detector.core.errors import BadConfig, BadInput, Fault
 from detector.core.values import Point
@@ -84,21 +85,52 @@ def with_zones(kept: KeptFile, camera_id: str, zones: Sequence[Mapping[str, Any]
     raise BadInput(f"{kept.path} is written in a way that only a person can change; edit it by hand")
 
 
+def rules_file(settings: Settings) -> KeptFile:
+    """Raises BadInput where it cannot be read."""
+    return _kept(settings.folder / "rules.yaml")
+
+
+def values_in(kept: KeptFile, paths: Sequence[str]) -> dict[str, Any]:
+    """The plain values that stand in a file under paths such as 'litter.dwell_s'; what does not is left out."""
+    nodes = {path: _node_at(kept.text, path) for path in paths}
+    return {
+        path: _value_at(kept.tree, path) for path, node in nodes.items() if isinstance(node, yaml.ScalarNode)
+    }
+
+
 def with_values(kept: KeptFile, values: Mapping[str, Any]) -> str:
-    """The text of a file of plain keys with other values of some. Raises BadInput as `with_zones` does."""
-    edits, tree = [], dict(kept.tree)
-    nodes = _pairs(yaml.compose(kept.text, yaml.SafeLoader))
-    for key, value in values.items():
-        tree[key] = value
-        if key in nodes:
-            node = nodes[key][1]
+    """The text of a file with other plain values; a path such as 'litter.dwell_s' leads into sections.
+
+    A key of the file itself may be new. Raises BadInput as `with_zones` does.
+    """
+    edits, tree = [], json.loads(json.dumps(kept.tree))
+    for path, value in values.items():
+        node = _node_at(kept.text, path)
+        if node is not None:
             edits.append((node.start_mark.index, node.end_mark.index, _flow(value)))
+        elif "." not in path:
+            edits.append((len(kept.text), len(kept.text), f"{path}: {_flow(value)}\n"))
         else:
-            edits.append((len(kept.text), len(kept.text), f"{key}: {_flow(value)}\n"))
+            raise BadInput(f"{kept.path} does not say {path}; write it there by hand")
+        section, _, key = path.rpartition(".")
+        _value_at(tree, section)[key] = value
     text = _edited(kept.text, edits)
     if not _same(_parsed(text), tree):
         raise BadInput(f"{kept.path} is written in a way that only a person can change; edit it by hand")
     return text
+
+
+def _node_at(text: str, path: str) -> yaml.Node | None:
+    node: yaml.Node | None = yaml.compose(text, yaml.SafeLoader)
+    for key in path.split("."):
+        node = _pairs(node).get(key, (None, None))[1]
+    return node
+
+
+def _value_at(tree: Any, path: str) -> Any:  # noqa: ANN401  # plain values
+    for key in path.split(".") if path else ():
+        tree = tree[key]
+    return tree
 
 
 def checked_point(settings: Settings, kept: KeptFile, text: str) -> Point:
@@ -110,6 +142,11 @@ def checked_point(settings: Settings, kept: KeptFile, text: str) -> Point:
 def checked_site(settings: Settings, kept: KeptFile, text: str) -> SiteFile:
     """Raises BadConfig with every fault."""
     return _checked(settings, kept, text, SiteFile, Seen())
+
+
+def checked_rules(settings: Settings, kept: KeptFile, text: str) -> RuleSet:
+    """Raises BadConfig with every fault."""
+    return _checked(settings, kept, text, RulesFile, Seen()).value()
 
 
 def save(settings: Settings, kept: KeptFile, text: str, at: datetime) -> Path:
@@ -354,10 +391,13 @@ __all__ = [
     "ChangedOnDisk",
     "KeptFile",
     "checked_point",
+    "checked_rules",
     "checked_site",
     "point_file",
+    "rules_file",
     "save",
     "site_file",
+    "values_in",
     "with_values",
     "with_zones",
     "zones_in",

@@ -112,6 +112,18 @@ def _refuse_forged(request: Request, visitor: Visitor) -> None:
         raise Refused(403, "forged", f"the header {CSRF_HEADER} is missing or is not this session's")
 
 
+def require_header(request: Request, visitor: Visitor) -> None:
+    """What `forms` does not read, such as files, must carry the token in the header, as a script of ours sends it."""
+    if visitor.csrf and CSRF_HEADER not in request.headers:
+        raise Refused(403, "forged", f"the header {CSRF_HEADER} is missing")
+
+
+def require_password(visitor: Visitor) -> None:
+    """A token must not make tokens or accounts: whoever finds one would keep it for ever. Raises Refused."""
+    if not visitor.csrf:
+        raise Refused(403, "not_allowed", "this is for whoever is signed in with a password")
+
+
 def refuse_other_sites(request: Request) -> None:
     """Browsers say where a request comes from; where one says nothing, the token alone must do."""
     site = request.headers.get("Sec-Fetch-Site", "same-origin")

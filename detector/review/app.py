@@ -23,6 +23,7 @@ from detector.review.pages import page, tongue_of
 from detector.review.refusals import Refused, refusal_of
 from detector.review.routes import (
     account,
+    admin,
     api,
     api_events,
     boards,
@@ -31,6 +32,7 @@ from detector.review.routes import (
     queue,
     review,
     session,
+    spots,
     zones,
 )
 from detector.review.words import WORDS
@@ -38,8 +40,12 @@ from detector.review.words import WORDS
 ROUTERS: Final = (
     session.router, account.router, queue.router, review.router, evidence.router, api.router, api_events.router,
     boards.router, boards.api, loop.api, zones.router, zones.api,
+    spots.router, spots.api, admin.router, admin.api,
 )  # fmt: skip
-LARGER_BODIES: Mapping[str, int] = {loop.ANSWERS: loop.LARGEST_ANSWER}
+LARGER_BODIES: Mapping[str, int] = {
+    loop.ANSWERS: loop.LARGEST_ANSWER,
+    spots.UPLOADS: spots.LARGEST_UPLOAD,
+}
 """Paths that take more than a form does, with their bytes."""
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from fastapi import Query, Request
 
+from detector.config.settings import Settings
 from detector.core.times import Interval, local_day
 from detector.core.values import Category, Violation
 from detector.issues import IssueFilter, State
@@ -76,7 +77,7 @@ class Filters:
                 points=points,
                 departments=self.department,
                 routed=tuple(self._routed(house, visitor)),
-                period=self._period(house),
+                period=period_of(house.settings, self.first, self.last),
                 confidence=CONFIDENCES[self.certainty] if self.certainty else None,
             ),
         )
@@ -92,17 +93,6 @@ class Filters:
                 if route is not None and {route.lead, *route.assisting}.intersection(self.department):
                     yield violation, point.id
 
-    def _period(self, house: House) -> Interval | None:
-        if self.first is None and self.last is None:
-            return None
-        zone = house.settings.timezone
-        try:
-            start = local_day(self.first or date(2000, 1, 1), zone).start
-            end = local_day(self.last or date(2200, 1, 1), zone).end
-            return Interval(start, end)
-        except (ValueError, OverflowError) as error:
-            raise Refused(422, "bad_input", "the first day must not come after the last") from error
-
     def query(self) -> str:
         """'?state=flagged&point=p017', or nothing."""
         pairs = []
@@ -111,6 +101,18 @@ class Filters:
             if value is not None:
                 pairs += [(field.name, str(v)) for v in (value if isinstance(value, tuple) else (value,))]
         return f"?{urlencode(pairs)}" if pairs else ""
+
+
+def period_of(settings: Settings, first: date | None, last: date | None) -> Interval | None:
+    """From a local day to another, both included; None where neither is given. Raises Refused."""
+    if first is None and last is None:
+        return None
+    try:
+        start = local_day(first or date(2000, 1, 1), settings.timezone).start
+        end = local_day(last or date(2200, 1, 1), settings.timezone).end
+        return Interval(start, end)
+    except (ValueError, OverflowError) as error:
+        raise Refused(422, "bad_input", "the first day must not come after the last") from error
 
 
 def _refuse_unknown(what: str, asked: Iterable[str], known: Iterable[str]) -> None:

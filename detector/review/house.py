@@ -17,6 +17,7 @@ from detector.dispatch import Desk
 from detector.issues.reading import IssueReader
 from detector.review.events import Hub
 from detector.review.looks import Looks
+from detector.spotting import Bench
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class House:
     reader: IssueReader
     hub: Hub
     looks: Looks
+    bench: Bench
     evidence_root: Path
     setup_code: str
     """What the first run asks for, so that not whoever comes first to a fresh server owns it."""
@@ -51,6 +53,7 @@ def open_house(
     database: Database,
     evidence_root: Path,
     now: Callable[[], datetime],
+    bench: Bench,
     *,
     setup_code: str,
     secure_cookies: bool = False,
@@ -64,6 +67,7 @@ def open_house(
         reader,
         Hub(desk.queue, reader),
         Looks(desk),
+        bench,
         evidence_root,
         setup_code,
         secure_cookies,

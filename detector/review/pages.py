@@ -42,7 +42,11 @@ MENU: tuple[MenuItem, ...] = (
     MenuItem("nav.today", "/today", "today", Action.SEE),
     MenuItem("nav.calendar", "/calendar", "calendar", Action.SEE),
     MenuItem("nav.dispatch", "/dispatch", "dispatch", Action.SEE),
+    MenuItem("nav.spots", "/spot-checks", "spot", Action.SPOT_CHECK),
     MenuItem("nav.zones", "/zones", "zones", Action.EDIT_ZONES),
+    MenuItem("nav.users", "/users", "users", Action.MANAGE_USERS),
+    MenuItem("nav.log", "/log", "log", Action.READ_LOG),
+    MenuItem("nav.settings", "/settings", "settings", Action.EDIT_SETTINGS),
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.config.editing import ChangedOnDisk
-from detector.core.errors import BadInput, KerbwatchError
+from detector.core.errors import BadInput, KerbwatchError, StorageFull
 from detector.issues.errors import (
     ClaimedByOther,
     IllegalMove,
@@ -12,7 +12,8 @@ from detector.issues.errors import (
     SuspectedDuplicate,
     UnknownIssue,
 )
-from detector.people import NotAllowed
+from detector.people import NotAllowed, SignInRefused, SignInThrottled
+from detector.spotting.bench import NoSuchCheck, NoVideo, QueueFull, TooLarge
 
 
 class Refused(KerbwatchError):
@@ -48,6 +49,13 @@ _TOLD: tuple[tuple[type[KerbwatchError], int, str], ...] = (
     (ReasonNeeded, 422, "reason_needed"),
     (NotAllowed, 403, "not_allowed"),
     (ChangedOnDisk, 409, "changed_on_disk"),
+    (NoSuchCheck, 404, "not_found"),
+    (NoVideo, 415, "no_video"),
+    (TooLarge, 413, "too_large"),
+    (QueueFull, 503, "queue_full"),
+    (StorageFull, 507, "disk_full"),
+    (SignInRefused, 422, "wrong_password"),
+    (SignInThrottled, 429, "throttled"),
     (BadInput, 422, "bad_input"),
 )
 

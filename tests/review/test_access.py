@@ -75,6 +75,26 @@ WHO_MAY: Mapping[str, frozenset[Role | None]] = {
     "PUT /api/v1/cameras/{camera_id}/zones": ADMIN,
     "POST /api/v1/cameras/{camera_id}/zones/preview": ADMIN,
     "GET /api/v1/cameras/{camera_id}/picture": STAFF,
+    "GET /spot-checks": STAFF,
+    "GET /spot-checks/{spot_id}": STAFF,
+    "GET /api/v1/spot-checks": STAFF,
+    "GET /api/v1/spot-checks/{spot_id}": STAFF,
+    "POST /api/v1/spot-checks": STAFF,
+    "POST /api/v1/spot-checks/clips": STAFF,
+    "DELETE /api/v1/spot-checks/{spot_id}": STAFF,
+    "GET /api/v1/spot-checks/{spot_id}/pictures/{name}": STAFF,
+    "GET /api/v1/cameras/{camera_id}/recordings": STAFF,
+    "GET /users": ADMIN,
+    "GET /log": ADMIN,
+    "GET /settings": ADMIN,
+    "GET /api/v1/users": ADMIN,
+    "POST /api/v1/users": ADMIN,
+    "PATCH /api/v1/users/{login}": ADMIN,
+    "PUT /api/v1/users/{login}/password": ADMIN,
+    "PUT /api/v1/me/password": SIGNED_IN,
+    "GET /api/v1/log": ADMIN,
+    "GET /api/v1/settings": ADMIN,
+    "PUT /api/v1/settings/{file}": ADMIN,
 }
 """Every route, and who gets past its door. None is nobody: a browser that is not signed in."""
 
@@ -114,13 +134,16 @@ def _knock(client: httpx.Client, route: str, issue: dict[str, str]) -> int:
         day="2026-01-08",
         point_id="p001",
         camera_id="p001",
+        spot_id="nothing",
+        login="nobody",
+        file="site",
     )
     if path == "/api/v1/events":
         with client.stream("GET", path) as answer:
             return answer.status_code
     if method == "POST" and not path.startswith("/api/"):
         return _send_form(client, path)
-    body = {"json": {}} if method in ("POST", "PUT") else {}
+    body = {"json": {}} if method in ("POST", "PUT", "PATCH") else {}
     answer = client.request(method, path, **body)
     sent_away = answer.status_code == 303 and answer.headers["location"].startswith("/sign-in?")
     return 401 if sent_away else answer.status_code

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from made_county import PASSWORD, Opens, Served
+from made_county import PASSWORD, Chromium, Opens, Served
 
 from detector.issues import Issue, State
 from detector.people import Role
 
 pytest_plugins = ["review_fixture"]
+pytestmark = pytest.mark.timeout(120)
 
 
 def shown(page: Any) -> str:
@@ -169,6 +170,14 @@ def test_box_and_zone_can_be_switched_off(served_once: Served, opens: Opens) -> 
     assert not page.is_visible(".sheet:not([hidden]) .zone-mark")
     page.keyboard.press("b")
     assert page.is_visible(".sheet:not([hidden]) .zone-mark")
+
+
+def test_a_browser_that_died_under_one_test_is_there_for_the_next(
+    served_once: Served, chromium: Chromium, opens: Opens
+) -> None:
+    opens(served_once, Role.ADMIN).page.goto(f"{served_once.url}/queue")
+    chromium.context().browser.close()
+    assert opens(served_once, Role.ADMIN).page.goto(f"{served_once.url}/queue").status == 200
 
 
 NEXT_CLIP_MS = 200.0

@@ -17,6 +17,7 @@ from detector.issues import State
 from detector.people import Role
 
 pytest_plugins = ["review_fixture"]
+pytestmark = pytest.mark.timeout(120)
 
 
 def test_a_zone_is_drawn_by_mouse_moved_by_keyboard_and_saved(served: Served, opens: Opens) -> None:

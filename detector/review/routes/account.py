@@ -8,11 +8,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from detector.people import PeopleRefusal, SignInRefused, SignInThrottled
-from detector.review.access import SESSION_COOKIE, SignedIn, Visitor, address_of
+from detector.review.access import SESSION_COOKIE, SignedIn, Visitor, address_of, require_password
 from detector.review.forms import Fields
 from detector.review.house import house_of
 from detector.review.pages import page, set_cookie, tongue_of
-from detector.review.refusals import Refused
 
 router = APIRouter(include_in_schema=False)
 
@@ -59,12 +58,6 @@ def revoke_token(request: Request, fields: Fields, visitor: SignedIn) -> Respons
     people = house_of(request).desk.people
     people.revoke_token(visitor.actor, visitor.user.login, fields.get("prefix", ""))
     return _page(request, visitor)
-
-
-def require_password(visitor: Visitor) -> None:
-    """A token must not make tokens: whoever finds one would keep it for ever. Raises Refused."""
-    if not visitor.csrf:
-        raise Refused(403, "not_allowed", "tokens are made by whoever is signed in with a password")
 
 
 def _page(

@@ -12,7 +12,7 @@ from detector.core.errors import KerbwatchError
 from detector.issues import REJECT_REASONS, Issue, IssueFilter, IssueOrder, State
 from detector.issues.reading import DeckOrder
 from detector.people import Action, Token
-from detector.review.access import Reviewing, Seeing, SignedIn, Visitor, issue_for
+from detector.review.access import Reviewing, Seeing, SignedIn, Visitor, issue_for, require_password
 from detector.review.filters import Filters, filters_of
 from detector.review.house import House, house_of
 from detector.review.models import (
@@ -37,7 +37,6 @@ from detector.review.models import (
     UserOut,
 )
 from detector.review.refusals import Refused, refusal_of
-from detector.review.routes.account import require_password
 from detector.review.views import detail_out, issue_out, issues_out
 
 _REFUSALS: Mapping[int, str] = {
@@ -47,8 +46,11 @@ _REFUSALS: Mapping[int, str] = {
     404: "There is no such thing, or it is none of the user's business.",
     409: "It has moved on, or somebody else has it in hand.",
     413: "The request is too large.",
+    415: "It is of a kind that is not taken.",
     422: "What was sent is wrong.",
+    429: "Too many attempts; wait.",
     503: "Busy; the same call may succeed in a moment.",
+    507: "The disk is full.",
 }
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": text} for status, text in _REFUSALS.items()

@@ -108,7 +108,7 @@ def dispatch_page(request: Request, visitor: Seeing) -> Response:
 @api.get("/days/{day}", tags=["boards"])
 def one_day(request: Request, day: date, visitor: Seeing) -> DayOut:
     """What a day's scan found and saw, and what went wrong."""
-    return day_of(house_of(request), visitor, _possible(day))
+    return day_of(house_of(request), visitor, possible(day))
 
 
 @api.get("/calendar", tags=["boards"])
@@ -121,7 +121,7 @@ def calendar(
 ) -> CalendarOut:
     """Issues and what is recorded, by point and day."""
     house = house_of(request)
-    last = _possible(until) if until else today_of(house) - timedelta(days=1)
+    last = possible(until) if until else today_of(house) - timedelta(days=1)
     return calendar_of(house, visitor, days_until(last, days), category)
 
 
@@ -136,9 +136,9 @@ def point(
 ) -> PointDetailOut:
     """One point: its issues, what comes back there, what is recorded."""
     house = house_of(request)
-    last = _possible(until) if until else today_of(house)
+    last = possible(until) if until else today_of(house)
     shown = days_until(last, days)
-    return point_detail(house, visitor, point_for(house, point_id), shown, _possible(day) if day else None)
+    return point_detail(house, visitor, point_for(house, point_id), shown, possible(day) if day else None)
 
 
 @api.get("/board", tags=["loop"])
@@ -160,7 +160,7 @@ def heat(issues: int) -> int:
     return 0 if issues == 0 else 1 + sum(issues > step for step in HEATS)
 
 
-def _possible(day: date) -> date:
+def possible(day: date) -> date:
     """Raises Refused for days beside which there are none."""
     if not FIRST_DAY <= day <= LAST_DAY:
         raise Refused(422, "bad_input", f"the day must lie between {FIRST_DAY} and {LAST_DAY}")
@@ -172,6 +172,6 @@ def _day(house: House, asked: str | None) -> date:
     if not asked:
         return today_of(house) - timedelta(days=1)
     try:
-        return _possible(date.fromisoformat(asked))
+        return possible(date.fromisoformat(asked))
     except ValueError as error:
         raise Refused(422, "bad_input", f"{asked[:40]!r} is no day") from error

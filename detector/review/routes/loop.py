@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse
 from detector.core.errors import BadInput
 from detector.dispatch.attachments import LARGEST_BYTES, Upload
 from detector.people import Action
-from detector.review.access import CSRF_HEADER, Looking, Needs, Visitor, issue_for
+from detector.review.access import Looking, Needs, Visitor, issue_for, require_header
 from detector.review.house import house_of
 from detector.review.models import IssueOut
 from detector.review.models_boards import AcceptIn, DispatchIn, OrderOut, ReopenIn
@@ -62,7 +62,7 @@ def answer(
     files: Annotated[list[UploadFile] | None, File(description="JPEG, PNG or PDF, at most 6.")] = None,
 ) -> IssueOut:
     """A department's report that an issue is put right, with pictures."""
-    _require_header(request, visitor)
+    require_header(request, visitor)
     house, found = house_of(request), issue_for(request, visitor, public_id)
     uploads = _read([file for file in files or [] if file.filename])
     done = house.desk.rectify(visitor.actor, found.id, text.strip(), files=uploads, seen_version=seen_version)
@@ -117,12 +117,6 @@ def attachment(request: Request, public_id: str, visitor: Looking) -> FileRespon
         content_disposition_type="inline" if shown else "attachment",
         headers={"Cache-Control": "private, no-store"},
     )
-
-
-def _require_header(request: Request, visitor: Visitor) -> None:
-    """A form with files is not read by `forms`: its token must stand in the header, as a script of ours sends it."""
-    if visitor.csrf and CSRF_HEADER not in request.headers:
-        raise Refused(403, "forged", f"the header {CSRF_HEADER} is missing")
 
 
 def _read(files: list[UploadFile]) -> list[Upload]:

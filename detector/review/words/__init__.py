@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal, get_args
 
-from detector.review.words import boards, common, queue, review, sign_in, zones
+from detector.review.words import admin, boards, common, queue, review, sign_in, spots, zones
 
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
@@ -28,7 +28,7 @@ def joined(tables: Iterable[Words]) -> Words:
     return words
 
 
-WORDS: Words = joined((common.WORDS, queue.WORDS, review.WORDS, sign_in.WORDS, boards.WORDS, zones.WORDS))
+WORDS: Words = joined(part.WORDS for part in (common, queue, review, sign_in, boards, zones, spots, admin))
 
 
 class Tongue:

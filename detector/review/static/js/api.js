@@ -16,8 +16,26 @@ export const post = (path, body = {}, options = {}) => call("POST", path, body, 
 export const put = (path, body = {}) => call("PUT", path, body);
 export const remove = (path) => call("DELETE", path);
 
-/** A form with files, or a file alone. */
-export const upload = (path, body, options = {}) => call("POST", path, body, options);
+/** A form with files, or a file alone; `progress` is told the share that has been sent. */
+export const upload = (path, body, { progress } = {}) => (progress ? sentSlowly(path, body, progress) : call("POST", path, body));
+
+/** fetch() does not tell how far an upload is. */
+function sentSlowly(path, body, progress) {
+  return new Promise((done, failed) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", path);
+    request.setRequestHeader("X-CSRF-Token", csrf);
+    request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.responseType = "json";
+    request.upload.addEventListener("progress", (event) => event.total && progress(event.loaded / event.total));
+    request.addEventListener("error", () => failed(new Refused(0, { error: "offline" })));
+    request.addEventListener("load", () => {
+      if (request.status < 300) done(request.response);
+      else failed(new Refused(request.status, request.response ?? {}));
+    });
+    request.send(body);
+  });
+}
 
 export async function call(method, path, body, { keepalive = false } = {}) {
   const plain = body === undefined || body instanceof FormData || body instanceof Blob;

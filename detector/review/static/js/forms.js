@@ -47,6 +47,7 @@ function fields(form) {
   for (const input of form.elements) {
     if (!input.name || (input.type === "checkbox" && !("flag" in input.dataset))) continue;
     if (input.type === "checkbox") body[input.name] = input.checked;
+    else if ("flag" in input.dataset) body[input.name] = input.value === "true";
     else if ("number" in input.dataset) body[input.name] = Number(input.value);
     else if (input.value !== "") body[input.name] = input.value;
   }

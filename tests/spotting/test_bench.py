@@ -1,0 +1,240 @@
+"""Spot checks by themselves: orders wait, one process works, and whatever becomes of it is told."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_clip import LIMIT_S, STANDS_S, STARTS
+from spot_eyes import dying_eyes, full_eyes, no_eyes, real_eyes, slow_eyes
+
+from detector.config.rules import RuleSet
+from detector.config.settings import Settings, default_rules, load_settings
+from detector.config.template import template_files
+from detector.core.errors import StorageFull
+from detector.core.values import Violation
+from detector.spotting import Bench, NoSuchCheck, Order, QueueFull, Spot, SpotState, Why
+from detector.spotting.bench import LARGEST_CLIP, NotHere, NoVideo, TooLarge, is_video
+from detector.spotting.shelf import KEPT, KEPT_MOST
+from detector.spotting.work import Eyes
+
+pytest_plugins = ["spot_fixture"]
+
+MP4 = b"\x00\x00\x00\x20ftypisom" + bytes(100)
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    folder = tmp_path_factory.mktemp("county")
+    for name, text in template_files().items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    return load_settings(folder)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def short_limits() -> RuleSet:
+    rule = replace(default_rules().rules[Violation.ILLEGAL_PARKING], dwell_s=LIMIT_S, by_category={})
+    return RuleSet({Violation.ILLEGAL_PARKING: rule})
+
+
+def asked(by: str = "wang", start: datetime = STARTS) -> Spot:
+    return Spot.new(by, utc_now(), "p001", "p001", "clip.mp4", start, uploaded=True)
+
+
+def ordered(bench: Bench, settings: Settings, clip: bytes | Path = MP4, by: str = "wang") -> Spot:
+    spot = asked(by)
+    with bench.receiving(spot, 0) as take:
+        take(clip if isinstance(clip, bytes) else clip.read_bytes())
+    point = settings.point("p001")
+    folder, kept = bench.shelf.folder(spot.id), bench.shelf.clip(spot.id)
+    bench.submit(spot, Order(folder, point, point.cameras[0], short_limits(), STARTS, kept))
+    return spot
+
+
+def over(bench: Bench, spot: Spot, within_s: float = 60) -> Spot:
+    until = time.monotonic() + within_s
+    while not (found := bench.get(spot.id)).state.over:
+        assert time.monotonic() < until, found
+        time.sleep(0.02)
+    return found
+
+
+@pytest.fixture
+def bench_with(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
+    """Opens a bench whose worker has these eyes; all are closed at the end."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+        yield lambda eyes, **more: stack.enter_context(Bench(tmp_path, eyes, utc_now, **more).opened())
+
+
+def test_a_vehicle_that_stands_too_long_is_found_with_its_pictures_and_the_clip_is_gone(
+    bench_with: Callable[..., Bench], settings: Settings, parked_clip: Path
+) -> None:
+    bench = bench_with(partial(real_eyes, settings))
+    spot = ordered(bench, settings, parked_clip)
+    moments = set()
+    until = time.monotonic() + 120
+    while not (found := bench.get(spot.id)).state.over and time.monotonic() < until:
+        moments.add((found.phase, found.progress))
+        time.sleep(0.01)
+    assert found.state is SpotState.DONE, found
+    assert len(moments) >= 3  # it told how far it was
+    assert found.result is not None
+    (finding,) = found.result.findings
+    assert finding.violation is Violation.ILLEGAL_PARKING
+    for at, true_s in ((finding.start, STANDS_S[0]), (finding.end, STANDS_S[1])):
+        assert abs((at - STARTS).total_seconds() - true_s) < 6
+    assert len(finding.pictures) >= 3
+    for name in finding.pictures:
+        assert bench.picture(spot.id, name).read_bytes().startswith(b"\xff\xd8\xff")
+    assert not bench.shelf.clip(spot.id).exists()
+    with pytest.raises(NoSuchCheck):
+        bench.picture(spot.id, "../spot.json")
+    assert Spot.of_json(found.to_json()) == found
+
+
+@pytest.mark.parametrize(
+    ("eyes", "why"), [(no_eyes, Why.NO_MODEL), (dying_eyes, Why.CRASHED), (full_eyes, Why.DISK_FULL)]
+)
+def test_what_goes_wrong_in_the_worker_is_told_and_the_next_one_has_its_turn(
+    bench_with: Callable[..., Bench], settings: Settings, eyes: Callable[[], Eyes], why: Why
+) -> None:
+    bench = bench_with(eyes)
+    first, second = ordered(bench, settings), ordered(bench, settings)
+    for spot in (first, second):
+        found = over(bench, spot)
+        assert (found.state, found.why) == (SpotState.FAILED, why)
+
+
+def test_a_file_that_only_begins_like_a_video_is_told_to_be_none(
+    bench_with: Callable[..., Bench], settings: Settings
+) -> None:
+    bench = bench_with(partial(real_eyes, settings))
+    assert over(bench, ordered(bench, settings)).why is Why.UNREADABLE
+
+
+def test_one_that_takes_too_long_is_ended(bench_with: Callable[..., Bench], settings: Settings) -> None:
+    bench = bench_with(slow_eyes, limit_s=0.5)
+    assert over(bench, ordered(bench, settings)).why is Why.TOOK_TOO_LONG
+
+
+def test_the_line_is_short_and_nobody_fills_it_alone(
+    bench_with: Callable[..., Bench], settings: Settings
+) -> None:
+    bench = bench_with(slow_eyes)
+    for _ in range(3):
+        ordered(bench, settings, by="wang")
+    with pytest.raises(QueueFull):
+        ordered(bench, settings, by="wang")
+    for number in range(5):
+        ordered(bench, settings, by=f"officer{number}")
+    with pytest.raises(QueueFull):
+        ordered(bench, settings, by="li")
+    assert len(bench.all()) == 8
+    assert bench.ahead_of(bench.all()[0]) == 7
+    assert len([p for p in bench.shelf.root.iterdir() if p.is_dir()]) == 8  # nothing of the refused is left
+
+
+def test_one_that_runs_can_be_given_up_and_one_that_waits_too(
+    bench_with: Callable[..., Bench], settings: Settings
+) -> None:
+    bench = bench_with(slow_eyes)
+    running, waiting, last = (ordered(bench, settings) for _ in range(3))
+    for spot in (waiting, running, last):
+        bench.remove(spot.id)
+        with pytest.raises(NoSuchCheck):
+            bench.get(spot.id)
+        with pytest.raises(NoSuchCheck):
+            bench.remove(spot.id)
+    began = time.monotonic()
+    while any(path.is_dir() for path in bench.shelf.root.iterdir()):
+        assert time.monotonic() - began < 10
+        time.sleep(0.05)
+
+
+def test_after_a_restart_results_are_there_and_what_was_cut_off_says_so(
+    tmp_path: Path, settings: Settings
+) -> None:
+    with Bench(tmp_path, no_eyes, utc_now).opened() as bench:
+        done = over(bench, ordered(bench, settings))
+    with Bench(tmp_path, slow_eyes, utc_now).opened() as bench:
+        cut, waiting = ordered(bench, settings), ordered(bench, settings)
+        (bench.shelf.root / "half-an-upload").mkdir()
+    with Bench(tmp_path, no_eyes, utc_now).opened() as bench:
+        assert bench.get(done.id) == done
+        assert {bench.get(s.id).why for s in (cut, waiting)} == {Why.INTERRUPTED}
+        assert not (bench.shelf.root / "half-an-upload").exists()
+        assert not any(bench.shelf.clip(s.id).exists() for s in (done, cut, waiting))
+
+
+def test_two_servers_do_not_work_on_one_folder(tmp_path: Path, settings: Settings) -> None:
+    first, second = (Bench(tmp_path, no_eyes, utc_now) for _ in range(2))
+    with first.opened(), second.opened(), pytest.raises(NotHere):
+        ordered(second, settings)
+
+
+def test_what_is_old_or_too_much_is_removed(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, no_eyes, utc_now)
+    spots = {}
+    for number in range(KEPT_MOST + 2):
+        spot = asked().failed(Why.CRASHED, utc_now())
+        age = KEPT + timedelta(hours=1) if number == 0 else timedelta(minutes=number)
+        spots[spot.id] = replace(spot, created_at=utc_now() - age)
+        bench.shelf.folder(spot.id).mkdir(parents=True)
+        bench.shelf.keep(spots[spot.id])
+    gone = bench.shelf.sweep(spots, utc_now())
+    assert len(gone) == 2
+    assert gone[-1] == next(iter(spots))
+    assert len(list(bench.shelf.all())) == KEPT_MOST
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"PK\x03\x04" + bytes(50), b"<!doctype html><script>", b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n",
+        b"ffconcat version 1.0\nfile /etc/passwd", b"\x7fELF" + bytes(50), b"", b"GIF89a", b"\xff\xd8\xff",
+    ],
+)  # fmt: skip
+def test_what_is_no_video_is_refused_by_its_first_bytes(
+    bench_with: Callable[..., Bench], settings: Settings, head: bytes
+) -> None:
+    bench = bench_with(no_eyes)
+    with pytest.raises(NoVideo):
+        ordered(bench, settings, head)
+    assert bench.all() == []
+    assert not any(path.is_dir() for path in bench.shelf.root.iterdir())
+
+
+def test_what_is_too_large_is_refused_before_it_is_sent_and_while(
+    bench_with: Callable[..., Bench], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = bench_with(no_eyes)
+    with pytest.raises(TooLarge), bench.receiving(asked(), LARGEST_CLIP + 1):
+        pass
+    monkeypatch.setattr("detector.spotting.bench.LARGEST_CLIP", 200)
+    with pytest.raises(TooLarge):
+        ordered(bench, settings, MP4 + bytes(100))
+    free = shutil.disk_usage(bench.shelf.root)._replace(free=2_000_000_000)
+    monkeypatch.setattr("detector.spotting.bench.shutil.disk_usage", lambda _: free)
+    with pytest.raises(StorageFull), bench.receiving(asked(), 150):
+        pass
+    assert not any(path.is_dir() for path in bench.shelf.root.iterdir())
+
+
+@given(st.binary(max_size=600))
+def test_no_text_and_no_archive_is_taken_for_a_video(head: bytes) -> None:
+    for start in (b"#EXTM3U", b"PK\x03\x04", b"<html>", b"ffconcat"):
+        assert not is_video(start + b"\n" * 8 + head.replace(b"G", b""))
