@@ -20,7 +20,8 @@ KEPT_MOST: Final = 300
 """What is over and older, or more than these, is removed."""
 
 ABOUT: Final = "spot.json"
-CLIP: Final = "clip"
+CLIP: Final = ".clip"
+"""With a dot, so that no backup takes it along."""
 
 _LOG = logging.getLogger(__name__)
 
