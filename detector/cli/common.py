@@ -17,7 +17,7 @@ from detector.config.manifest import cache_folder, load_manifest, models_folder
 from detector.config.settings import ModelSettings, Settings, load_settings
 from detector.core.errors import BadInput, BadWeights
 from detector.core.times import Interval, local_day
-from detector.core.values import Camera, Point
+from detector.core.values import Camera, Point, Violation
 from detector.database import Database
 from detector.engines.local import Task, run
 from detector.evidence import sweep
@@ -93,10 +93,21 @@ def litter_detector_of(settings: ModelSettings, threads: int = 0) -> Detector | 
     return detector_of(own, threads)
 
 
-def prepare_detector(settings: ModelSettings) -> None:
+def prepare_detector(settings: ModelSettings, *, litter: bool = True) -> None:
     """Check the weights and make their export, so that workers find it ready."""
     detector_of(settings)
-    litter_detector_of(settings)
+    if litter:
+        litter_detector_of(settings)
+
+
+def looks_for_litter(settings: Settings) -> bool:
+    """Whether any camera has a zone that litter is looked for in: else the second model need not be opened."""
+    rule = settings.rules.rules.get(Violation.LITTER)
+    return rule is not None and any(
+        rule.at(point.category).enabled and any(zone.kind in rule.zones for zone in camera.zones)
+        for point in settings.points
+        for camera in point.cameras
+    )
 
 
 def default_model() -> ModelSettings:
@@ -130,7 +141,7 @@ def _shop(settings: Settings, database: Database, threads: int) -> Shop:
         store=ObservationStore(settings.observations_root),
         queue=IssueQueue(database),
         evidence_root=evidence_folder(settings),
-        litter=litter_detector_of(settings.model, threads),
+        litter=litter_detector_of(settings.model, threads) if looks_for_litter(settings) else None,
         given_up=Troubles(database).given_up,
     )
 
@@ -166,7 +177,7 @@ def prepare(settings: Settings, cameras: Sequence[tuple[Point, Camera]]) -> None
     evidence.mkdir(parents=True, exist_ok=True)
     sweep(evidence)
     Database.open(settings.database_url).close()
-    prepare_detector(settings.model)
+    prepare_detector(settings.model, litter=looks_for_litter(settings))
 
 
 def evidence_folder(settings: Settings) -> Path:

@@ -116,6 +116,8 @@ class Trial(Part):
 
     pictures: Count
     """Composed pictures in each of the tests at surveillance size."""
+    views_wh: Annotated[tuple[tuple[int, int], ...], Field(min_length=1)]
+    """Widths and heights of whole street views, each given to the network unscaled; the first as cameras are seen."""
     threshold: Share
     """The confidence from which a detection counts as rubbish."""
     precision: Share

@@ -18,9 +18,6 @@ from detector.inference.litter_data import Boxes, Composer, scaled, seen_through
 LEAST_CONFIDENCE = 0.05
 """Detections below it are not looked at."""
 
-WHOLE_VIEWS = ((1280, 720), (640, 360))
-"""Sizes of street views, each given to the network unscaled; the first is what cameras are looked at with."""
-
 See = Callable[[Image, tuple[int, int]], Detections]
 """A detector: a picture and the height and width of the network's input, to what it sees there."""
 Mark = tuple[float, bool]
@@ -90,11 +87,11 @@ def seeing(weights: Path, cache: Path) -> See:
 def street_scores(
     see: See, settings: TrainingSettings, composers: dict[str, Composer]
 ) -> Iterator[StreetScore]:
-    """The aim's sizes on kept-out and on unseen bags, the latter at both resolutions; then each size by itself."""
+    """The aim's sizes on kept-out and on unseen bags, the latter at every resolution; then each size by itself."""
     trial = settings.trial
-    large, small = WHOLE_VIEWS
-    tests = [("tuning", large, trial.aim), ("test", large, trial.aim), ("test", small, trial.aim)]
-    tests += [("test", large, band) for band in trial.bands]
+    first = trial.views_wh[0]
+    tests = [("tuning", first, trial.aim), *(("test", view_wh, trial.aim) for view_wh in trial.views_wh)]
+    tests += [("test", first, band) for band in trial.bands]
     for stream, (name, resolution_wh, band) in enumerate(tests, start=2):
         if name in composers:
             streams = [settings.seed, stream]

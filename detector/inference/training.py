@@ -142,9 +142,9 @@ def licences_of(settings: TrainingSettings) -> dict[str, str]:
 
 
 def _begin(settings: TrainingSettings, work: Path) -> str:
-    """The recipe's SHA-256. What another recipe left in the folder is thrown away."""
-    start = sha256_of(settings.weights)
-    digest = hashlib.sha256((settings.model_dump_json() + start).encode()).hexdigest()
+    """SHA-256 of all that the recipe trains by. What another recipe left in the folder is thrown away."""
+    what = settings.model_dump_json(exclude={"weights", "trashbags", "stills", "trial"})
+    digest = hashlib.sha256((what + sha256_of(settings.weights)).encode()).hexdigest()
     mark = work / "recipe.sha256"
     if not mark.is_file() or mark.read_text() != digest:
         for name in ("train", "val", "run"):

@@ -54,6 +54,11 @@ def verified(weights: Weights, folder: Path) -> Path:
 
 def fetch(weights: Weights, folder: Path) -> Path:
     """Bring the file into the folder from the first source that has it. Raises BadWeights naming every failure."""
+    if not weights.sources:
+        raise BadWeights(
+            f"{weights.name} is trained by ourselves and comes with the project: take {weights.file} from a checkout, "
+            f"or run 'kerbwatch models train configs/training/{weights.name}.yaml'"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     failures = []
     for source in weights.sources:

@@ -267,7 +267,14 @@ def recipe_in_the_small(tmp_path: Path) -> Path:
     import_ultralytics(tmp_path / "ultralytics").YOLO("yolov8n.yaml").save(str(tmp_path / "untrained.pt"))
     document = yaml.safe_load(RECIPE.read_text())
     street = {"ground": [[0, 0], [1, 0], [1, 1], [0, 1]], "licence": "made by us"}
-    trial = {"pictures": 2, "close_up_imgsz": [128], "clean": [], "bands": [{"from_px": 20, "until_px": 60}]}
+    band = {"from_px": 20, "until_px": 60}
+    trial = {
+        "pictures": 2,
+        "views_wh": [[320, 180]],
+        "close_up_imgsz": [128],
+        "clean": [],
+        "bands": [band],
+    }
     return written(
         tmp_path,
         weights="untrained.pt",

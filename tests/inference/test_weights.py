@@ -39,6 +39,11 @@ def test_weights_are_brought_from_a_path(source: Path, folder: Path) -> None:
     assert source.exists()
 
 
+def test_weights_of_our_own_have_no_source_and_say_where_they_come_from(folder: Path) -> None:
+    with pytest.raises(BadWeights, match="models train configs/training/small"):
+        fetch(entry(), folder)
+
+
 def test_the_next_source_is_tried_where_one_has_nothing(source: Path, folder: Path) -> None:
     assert fetch(entry(f"path:{source}.gone", f"path:{source}"), folder).is_file()
 
