@@ -328,15 +328,30 @@ def _abandoned_at(stay: Stay, owners: Sequence[Stay]) -> datetime:
 
 
 def _named_things(observations: Sequence[Observation], rules: RuleSet) -> list[Stay]:
-    """Stays of what a detector names rubbish, seen in a good part of the looks that it was asked at."""
+    """Stays of what a detector names rubbish, seen in a good part of the looks that it was asked at.
+
+    A part of a vehicle or of who stands there is none, whatever the detector says of it.
+    """
     min_confidence = rules.rules[Violation.LITTER].min_confidence
     asked = [o for o in observations if o.picture is not None]
+    moving = {o.at: _movers(o) for o in asked}
     named = []
     for stay in find_stays(asked, LabelGroup.RUBBISH, min_confidence=min_confidence):
         looks = sum(stay.seen[0] <= o.at <= stay.seen[1] for o in asked)
-        if len(stay.sightings) >= max(2.0, SURE_SHARE * looks):
+        inside = sum(_is_part(sighting.box, moving[sighting.at]) for sighting in stay.sightings)
+        few = len(stay.sightings) < max(2.0, SURE_SHARE * looks)
+        if not few and inside <= PART_OF_SHARE * len(stay.sightings):
             named.append(stay)
     return named
+
+
+def _is_part(box: Box, movers: Sequence[Box]) -> bool:
+    return any(_share_inside(box, mover) >= INSIDE for mover in movers)
+
+
+def _movers(observation: Observation) -> list[Box]:
+    wheels = _boxes(observation, LabelGroup.VEHICLE) + _boxes(observation, LabelGroup.BIKE)
+    return [*_boxes(observation, LabelGroup.PERSON), *wheels]
 
 
 # --- new and still
@@ -528,7 +543,7 @@ def _followed(shape: _Shape, plates: Sequence[_Plate], window: _Window) -> _Trac
             if after is not None:
                 break
             after = plates[i].at
-    inside = sum(any(_share_inside(shape.box, m) >= INSIDE for m in plates[i].movers) for i in there)
+    inside = sum(_is_part(shape.box, plates[i].movers) for i in there)
     if len(there) < 2 or before is None or inside > PART_OF_SHARE * len(there):
         return None
     return _Track(shape.box, tuple(sorted(there)), before, after)

@@ -292,6 +292,13 @@ def test_the_rule_needs_pictures_and_a_zone() -> None:
     assert not found([])
 
 
+def test_what_a_detector_names_inside_a_parked_car_is_a_part_of_the_car() -> None:
+    x1, y1, x2, y2 = BAG
+    car = ("car", (x1 - 40, y1 - 30, x2 + 40, y2 + 10))
+    assert found(looks(lambda _: GROUND, lambda i: [*named(i), car])) == []
+    assert len(found(looks(lambda _: GROUND, lambda i: [*named(i), *([car] if i < 3 else [])]))) == 1
+
+
 def named(i: int) -> list[tuple[str, tuple[int, int, int, int]]]:
     return [("rubbish", BAG)]
 
