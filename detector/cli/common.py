@@ -47,10 +47,6 @@ Workers = Annotated[
 Rules = Annotated[Path | None, typer.Option("--rules", help="Another rules.yaml than the working folder's.")]
 
 
-LITTER_WEIGHTS = "litter"
-"""The name in the manifest of what configs/training/litter.yaml trains."""
-
-
 def weights_of(settings: ModelSettings) -> Path:
     """The weights file that the settings name, checked against the manifest. Raises BadWeights."""
     if settings.weights.endswith(".pt"):
@@ -111,13 +107,8 @@ def looks_for_litter(settings: Settings) -> bool:
 
 
 def default_model() -> ModelSettings:
-    """For commands without a working folder: with our own weights for litter where they lie in the models folder."""
-    manifest = load_manifest(models_folder())
-    part = manifest.weights.get(LITTER_WEIGHTS)
-    here = part is not None and (manifest.folder / part.file).is_file()
-    return ModelSettings(
-        "yolov8n", "auto", (384, 640), 0.25, 4, "bf16", litter_weights=LITTER_WEIGHTS if here else ""
-    )
+    """For commands without a working folder; the detector of bags is on trial and not among it."""
+    return ModelSettings("yolov8n", "auto", (384, 640), 0.25, 4, "bf16")
 
 
 @contextmanager

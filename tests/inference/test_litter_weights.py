@@ -80,7 +80,7 @@ def test_unseen_bags_on_an_unseen_street_are_found(
         boxes = seen.of(LabelGroup.RUBBISH).boxes * (1280, 720, 1280, 720)
         found += sum(hit is not None for hit in match(boxes, seen.confidences, made.boxes))
         lying += len(made.boxes)
-    assert found >= 0.6 * lying > 0
+    assert found >= 0.5 * lying > 0
 
 
 @pytest.mark.slow
