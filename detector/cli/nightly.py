@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from detector.cli.common import AsJson, Folder, Workers, chosen, open_shop, prepare, settings_in
+from detector.cli.common import AsJson, Folder, Workers, settings_in
+from detector.cli.duties import Works, run_once, service_of
 from detector.cli.output import complain, say, say_json, table
 from detector.config.settings import Settings
 from detector.core.errors import BadInput
 from detector.core.wording import duration_en
 from detector.database import Database
-from detector.engines.crew import OpenCrew, local_crew
 from detector.footage.troubles import Troubles
-from detector.keeping.backup import LEASE as KEEPING
-from detector.keeping.retention import retain
 from detector.runs.lease import Leases
 from detector.runs.runs import Run, Runs, RunState
-from detector.scheduling.book import Book
 from detector.scheduling.endpoint import endpoint
-from detector.scheduling.logs import Clock, Log
+from detector.scheduling.logs import Log
 from detector.scheduling.morning import morning_of, send
-from detector.scheduling.night import Orders, run_night
-from detector.scheduling.service import Jobs, Service
+from detector.scheduling.stopping import asked_to_stop
 
 AsOf = Annotated[
     str | None,
@@ -65,11 +57,12 @@ def nightly(
     if as_of and not once:
         raise BadInput("--as-of goes with --once")
     now = clock(settings, as_of)
-    with _asked_to_stop() as stop:
+    with asked_to_stop() as stop:
+        works = Works(log, stop, workers, now)
         if not once:
-            _serve(settings, workers, stop, log)
+            _serve(settings, works)
             return
-        run = _run(settings, workers, stop, log, now)
+        run = run_once(settings, works)
     if as_json:
         say_json(run.to_json())
     else:
@@ -78,96 +71,15 @@ def nightly(
         raise typer.Exit(3)
 
 
-@contextmanager
-def _asked_to_stop() -> Iterator[threading.Event]:
-    """Set by SIGTERM and Ctrl-C; a second one ends the program at once."""
-    event = threading.Event()
-
-    def asked(number: int, _frame: object) -> None:
-        if event.is_set():
-            raise SystemExit(128 + number)
-        event.set()
-
-    before = {number: signal.signal(number, asked) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield event
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _run(settings: Settings, workers: int | None, stop: threading.Event, log: Log, now: Clock) -> Run:
-    return run_night(
-        Orders(
-            settings=settings,
-            prepare=partial(prepare, settings, chosen(settings, None)),
-            open_crew=crew_of(settings, workers),
-            now=now,
-            asked_to_stop=stop.is_set,
-            log=log,
-            tell=partial(_tell, log),
-        )
-    )
-
-
-def crew_of(settings: Settings, workers: int | None) -> OpenCrew:
-    nightly = settings.nightly
-    return partial(
-        local_crew,
-        partial(open_shop, settings),
-        workers=workers or nightly.workers,
-        stall_s=nightly.stall_s,
-        limit_s=nightly.recording_limit_s,
-    )
-
-
-def _tell(log: Log, book: Book) -> None:
-    left_s = book.remaining_s()
-    log.info(
-        "progress",
-        days=f"{len(book.done)} of {len(book.owed)}",
-        looks=f"{book.looks_done} of {book.looks_owed}",
-        remaining="not known yet" if left_s is None else duration_en(round(left_s)),
-    )
-
-
-def _serve(settings: Settings, workers: int | None, stop: threading.Event, log: Log) -> None:
-    def now() -> datetime:
-        return datetime.now(UTC)
-
-    def scan(fresh: Settings) -> None:
-        _run(fresh, workers, stop, log, now)
-
-    def summary(fresh: Settings) -> None:
-        with Database.open(fresh.database_url) as database:
-            send(fresh, morning_of(fresh, database, now()), log)
-
-    service = Service(settings.folder, Jobs(scan, summary, partial(_keep, log, now)), log)
+def _serve(settings: Settings, works: Works) -> None:
+    service = service_of(settings, works)
     service.start()
-    with endpoint(settings, service.alive, now) as url:
+    with endpoint(settings, service.alive, works.now) as url:
         if url:
-            log.info("listening", url=url)
-        stop.wait()
-        log.info("ending")
+            works.log.info("listening", url=url)
+        works.stop.wait()
+        works.log.info("ending")
         service.shut_down()
-
-
-def _keep(log: Log, now: Clock, settings: Settings) -> None:
-    """Retention, logged line by line."""
-    with Database.open(settings.database_url) as database:
-        leases = Leases(database)
-        lease = leases.take(KEEPING)
-        try:
-            for removal in retain(settings, database, now()):
-                log.info(
-                    "removed",
-                    kind=removal.kind,
-                    what=removal.what,
-                    size_bytes=removal.size_bytes,
-                    why=removal.why,
-                )
-        finally:
-            leases.give_back(lease)
 
 
 def clock(settings: Settings, as_of: str | None) -> Callable[[], datetime]:
@@ -193,6 +105,8 @@ def show(run: Run) -> None:
         complain(f"{camera}: {fault}")
     for line in told["quarantined"]:
         complain(f"given up: {line}")
+    if run.state is RunState.PARTIAL:
+        complain(f"stopped before all was done: {told['ended_because']}")
     table(
         "",
         ("camera", "day not done", "why"),

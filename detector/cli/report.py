@@ -74,7 +74,7 @@ class Breakdown(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Office:
+class Office:
     """What every paper needs."""
 
     settings: Settings
@@ -101,11 +101,11 @@ class _Office:
 
 
 @contextmanager
-def _office(folder: Path, who: str) -> Iterator[_Office]:
+def _office(folder: Path, who: str) -> Iterator[Office]:
     settings = settings_in(folder)
     with Database.open(settings.database_url) as database:
         desk = Desk(database, settings)
-        yield _Office(settings, desk, actor_of(desk, who), now().astimezone(settings.timezone))
+        yield Office(settings, desk, actor_of(desk, who), now().astimezone(settings.timezone))
 
 
 @app.command()
@@ -161,9 +161,9 @@ def ledger(
         )
         rows = office.rows(f"ledger{kind}", wanted, full=full)
         if kind == ".csv":
-            _write(out, ledger_csv(rows, office.at, language))
+            write_whole(out, ledger_csv(rows, office.at, language))
         elif kind == ".json":
-            _write(out, ledger_json(rows, office.at).encode())
+            write_whole(out, ledger_json(rows, office.at).encode())
         else:
             figures = statistics(rows, period, office.at)
             pictures = office.pictures(full=full, none=without)
@@ -205,12 +205,12 @@ def letter(
         out.mkdir(parents=True, exist_ok=True)
         for one in made:
             path = out / f"{_file_name(one, issue)}.docx"
-            _write(path, write_letter(one, template, pictures))
+            write_whole(path, write_letter(one, template, pictures))
             say(f"{path}: {one.recipient.zh}, {len(one.rows)} issues")
 
 
 def _letters_of(
-    office: _Office, wanted: IssueFilter, order: str | None, issue: int | None, *, full: bool, note: str
+    office: Office, wanted: IssueFilter, order: str | None, issue: int | None, *, full: bool, note: str
 ) -> list[Letter]:
     county, day = office.settings.name, office.at.date()
     if order is not None:
@@ -252,24 +252,32 @@ def brief(
     """
     kind = _suffix(out, (".docx", ".html"))
     with _office(folder, who) as office:
-        settings = office.settings
-        period = period_of(settings, day, days)
-        last = period_of(settings, day, 1)
-        the_day = last.start.astimezone(settings.timezone).date()
-        rows = office.rows(f"brief {the_day}", IssueFilter(period=period), full=full)
-        seen = (
-            None
-            if no_coverage
-            else _seen(coverage_of(settings, chosen(settings, None), last, quiet=True), settings)
-        )
-        made = Brief(settings.name, the_day, office.at, days or settings.period_days, tuple(rows), seen)
+        made = brief_of(office, day, days, full=full, coverage=not no_coverage)
         pictures = office.pictures(full=full, none=without)
         if kind == ".html":
-            content = brief_html(made, pictures).encode()
+            write_whole(out, brief_html(made, pictures).encode())
         else:
-            content = write_brief(made, template_file("brief.docx", settings.folder), pictures)
-        _write(out, content)
-    say(f"{out}: {the_day}, {len(made.of_the_day)} issues of the day, {len(made.overdue)} overdue")
+            write_whole(out, brief_document(office, made, pictures))
+    say(f"{out}: {made.day}, {len(made.of_the_day)} issues of the day, {len(made.overdue)} overdue")
+
+
+def brief_of(
+    office: Office, day: str | None, days: int | None, *, full: bool = False, coverage: bool = True
+) -> Brief:
+    """What a day's brief tells, yesterday's if none is named. Raises BadInput for what is not a day."""
+    settings = office.settings
+    last = period_of(settings, day, 1)
+    the_day = last.start.astimezone(settings.timezone).date()
+    rows = office.rows(f"brief {the_day}", IssueFilter(period=period_of(settings, day, days)), full=full)
+    seen = None
+    if coverage:
+        seen = _seen(coverage_of(settings, chosen(settings, None), last, quiet=True), settings)
+    return Brief(settings.name, the_day, office.at, days or settings.period_days, tuple(rows), seen)
+
+
+def brief_document(office: Office, brief: Brief, pictures: Pictures) -> bytes:
+    """The brief as a Word document, by the working folder's template."""
+    return write_brief(brief, template_file("brief.docx", office.settings.folder), pictures)
 
 
 @app.command()
@@ -304,7 +312,7 @@ def evidence(
         say(f"{out / f'issue-{number}'}: {len(one.files)} files{'' if full else ', masked'}")
 
 
-def _take_out(office: _Office, issue: Issue, to: Path, sight: Sight | None) -> TakenOut:
+def _take_out(office: Office, issue: Issue, to: Path, sight: Sight | None) -> TakenOut:
     root, desk = evidence_folder(office.settings), office.desk
     folders = dict.fromkeys([issue.evidence_folder, *(r.folder for r in desk.queue.evidence(issue.id))])
     attached = [(one, desk.files.path(one)) for one in desk.queue.attachments(issue.id)]
@@ -346,7 +354,7 @@ def _figures_row(one: Tally, by: Breakdown, language: Language) -> list[object]:
     return [called, *counts, *(percent(getattr(one, field)) for field, _, _ in RATES)]
 
 
-def _titles(office: _Office, period: Interval, language: Language) -> Titles:
+def _titles(office: Office, period: Interval, language: Language) -> Titles:
     settings = office.settings
     days = list(days_of(period, settings.timezone))
     made = f"{office.at:%Y-%m-%d %H:%M}"
@@ -388,7 +396,8 @@ def _suffix(path: Path, known: tuple[str, ...]) -> str:
     return path.suffix.lower()
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
+    """Under another name first: a reader sees all of a paper or the one before."""
     with _replacing(path) as unfinished:
         unfinished.write_bytes(content)
 

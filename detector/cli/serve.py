@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -19,11 +21,14 @@ from detector.cli.common import (
     now,
     settings_in,
 )
+from detector.cli.duties import Works, service_of
 from detector.cli.output import say
 from detector.config.settings import ModelSettings, Settings
 from detector.database import Database
 from detector.inference.detector import Detector
 from detector.review import House, open_house, run
+from detector.scheduling.logs import Log
+from detector.scheduling.stopping import EXIT_WITHIN_S, end_after
 from detector.spotting import Bench
 
 Host = Annotated[str, typer.Option("--host", help="The address to listen on; 0.0.0.0 for the whole network.")]
@@ -33,21 +38,67 @@ Https = Annotated[
     typer.Option("--https", help="The browser speaks HTTPS to a proxy before us: cookies only go there."),
 ]
 
+Nightly = Annotated[bool, typer.Option("--nightly", help="Run the nights, too, as `kerbwatch nightly` does.")]
+
 
 def add_to(app: typer.Typer) -> None:
     app.command()(serve)
 
 
-def serve(folder: Folder = Path(), host: Host = "127.0.0.1", port: Port = 8080, https: Https = False) -> None:
-    """Review in the browser, and the API under /api/v1.
+def serve(
+    folder: Folder = Path(),
+    host: Host = "127.0.0.1",
+    port: Port = 8080,
+    https: Https = False,
+    nightly: Nightly = False,
+) -> None:
+    """Review in the browser, and the API under /api/v1; /metrics, /healthz and /readyz for those who watch over it.
 
-    Example: kerbwatch serve -C county --host 0.0.0.0 --port 8080
+    Example: kerbwatch serve -C county --host 0.0.0.0 --port 8080 --nightly
     """
     settings = settings_in(folder)
-    with opened_house(settings, secure_cookies=https) as house:
+    with _nights(settings, on=nightly) as nights, opened_house(settings, secure_cookies=https) as house:
         if not house.desk.people.any():
             say(f"first run: nobody can sign in yet. The set-up code is {house.setup_code}")
-        run(house, host, port, lambda url: say(f"serving {settings.name} at {url}; Ctrl-C stops it"))
+        run(
+            replace(house, alive=nights.alive),
+            host,
+            port,
+            lambda url: say(f"serving {settings.name} at {url}; Ctrl-C stops it"),
+            nights.stopping,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Nights:
+    """The nights' service beside the server, if it is wanted."""
+
+    alive: Callable[[], bool] = lambda: True
+    stopping: Callable[[], None] = lambda: None
+    """To be called when the program is asked to end."""
+
+
+@contextmanager
+def _nights(settings: Settings, *, on: bool) -> Iterator[_Nights]:
+    if not on:
+        yield _Nights()
+        return
+    works = Works(Log(settings.state_root / "logs", to_stderr=True), threading.Event())
+    timers: list[threading.Timer] = []
+
+    def stopping() -> None:
+        works.stop.set()
+        timers.append(end_after(EXIT_WITHIN_S))
+
+    service = service_of(settings, works)
+    service.start()
+    try:
+        yield _Nights(service.alive, stopping)
+    finally:
+        works.stop.set()
+        service.shut_down()
+        for timer in timers:
+            timer.cancel()
 
 
 def eyes_of(model: ModelSettings) -> tuple[Detector, Detector | None]:

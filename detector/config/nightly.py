@@ -43,6 +43,10 @@ Amount = Annotated[float, Strict(), Field(ge=0, allow_inf_nan=False)]
 Wait = Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False)]
 
 
+def _bytes(gb: float | None) -> int | None:
+    return None if gb is None else round(gb * GB)
+
+
 class RetentionPart(Part):
     """How long things are kept, and how much room they may take; null: for ever, as much as they like."""
 
@@ -51,6 +55,7 @@ class RetentionPart(Part):
     logs_days: Count | None = 90
     evidence_gb: Wait | None = None
     observations_gb: Wait | None = None
+    logs_gb: Wait | None = None
 
 
 class MailPart(Part):
@@ -69,7 +74,11 @@ class NightlyPart(Part):
     start: Cron = "0 20 * * *"
     deadline: Clock | None = time(7, 30)
     summary: Cron = "35 7 * * *"
-    keeping: Cron = "0 12 * * *"
+    keeping: Cron | None = "0 12 * * *"
+    brief: Cron | None = "45 7 * * *"
+    remind: Cron | None = "*/15 * * * *"
+    accept: Cron | None = "0 13 * * *"
+    deliver: Cron | None = "* * * * *"
     catch_up_days: Count = 30
     workers: Count | None = None
     stall_s: Wait = 600.0
@@ -99,6 +108,10 @@ class NightlyPart(Part):
             deadline=self.deadline,
             summary=self.summary,
             keeping=self.keeping,
+            brief=self.brief,
+            remind=self.remind,
+            accept=self.accept,
+            deliver=self.deliver,
             catch_up_days=self.catch_up_days,
             workers=self.workers,
             stall_s=self.stall_s,
@@ -113,8 +126,9 @@ class NightlyPart(Part):
                 kept.evidence_days,
                 kept.observations_days,
                 kept.logs_days,
-                round(kept.evidence_gb * GB) if kept.evidence_gb is not None else None,
-                round(kept.observations_gb * GB) if kept.observations_gb is not None else None,
+                _bytes(kept.evidence_gb),
+                _bytes(kept.observations_gb),
+                _bytes(kept.logs_gb),
             ),
         )
 
@@ -140,16 +154,21 @@ class RetentionSettings:
     logs_days: int | None = 90
     evidence_bytes: int | None = None
     observations_bytes: int | None = None
+    logs_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NightlySettings:
-    """The nights of a county. Cron expressions and the deadline are in its time zone."""
+    """The nights of a county. Cron expressions and the deadline are in its time zone; None: never."""
 
     start: str = "0 20 * * *"
     deadline: time | None = time(7, 30)
     summary: str = "35 7 * * *"
-    keeping: str = "0 12 * * *"
+    keeping: str | None = "0 12 * * *"
+    brief: str | None = "45 7 * * *"
+    remind: str | None = "*/15 * * * *"
+    accept: str | None = "0 13 * * *"
+    deliver: str | None = "* * * * *"
     catch_up_days: int = 30
     workers: int | None = None
     stall_s: float = 600.0

@@ -62,7 +62,8 @@ def retain(
         *_due(list(_observations(settings, catalogue, now)), now, _observation_days(settings),
               kept.observations_bytes, _size_of(settings.observations_root), "recorded"),
         *_orphans(settings, catalogue, now),
-        *_due(list(_logs(settings)), now, kept.logs_days, None, 0, "written"),
+        *_due(list(_logs(settings)), now, kept.logs_days, kept.logs_bytes,
+              _size_of(settings.state_root / "logs"), "written"),
     ]  # fmt: skip
     done = []
     for one, why in due:

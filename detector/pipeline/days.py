@@ -102,7 +102,7 @@ class Unseen:
 
 @dataclass(frozen=True, slots=True)
 class DayDone:
-    """What became of a day. It is finished where nothing is `unseen`."""
+    """What became of a day. `fault` says that the folder, or a part of it, could not be read."""
 
     camera_id: str
     day: date

@@ -28,6 +28,7 @@ from detector.review.routes import (
     api_events,
     boards,
     evidence,
+    health,
     loop,
     queue,
     review,
@@ -40,7 +41,7 @@ from detector.review.words import WORDS
 ROUTERS: Final = (
     session.router, account.router, queue.router, review.router, evidence.router, api.router, api_events.router,
     boards.router, boards.api, loop.api, zones.router, zones.api,
-    spots.router, spots.api, admin.router, admin.api,
+    spots.router, spots.api, admin.router, admin.api, health.router,
 )  # fmt: skip
 LARGER_BODIES: Mapping[str, int] = {
     loop.ANSWERS: loop.LARGEST_ANSWER,
@@ -119,7 +120,7 @@ def _refused(request: Request, refusal: Refused) -> Response:
     headers = {}
     if refusal.retry_after_s is not None:
         headers["Retry-After"] = f"{refusal.retry_after_s:.0f}"
-    if request.url.path.startswith(("/api/", "/evidence/")):
+    if request.url.path.startswith(("/api/", "/evidence/", "/metrics")):
         content = {"error": refusal.error, "detail": refusal.detail, "who": refusal.who}
         return JSONResponse(content, refusal.status, headers)
     if refusal.status == 401 and request.method == "GET":

@@ -38,6 +38,8 @@ class House:
     """True where the browser speaks HTTPS, to us or to a proxy before us."""
     editing: threading.Lock = field(default_factory=threading.Lock)
     """Held while a file of the configuration is changed."""
+    alive: Callable[[], bool] = lambda: True
+    """Whether what else runs in this process goes on."""
 
     def with_settings(self, settings: Settings) -> House:
         """The same house under other settings, after somebody has changed the files that they come from."""

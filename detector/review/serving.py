@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from types import FrameType
 
 import uvicorn
 
@@ -15,16 +16,35 @@ GRACE_S = 3
 """So long a stopped server waits for answers under way; open event streams are then cut."""
 
 
-def run(house: House, host: str, port: int, ready: Callable[[str], None]) -> None:
-    """Serves until it is told to stop by a signal. Raises BadInput where the address cannot be had."""
+def run(
+    house: House,
+    host: str,
+    port: int,
+    ready: Callable[[str], None],
+    stopping: Callable[[], None] = lambda: None,
+) -> None:
+    """Serves until it is told to stop by a signal; `stopping` is called at once then.
+
+    Raises BadInput where the address cannot be had.
+    """
     with listening(host, port) as listener:
         address, bound = listener.getsockname()[:2]
         shown = f"[{address}]" if ":" in address else address
         ready(f"http://{shown}:{bound}/")
-        server_of(house).run(sockets=[listener])
+        server_of(house, stopping).run(sockets=[listener])
 
 
-def server_of(house: House) -> uvicorn.Server:
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._stopping()
+        super().handle_exit(sig, frame)
+
+
+def server_of(house: House, stopping: Callable[[], None] = lambda: None) -> uvicorn.Server:
     """A server that is not running yet; its `run` takes the sockets to listen on."""
     config = uvicorn.Config(
         create_app(house),
@@ -36,7 +56,7 @@ def server_of(house: House) -> uvicorn.Server:
         timeout_keep_alive=30,
         proxy_headers=house.secure_cookies,
     )
-    return uvicorn.Server(config)
+    return _Server(config, stopping)
 
 
 def listening(host: str, port: int) -> socket.socket:

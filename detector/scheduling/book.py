@@ -27,6 +27,8 @@ class Book:
     machine: str
     began: float = field(default_factory=time.monotonic)
     cameras: int = 0
+    not_surveyed: int = 0
+    """Cameras whose folders the run stopped before it looked at, the last time round."""
     owed: dict[tuple[str, date], DayOwed] = field(default_factory=dict)
     done: dict[tuple[str, date], DayOwed] = field(default_factory=dict)
     footage_s: float = 0.0
@@ -53,8 +55,8 @@ class Book:
     def owe(self, day: DayOwed) -> None:
         self.owed[day.camera_id, day.day] = day
 
-    def day(self, result: DayDone) -> None:
-        """Count a day. It is done where nothing of it is unseen."""
+    def day(self, result: DayDone) -> str:
+        """Count a day. Returns why it is not done, '' where it is."""
         place = (result.camera_id, result.day)
         self.footage_s += result.footage_s
         self.counts.update(
@@ -65,18 +67,34 @@ class Book:
         self.stages_s.update(result.stages_s)
         for line in result.troubles:
             self.trouble(f"{result.camera_id}: {line}")
-        if result.unseen:
-            self.failures.update(unseen.reason for unseen in result.unseen)
-            self.missing[place] = "; ".join(f"{u.path}: {u.reason}" for u in result.unseen)
+        self.failures.update(unseen.reason for unseen in result.unseen)
+        why_not = self._why_not(result)
+        if why_not:
+            self.missing[place] = why_not
         else:
             self.missing.pop(place, None)
             if place in self.owed:
                 self.done[place] = self.owed[place]
+        return why_not
+
+    def _why_not(self, result: DayDone) -> str:
+        if result.unseen:
+            return "; ".join(f"{unseen.path}: {unseen.reason}" for unseen in result.unseen)
+        owed = self.owed.get((result.camera_id, result.day))
+        # The folder was there when the day was found to be owed: what the day held then has not been looked at.
+        if result.fault and owed is not None and owed.key != result.key:
+            return result.fault
+        return ""
 
     def trouble(self, line: str) -> None:
         self.counts["troubles"] += 1
         if len(self.troubles) < MOST_TOLD and line not in self.troubles:
             self.troubles.append(line)
+
+    @property
+    def undone(self) -> list[tuple[str, date]]:
+        """Owed days that are not done, by camera and day."""
+        return sorted(self.owed.keys() - self.done.keys())
 
     @property
     def looks_owed(self) -> int:
@@ -96,7 +114,7 @@ class Book:
     def to_json(self) -> dict[str, Any]:
         took_s = time.monotonic() - self.began
         left_s = self.remaining_s()
-        undone = sorted(self.owed.keys() - self.done.keys())
+        undone = self.undone
         return {
             "engine": self.engine,
             "settings_version": self.settings_version,
@@ -104,6 +122,7 @@ class Book:
             "machine": self.machine,
             "took_s": round(took_s, 1),
             "cameras": self.cameras,
+            "not_surveyed": self.not_surveyed,
             "days_owed": len(self.owed),
             "days_done": len(self.done),
             "looks_owed": self.looks_owed,

@@ -9,42 +9,13 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 from detector.config.settings import Settings
 from detector.core.errors import KerbwatchError
 from detector.database import Database
 from detector.runs.metrics import CONTENT_TYPE, metrics_text
-from detector.scheduling.night import places_written, too_full
-
-
-def readiness(settings: Settings) -> dict[str, str]:
-    """What stands in the way of a run, by name; empty where nothing does."""
-    faults: dict[str, str] = {}
-    try:
-        with Database.open(settings.database_url, migrate=False, busy_timeout_s=2.0):
-            pass
-    except KerbwatchError as error:
-        faults["database"] = str(error)
-    if full := too_full(settings):
-        faults["disk"] = full
-    if not settings.archive_root.is_dir():
-        faults["recordings"] = f"{settings.archive_root}: no such folder"
-    for place in places_written(settings):
-        if place.exists() and not _writable(place):
-            faults[place.name] = f"{place} may not be written"
-    return faults
-
-
-def _writable(place: Path) -> bool:
-    probe = place / ".kerbwatch-writable"
-    try:
-        probe.touch()
-        probe.unlink()
-    except OSError:
-        return False
-    return True
+from detector.runs.readiness import readiness
 
 
 @contextmanager

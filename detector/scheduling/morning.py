@@ -122,6 +122,9 @@ def _of_run(run: Run | None) -> Iterator[tuple[str, str]]:
         why = told.get("ended_because", "")
         yield f"the last run {run.state}: {why}", f"上次巡检{STATES_ZH[run.state]}：{why}"
     missing = told.get("missing", [])
+    if run.state is RunState.PARTIAL and not missing:
+        why = told.get("ended_because", "")
+        yield f"the last run stopped before all was done: {why}", f"上次巡检中途停止：{why}"
     if missing:
         first = missing[0]
         yield (

@@ -7,10 +7,9 @@ So a run may end at any moment, and the next goes on.
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -28,6 +27,7 @@ from detector.footage.troubles import TroubleKind, Troubles
 from detector.pipeline.days import DayDone, DayScan, Job, Stopped, Survey, Surveyed
 from detector.runs.days import CameraDays
 from detector.runs.lease import Lease, LeaseLost, Leases
+from detector.runs.readiness import too_full
 from detector.runs.runs import Run, Runs, RunState
 from detector.scheduling.book import Book
 from detector.scheduling.logs import SILENT, Clock, Log
@@ -108,7 +108,7 @@ def _led(orders: Orders, database: Database, leases: Leases, lease: Lease) -> Ru
             runs.end(lease, run.id, RunState.FAILED, orders.now(), book.to_json())
         raise
     book.configuration_changed = files_version(settings.folder) != settings.version
-    state = RunState.PARTIAL if book.owed.keys() - book.done.keys() else RunState.DONE
+    state = RunState.PARTIAL if night.stop or book.undone else RunState.DONE
     ended = night.kept(lambda: runs.end(lease, run.id, state, orders.now(), book.to_json()))
     log.info("run ended", state=state.value, **book.to_json())
     return ended
@@ -183,6 +183,8 @@ class Night:
                 self.log.warning("stopping", why=self.stop, still_queued=len(self.queue))
                 for event in crew.stop(STOP_WITHIN_S):
                     self.heard(event)
+                for job in self.queue:
+                    self.miss(job, self.stop)
                 self.queue.clear()
                 return
             while self.queue and crew.room() > 0 and time.monotonic() >= self.not_before:
@@ -240,9 +242,9 @@ class Night:
                 self.book.done.pop((day.camera_id, day.day), None)
 
     def day_done(self, result: DayDone) -> None:
-        self.book.day(result)
+        why_not = self.book.day(result)
         at = self.orders.now()
-        if not result.unseen:
+        if not why_not:
             days = CameraDays(self.database)
             self.kept(
                 lambda: days.mark(
@@ -254,7 +256,7 @@ class Night:
                 path = self.orders.settings.archive_root / unseen.path
                 self.trouble(result.camera_id, path, TroubleKind.UNREADABLE, unseen.reason)
         self.log.info(
-            "day" if not result.unseen else "day not finished",
+            "day not finished" if why_not else "day",
             camera=result.camera_id,
             day=result.day,
             samples=result.samples,
@@ -262,6 +264,7 @@ class Night:
             filed=len(result.filed),
             dropped=result.dropped,
             troubles=result.troubles,
+            **({"why": why_not} if why_not else {}),
             **{f"{name}_s": round(took_s, 2) for name, took_s in result.stages_s.items()},
         )
 
@@ -325,12 +328,15 @@ class Night:
         )
         if told.given_up:
             line = f"{camera_id}: {told.path}: {told.kind} {told.times} times, last: {told.reason}"
-            self.book.quarantined.append(line)
-            self.log.failure("a recording is given up", camera=camera_id, recording=told.path, why=line)
+            if line not in self.book.quarantined:
+                self.book.quarantined.append(line)
+                self.log.failure("a recording is given up", camera=camera_id, recording=told.path, why=line)
 
     def miss(self, job: Job, why: str) -> None:
         if isinstance(job, DayScan):
             self.book.missing[job.camera_id, job.day] = why
+        elif self.stop:
+            self.book.not_surveyed += 1
         else:
             self.book.faults[job.camera_id] = f"was not surveyed: {why}"
 
@@ -341,34 +347,12 @@ class Night:
             try:
                 return write()
             except DatabaseBusy as error:
-                if time.monotonic() - began > PATIENCE_S:
+                if time.monotonic() - began > PATIENCE_S or self.orders.asked_to_stop():
                     raise
                 wait_s = WAITS_S[min(number, len(WAITS_S) - 1)]
                 self.log.warning("the database does not answer", why=str(error), again_in_s=wait_s)
                 time.sleep(wait_s)
                 number += 1
-
-
-def too_full(settings: Settings) -> str:
-    """Why nothing more should be written; '' while there is room."""
-    for place in places_written(settings):
-        with suppress(OSError):
-            free = shutil.disk_usage(_existing(place)).free
-            if free < settings.nightly.min_free_bytes:
-                return (
-                    f"the disk of {place} is nearly full: {free / 1e9:.1f} GB are free, "
-                    f"{settings.nightly.min_free_bytes / 1e9:.1f} GB are to stay"
-                )
-    return ""
-
-
-def places_written(settings: Settings) -> Sequence[Path]:
-    places = [settings.state_root, settings.observations_root]
-    return [*places, settings.evidence_root] if isinstance(settings.evidence_root, Path) else places
-
-
-def _existing(place: Path) -> Path:
-    return next((folder for folder in (place, *place.parents) if folder.exists()), Path("/"))
 
 
 def recording_id_of(camera_id: str, path: Path, root: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""The service: jobs by cron expression in the city's time zone, one after another, until it is asked to end.
+"""The service: duties by cron expression in the city's time zone, until it is asked to end.
 
 Cron only says when to look. What a run does comes from the catalogue, so a time that is skipped or comes twice when
 clocks change, a machine that was off, and a second machine with the same service all do no harm.
@@ -7,7 +7,8 @@ clocks change, a machine that was off, and a second machine with the same servic
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,16 +25,21 @@ from detector.scheduling.logs import Log
 from detector.scheduling.night import deadline_after
 
 AGAIN_S = 300.0
-"""After a run that failed, or found another machine at work, it is tried again so much later, until the deadline."""
+"""A duty that failed, or found another machine at it, is begun again so much later, as long as it is owed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Jobs:
-    """What the service does; each gets settings read anew, and raises KerbwatchError."""
+class Duty:
+    """Something that is done by the clock. `act` gets settings of that moment, and raises KerbwatchError."""
 
-    scan: Callable[[Settings], None]
-    summary: Callable[[Settings], None]
-    keeping: Callable[[Settings], None]
+    name: str
+    when: Callable[[Settings], str | None]
+    """A cron expression; None where it is never done."""
+    act: Callable[[Settings], None]
+    alone: bool = False
+    """One at a time of those that say so; the others wait."""
+    owed: Callable[[Settings], bool] = lambda _: False
+    """Whether the service does it at once when it starts, and again soon where it failed."""
 
 
 class WallTrigger(BaseTrigger):  # type: ignore[misc]  # apscheduler has no types
@@ -78,6 +84,14 @@ def next_time(expression: str, zone: ZoneInfo, after: datetime) -> datetime:
     return found
 
 
+def previous_time(expression: str, zone: ZoneInfo, before: datetime) -> datetime | None:
+    """When the expression came last within the day before a moment, or at it; in UTC. Raises BadInput."""
+    found, last = next_time(expression, zone, before - timedelta(days=1)), None
+    while found <= before:
+        last, found = found, next_time(expression, zone, found)
+    return last
+
+
 def is_night(settings: Settings, at: datetime) -> bool:
     """Whether a run should be going on: the deadline comes before the next start. Without a deadline, never."""
     deadline = deadline_after(settings, at)
@@ -86,13 +100,15 @@ def is_night(settings: Settings, at: datetime) -> bool:
 
 
 class Service:
-    """The jobs of one working folder. Start it, and shut it down; it may live inside another program."""
+    """The duties of one working folder. Start it, and shut it down; it may live inside another program."""
 
-    def __init__(self, folder: Path, jobs: Jobs, log: Log) -> None:
+    def __init__(self, folder: Path, duties: Sequence[Duty], log: Log) -> None:
         self._folder = folder
-        self._jobs = jobs
+        self._duties = {duty.name: duty for duty in duties}
         self._log = log
         self._scheduler = BackgroundScheduler(timezone=UTC)
+        self._arranged: dict[str, tuple[str | None, ZoneInfo]] = {}
+        self._arranging = threading.Lock()
         self._one_at_a_time = threading.Lock()
         self.ending = threading.Event()
 
@@ -100,8 +116,9 @@ class Service:
         """Raises BadConfig and BadInput: nothing is started then."""
         settings = load_settings(self._folder)
         self._arrange(settings)
-        if is_night(settings, datetime.now(UTC)):
-            self._once("scan", 0.0)
+        for duty in self._duties.values():
+            if duty.owed(settings):
+                self._once(duty.name, 0.0)
         self._scheduler.start()
         for job in self._scheduler.get_jobs():
             self._log.info("job", job=job.id, next=job.next_run_time)
@@ -115,22 +132,22 @@ class Service:
         self._scheduler.shutdown(wait=True)
 
     def _arrange(self, settings: Settings) -> None:
-        nightly, zone = settings.nightly, settings.timezone
-        for name, expression in (
-            ("scan", nightly.start),
-            ("summary", nightly.summary),
-            ("keeping", nightly.keeping),
-        ):
+        """Bring the clock in line with the settings. What did not change is not touched: its time may be now."""
+        with self._arranging:
+            for duty in self._duties.values():
+                wanted = (duty.when(settings), settings.timezone)
+                if self._arranged.get(duty.name) != wanted:
+                    self._put(duty.name, *wanted)
+                    self._arranged[duty.name] = wanted
+
+    def _put(self, name: str, expression: str | None, zone: ZoneInfo) -> None:
+        if expression is not None:
             self._scheduler.add_job(
-                self._do,
-                trigger(expression, zone),
-                args=[name],
-                id=name,
-                replace_existing=True,
-                coalesce=True,
-                misfire_grace_time=None,
-                max_instances=1,
-            )
+                self._do, trigger(expression, zone), args=[name], id=name, replace_existing=True,
+                coalesce=True, misfire_grace_time=None, max_instances=1,
+            )  # fmt: skip
+        elif self._scheduler.get_job(name) is not None:
+            self._scheduler.remove_job(name)
 
     def _once(self, name: str, in_s: float) -> None:
         at = datetime.now(UTC) + timedelta(seconds=in_s)
@@ -140,28 +157,26 @@ class Service:
         )  # fmt: skip
 
     def _do(self, name: str) -> None:
-        """One job by the settings of this moment: the outermost frame of its thread."""
-        if self.ending.is_set():
-            return
-        try:
-            settings = load_settings(self._folder)
-            self._arrange(settings)
-            if name == "summary":  # it comes in the morning, whatever a run is at
-                self._jobs.summary(settings)
+        """One duty by the settings of this moment: the outermost frame of its thread."""
+        duty = self._duties[name]
+        with self._one_at_a_time if duty.alone else nullcontext():
+            if self.ending.is_set():
                 return
-            with self._one_at_a_time:
-                getattr(self._jobs, name)(settings)
-        except (LeaseTaken, LeaseLost) as error:
-            self._log.info("another machine runs", job=name, why=str(error))
-            self._try_again(name)
-        except KerbwatchError as error:
-            self._log.failure("job failed", job=name, why=str(error))
-            self._try_again(name)
+            try:
+                settings = load_settings(self._folder)
+                self._arrange(settings)
+                duty.act(settings)
+            except (LeaseTaken, LeaseLost) as error:
+                self._log.info("another machine does it", job=name, why=str(error))
+                self._try_again(duty)
+            except (KerbwatchError, OSError) as error:
+                self._log.failure("job failed", job=name, why=str(error))
+                self._try_again(duty)
 
-    def _try_again(self, name: str) -> None:
+    def _try_again(self, duty: Duty) -> None:
         try:
-            night = is_night(load_settings(self._folder), datetime.now(UTC))
+            owed = duty.owed(load_settings(self._folder))
         except KerbwatchError:
-            night = True
-        if name == "scan" and night and not self.ending.is_set():
-            self._once(name, AGAIN_S)
+            owed = True
+        if owed and not self.ending.is_set():
+            self._once(duty.name, AGAIN_S)

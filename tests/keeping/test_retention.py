@@ -104,6 +104,14 @@ def test_old_logs_go(settings: Settings) -> None:
     assert (old.exists(), new.exists()) == (False, True)
 
 
+def test_over_their_room_the_oldest_logs_go(settings: Settings) -> None:
+    old, new = log_of(settings, 20), log_of(settings, 10)
+    room = new.stat().st_size
+    with Database.open(settings.database_url) as database:
+        assert whats(retain(with_retention(settings, logs_bytes=room), database, NOW)) == [old.name]
+    assert (old.exists(), new.exists()) == (False, True)
+
+
 @pytest.mark.parametrize("place", ["recordings/evidence", "."])
 def test_folders_that_lie_among_the_recordings_are_refused(settings: Settings, place: str) -> None:
     mixed = replace(settings, evidence_root=settings.folder / place)

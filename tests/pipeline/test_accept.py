@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -13,6 +15,7 @@ import pytest
 from clock_fixture import Clock
 from made_archive import FPS, LENGTH_S, Made, kerbwatch, parked, place_of, scene_of, settle
 
+from detector.cli import duties
 from detector.cli.common import detector_of
 from detector.core.values import ZoneKind
 from detector.database import Database
@@ -26,6 +29,7 @@ from detector.observing.store import ObservationStore
 from detector.people.roles import PROGRAM
 from detector.pipeline.accept import Inspection, Outcome, inspect_all
 from detector.pipeline.scan import Shop
+from detector.scheduling.logs import Log
 
 pytest_plugins = ["archive_fixture"]
 
@@ -159,3 +163,12 @@ def test_the_command_looks_at_all_that_waits(county: Made) -> None:
     done = kerbwatch("issues", "accept", "-C", county.folder, "--json")
     assert [(one["issue"], one["outcome"]) for one in done.json] == [(1, "waiting")]
     assert kerbwatch("issues", "accept", 2, "-C", county.folder).code == 2
+
+
+def test_the_service_looks_at_all_that_waits_by_itself(county: Made, tmp_path: Path) -> None:
+    for words in (("confirm", 1), ("dispatch", 1), ("rectify", 1, "--note", "已处理")):
+        assert kerbwatch("issues", *words, "-C", county.folder).code == 0
+    duties.accept(duties.Works(Log(tmp_path / "logs"), threading.Event(), 1), county.settings)
+    (log,) = (tmp_path / "logs").iterdir()
+    line = json.loads(log.read_text("utf-8"))
+    assert (line["event"], line["issue"], line["outcome"]) == ("inspected", 1, "waiting")

@@ -95,6 +95,9 @@ WHO_MAY: Mapping[str, frozenset[Role | None]] = {
     "GET /api/v1/log": ADMIN,
     "GET /api/v1/settings": ADMIN,
     "PUT /api/v1/settings/{file}": ADMIN,
+    "GET /healthz": ANYBODY,
+    "GET /readyz": ANYBODY,
+    "GET /metrics": SIGNED_IN - {Role.DEPARTMENT},
 }
 """Every route, and who gets past its door. None is nobody: a browser that is not signed in."""
 

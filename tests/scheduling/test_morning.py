@@ -32,9 +32,10 @@ from detector.database import Database
 from detector.footage.catalogue import Catalogue
 from detector.runs.lease import Leases
 from detector.runs.metrics import metrics_text
+from detector.runs.readiness import readiness
 from detector.runs.runs import Runs, RunState
 from detector.scheduling import morning
-from detector.scheduling.endpoint import endpoint, readiness
+from detector.scheduling.endpoint import endpoint
 from detector.scheduling.logs import Log
 from detector.scheduling.morning import Morning, morning_of, send
 from detector.scheduling.night import deadline_after, horizon
