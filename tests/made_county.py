@@ -24,6 +24,7 @@ import numpy as np
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import sync_playwright
 
+from detector.cli.common import sight_of
 from detector.cli.serve import eyes_of
 from detector.config.settings import Settings, load_settings
 from detector.config.template import template_files
@@ -47,7 +48,7 @@ from detector.database import Database
 from detector.evidence import Scene, write_evidence
 from detector.issues import IssueQueue
 from detector.people import Actor, People, Role
-from detector.review import House, open_house
+from detector.review import House, Masks, open_house
 from detector.review.access import SESSION_COOKIE
 from detector.review.serving import listening, server_of
 from detector.spotting import Bench
@@ -230,7 +231,8 @@ def serve(folder: Path, **changes: Any) -> Iterator[Served]:
         listening("127.0.0.1", 0) as listener,
     ):
         root = Path(settings.evidence_root)
-        house = open_house(settings, database, root, utc_now, bench, setup_code=SETUP_CODE)
+        masks = Masks(partial(sight_of, settings))
+        house = open_house(settings, database, root, utc_now, bench, masks, setup_code=SETUP_CODE)
         house = replace(house, **changes)
         server = server_of(house)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -29,6 +29,7 @@ from detector.inference.weights import Weights, verified
 from detector.issues.queue import IssueQueue
 from detector.observing.store import ObservationStore
 from detector.pipeline.scan import CameraReport, Shop
+from detector.reporting.pictures import Sight
 
 Folder = Annotated[
     Path, typer.Option("--dir", "-C", envvar="KERBWATCH_DIR", help="The working folder that `init` wrote.")
@@ -45,6 +46,10 @@ Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="How many processes; one a core if left out.")
 ]
 Rules = Annotated[Path | None, typer.Option("--rules", help="Another rules.yaml than the working folder's.")]
+
+
+MASKING_CONFIDENCE = 0.15
+"""Below what judging asks for: here a person that is missed costs more than a blurred bin."""
 
 
 def weights_of(settings: ModelSettings) -> Path:
@@ -79,6 +84,12 @@ def detector_of(settings: ModelSettings, threads: int = 0) -> Detector:
         confidence=settings.confidence,
         precision=settings.precision,
     )
+
+
+def sight_of(settings: Settings) -> Sight:
+    """What masks pictures. Raises BadInput."""
+    detector = detector_of(replace(settings.model, confidence=MASKING_CONFIDENCE))
+    return Sight(detector, settings.state_root / "masking")
 
 
 def litter_detector_of(settings: ModelSettings, threads: int = 0) -> Detector | None:

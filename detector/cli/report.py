@@ -7,7 +7,7 @@ import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -23,11 +23,11 @@ from detector.cli.common import (
     Folder,
     Until,
     chosen,
-    detector_of,
     evidence_folder,
     now,
     period_of,
     settings_in,
+    sight_of,
 )
 from detector.cli.output import complain, say, say_json, table
 from detector.config.settings import Settings
@@ -48,9 +48,6 @@ from detector.reporting.rows import LedgerRow, department_of, ledger_rows
 from detector.reporting.statistics import Statistics, Tally, statistics
 from detector.reporting.takeout import TakenOut, take_out
 from detector.reporting.wording import COUNTS, RATES, Language, name, percent
-
-MASKING_CONFIDENCE = 0.15
-"""Below what judging asks for: here a person that is missed costs more than a blurred bin."""
 
 app = typer.Typer(
     help="The papers: figures, ledger (台账), dispatch letters (交办函), daily brief (日报).",
@@ -96,8 +93,7 @@ class Office:
         return EvidencePictures(evidence_in(evidence_folder(self.settings)), None if full else self.sight())
 
     def sight(self) -> Sight:
-        detector = detector_of(replace(self.settings.model, confidence=MASKING_CONFIDENCE))
-        return Sight(detector, self.settings.state_root / "masking")
+        return sight_of(self.settings)
 
 
 @contextmanager

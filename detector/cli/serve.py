@@ -20,13 +20,14 @@ from detector.cli.common import (
     litter_detector_of,
     now,
     settings_in,
+    sight_of,
 )
 from detector.cli.duties import Works, service_of
 from detector.cli.output import say
 from detector.config.settings import ModelSettings, Settings
 from detector.database import Database
 from detector.inference.detector import Detector
-from detector.review import House, open_house, run
+from detector.review import House, Masks, open_house, run
 from detector.scheduling.logs import Log
 from detector.scheduling.stopping import EXIT_WITHIN_S, end_after
 from detector.spotting import Bench
@@ -118,6 +119,7 @@ def opened_house(settings: Settings, *, secure_cookies: bool = False) -> Iterato
             evidence_folder(settings),
             now,
             bench,
+            Masks(partial(sight_of, settings)),
             setup_code=secrets.token_urlsafe(9),
             secure_cookies=secure_cookies,
         )

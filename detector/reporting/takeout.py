@@ -30,6 +30,8 @@ WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 SIDE_BY_SIDE = "before_after.jpg"
 
+STILL = re.compile(r"still_([1-9][0-9]{0,3})_(scene|closeup)\.jpg")
+
 
 @dataclass(slots=True)
 class TakenOut:
@@ -77,26 +79,34 @@ def _copied(folder: Path, to: Path, told: TakenOut) -> None:
 
 
 def _stills(folder: Path, to: Path, sight: Sight, told: TakenOut) -> None:
-    boxes = _boxes(folder)
     numbers = sorted(int(path.name.split("_")[1]) for path in folder.glob("still_[0-9]*_scene.jpg"))
-    for number in numbers:
-        box = boxes[number - 1] if number <= len(boxes) else None
-        whole, near = (_bytes(folder / f"still_{number}_{part}.jpg") for part in ("scene", "closeup"))
-        scene, closeup = decoded(whole), decoded(near)
-        if scene is None or whole is None:
-            told.left_out.append((f"{to.name}/still_{number}_scene.jpg", "is no picture any more"))
-            continue
-        _write(
-            to,
-            f"still_{number}_scene.jpg",
-            sight.masked(scene, whole, scene_placed(scene, box), in_tiles=True),
-            told,
-        )
-        if closeup is not None and near is not None:
-            placed = closeup_placed(closeup, scene, box) if box else Placed(picture_rows(closeup), None)
-            _write(
-                to, f"still_{number}_closeup.jpg", sight.masked(closeup, near, placed, in_tiles=False), told
-            )
+    for name in (f"still_{number}_{part}.jpg" for number in numbers for part in ("scene", "closeup")):
+        image = masked_still(folder, name, sight)
+        if image is not None:
+            _write(to, name, image, told)
+        elif name.endswith("_scene.jpg"):
+            told.left_out.append((f"{to.name}/{name}", "is no picture any more"))
+
+
+def masked_still(folder: Path, name: str, sight: Sight) -> Image | None:
+    """A still of an evidence folder, masked; None where it is none, or no picture any more."""
+    found = STILL.fullmatch(name)
+    if found is None:
+        return None
+    number, boxes = int(found[1]), _boxes(folder)
+    box = boxes[number - 1] if 0 < number <= len(boxes) else None
+    whole = _bytes(folder / f"still_{number}_scene.jpg")
+    scene = decoded(whole)
+    if scene is None or whole is None:
+        return None
+    if found[2] == "scene":
+        return sight.masked(scene, whole, scene_placed(scene, box), in_tiles=True)
+    near = _bytes(folder / name)
+    closeup = decoded(near)
+    if closeup is None or near is None:
+        return None
+    placed = closeup_placed(closeup, scene, box) if box else Placed(picture_rows(closeup), None)
+    return sight.masked(closeup, near, placed, in_tiles=False)
 
 
 def _write(folder: Path, name: str, image: Image, told: TakenOut) -> None:

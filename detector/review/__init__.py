@@ -2,6 +2,7 @@
 
 from detector.review.app import create_app
 from detector.review.house import House, open_house
+from detector.review.masks import Masks
 from detector.review.serving import run
 
-__all__ = ["House", "create_app", "open_house", "run"]
+__all__ = ["House", "Masks", "create_app", "open_house", "run"]

@@ -65,7 +65,9 @@ class Anybody:
 
 SignedIn = Annotated[Visitor, Depends(Needs())]
 Seeing = Annotated[Visitor, Depends(Needs(Action.SEE))]
-Looking = Annotated[Visitor, Depends(Needs(Action.LOOK_UNMASKED))]
+Looking = Annotated[Visitor, Depends(Needs(Action.LOOK))]
+"""At masked pictures at least; the route asks what the visitor may see unmasked."""
+LookingUnmasked = Annotated[Visitor, Depends(Needs(Action.LOOK_UNMASKED))]
 Reviewing = Annotated[Visitor, Depends(Needs(Action.REVIEW))]
 Open = Annotated[Visitor | None, Depends(Anybody())]
 

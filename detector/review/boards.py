@@ -332,12 +332,12 @@ def _total(house: House, wanted: IssueFilter | None) -> int:
 
 
 def _card(house: House, visitor: Visitor, issue: Issue, now: datetime) -> CardOut:
-    looks = visitor.may(Action.LOOK_UNMASKED)
+    looks, unmasked = visitor.may(Action.LOOK), visitor.may(Action.LOOK_UNMASKED)
     settings, queue = house.settings, house.desk.queue
     history = queue.history(issue.id) if issue.dispatched_at else []
     answer = next((row.note for row in reversed(history) if row.move == "rectify"), None)
     back = next((row.reason for row in reversed(history) if row.move == "reopen"), None)
-    attached = queue.attachments(issue.id) if looks and issue.dispatched_at else []
+    attached = queue.attachments(issue.id) if unmasked and issue.dispatched_at else []
     return CardOut(
         issue=issue_out(house, issue),
         overdue=issue.is_overdue(now),

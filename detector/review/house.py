@@ -17,6 +17,7 @@ from detector.dispatch import Desk
 from detector.issues.reading import IssueReader
 from detector.review.events import Hub
 from detector.review.looks import Looks
+from detector.review.masks import Masks
 from detector.spotting import Bench
 
 
@@ -31,6 +32,7 @@ class House:
     hub: Hub
     looks: Looks
     bench: Bench
+    masks: Masks
     evidence_root: Path
     setup_code: str
     """What the first run asks for, so that not whoever comes first to a fresh server owns it."""
@@ -56,6 +58,7 @@ def open_house(
     evidence_root: Path,
     now: Callable[[], datetime],
     bench: Bench,
+    masks: Masks,
     *,
     setup_code: str,
     secure_cookies: bool = False,
@@ -70,6 +73,7 @@ def open_house(
         Hub(desk.queue, reader),
         Looks(desk),
         bench,
+        masks,
         evidence_root,
         setup_code,
         secure_cookies,

@@ -45,7 +45,7 @@ def detail_out(house: House, visitor: Visitor, issue: Issue) -> IssueDetail:
     return IssueDetail(
         **_fields(house, issue),
         box=list(issue.box) if issue.box else None,
-        clip=_clip(issue, rows),
+        clip=_clip(issue, rows) if visitor.may(Action.LOOK_UNMASKED) else None,
         stills=_stills(house, issue, rows),
         before=issues_out(house, before),
         before_30_days=count,

@@ -130,12 +130,6 @@ def test_a_filter_that_is_none_is_told_and_not_ignored(served_once: Served, quer
     assert answer.json()["error"] == "bad_input"
 
 
-def test_a_viewer_gets_no_pictures(served_once: Served) -> None:
-    page = served_once.signed_in(Role.VIEWER).get("/queue")
-    assert "/evidence/" not in page.text
-    assert "/issues/" not in page.text
-
-
 def test_a_department_finds_what_would_go_to_it(served: Served) -> None:
     """Before dispatch by the table of routes, after it by who got it; a department itself sees no more than it got."""
     house, client = served.house, served.signed_in(Role.REVIEWER)

@@ -6,18 +6,22 @@ import re
 from collections.abc import Iterator
 from http.cookies import SimpleCookie
 
+import cv2
 import httpx
+import numpy as np
 import pytest
 from made_county import PASSWORD, SETUP_CODE, Served, csrf_in, serve
 
 from detector.config.settings import load_settings
+from detector.core.values import Image
 from detector.database import Database, schema
+from detector.evidence import jpeg
 from detector.people import Looked, Role
 from detector.review.access import SESSION_COOKIE
 from detector.review.guard import LARGEST_BODY
 from detector.review.pages import local
 
-pytest_plugins = ["review_fixture"]
+pytest_plugins = ["review_fixture", "model_fixture"]
 
 SCRIPT = "<script>alert(1)</script>'\"><img src=x onerror=alert(2)>{{7*7}}"
 
@@ -286,6 +290,30 @@ def test_every_look_at_footage_is_logged_once(served: Served) -> None:
     ]
     served.signed_in(Role.ADMIN).get(issue["thumb"])
     assert len(served.house.desk.log.find(what=Looked.FOOTAGE)) == 2
+
+
+def test_a_viewer_sees_stills_with_people_blurred_and_no_clip(served: Served, bus: Image) -> None:
+    """The picture has people in it; whoever may see them gets the file as it is."""
+    issue, house = served.issues[0], served.house
+    still = house.evidence_root / house.desk.queue.get(issue["number"]).evidence_folder / "still_1_scene.jpg"
+    still.unlink()
+    still.write_bytes(jpeg(bus))
+    path = issue["thumb"].replace("closeup", "scene")
+    reviewer, viewer = served.signed_in(Role.REVIEWER), served.signed_in(Role.VIEWER)
+    assert reviewer.get(path).content == still.read_bytes()
+    answer = viewer.get(path)
+    assert answer.status_code == 200, answer.text
+    blurred = cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR)
+    person = (slice(440, 860), slice(70, 220))
+    assert (
+        cv2.Laplacian(blurred[person], cv2.CV_64F).var() < 0.1 * cv2.Laplacian(bus[person], cv2.CV_64F).var()
+    )
+    detail = reviewer.get(f"/api/v1/issues/{issue['id']}").json()
+    for file in detail["clip"].values():
+        assert viewer.get(file).status_code == 403
+    assert viewer.get(f"/api/v1/issues/{issue['id']}").json()["clip"] is None
+    looks = house.desk.log.find(who="viewer", what=Looked.FOOTAGE)
+    assert [row.details for row in looks] == [{"masked": True}]
 
 
 def test_nothing_of_footage_is_kept_by_a_browser_or_a_proxy(served_once: Served) -> None:

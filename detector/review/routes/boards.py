@@ -82,7 +82,7 @@ def point_page(request: Request, point_id: str, visitor: Seeing) -> Response:
         detail=point_detail(house, visitor, point, days, day),
         day=day,
         heat=heat,
-        may_look=visitor.may(Action.LOOK_UNMASKED),
+        may_look=visitor.may(Action.LOOK),
         may_spot=visitor.may(Action.SPOT_CHECK),
         may_edit=visitor.may(Action.EDIT_ZONES),
     )
@@ -101,7 +101,7 @@ def dispatch_page(request: Request, visitor: Seeing) -> Response:
         may_dispatch=visitor.may(Action.DISPATCH),
         may_answer=visitor.may(Action.ANSWER),
         may_accept=visitor.may(Action.ACCEPT),
-        may_look=visitor.may(Action.LOOK_UNMASKED),
+        may_look=visitor.may(Action.LOOK),
     )
 
 

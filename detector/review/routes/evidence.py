@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from fastapi import APIRouter, Request
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, Response
 
+from detector.people import Action
 from detector.review.access import Looking, issue_for
 from detector.review.house import house_of
 from detector.review.refusals import not_found
 
 router = APIRouter(include_in_schema=False)
+
+NOT_KEPT: Mapping[str, str] = {"Cache-Control": "private, no-store"}
 
 MEDIA_TYPES: Mapping[str, str] = {
     ".jpg": "image/jpeg",
@@ -22,8 +25,11 @@ MEDIA_TYPES: Mapping[str, str] = {
 
 
 @router.get("/evidence/{public_id}/{folder}/{name}")
-def evidence(request: Request, public_id: str, folder: str, name: str, visitor: Looking) -> FileResponse:
-    """A file that the database names as this issue's; what the address says is never made a path of."""
+def evidence(request: Request, public_id: str, folder: str, name: str, visitor: Looking) -> Response:
+    """A file that the database names as this issue's; what the address says is never made a path of.
+
+    Whoever may look at masked pictures only gets stills, masked, and no clip.
+    """
     house = house_of(request)
     issue = issue_for(request, visitor, public_id)
     rows = house.desk.queue.evidence(issue.id)
@@ -34,5 +40,11 @@ def evidence(request: Request, public_id: str, folder: str, name: str, visitor: 
     path = house.evidence_root / row.folder / row.name
     if not path.is_file():
         raise not_found("the file is no longer there")
-    house.looks.tell(visitor.actor, issue, name)
-    return FileResponse(path, media_type=kind, headers={"Cache-Control": "private, no-store"})
+    if visitor.may(Action.LOOK_UNMASKED):
+        house.looks.tell(visitor.actor, issue, name)
+        return FileResponse(path, media_type=kind, headers=NOT_KEPT)
+    content = house.masks.still(path.parent, name)
+    if content is None:
+        raise not_found("the picture cannot be read any more")
+    house.looks.tell(visitor.actor, issue, name, masked=True)
+    return Response(content, media_type=kind, headers=NOT_KEPT)

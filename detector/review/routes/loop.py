@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse
 from detector.core.errors import BadInput
 from detector.dispatch.attachments import LARGEST_BYTES, Upload
 from detector.people import Action
-from detector.review.access import Looking, Needs, Visitor, issue_for, require_header
+from detector.review.access import LookingUnmasked, Needs, Visitor, issue_for, require_header
 from detector.review.house import house_of
 from detector.review.models import IssueOut
 from detector.review.models_boards import AcceptIn, DispatchIn, OrderOut, ReopenIn
@@ -100,7 +100,7 @@ def recall(request: Request, public_id: str, body: ReopenIn, visitor: Dispatchin
         200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
     },
 )
-def attachment(request: Request, public_id: str, visitor: Looking) -> FileResponse:
+def attachment(request: Request, public_id: str, visitor: LookingUnmasked) -> FileResponse:
     """A file that came with an answer or an acceptance. The log tells that it was looked at."""
     desk = house_of(request).desk
     try:
