@@ -34,6 +34,8 @@ class MenuItem:
     path: str
     icon: str
     needs: Action
+    minor: bool = False
+    """Shown as its icon alone: seldom used, and the bar of a small screen is short."""
 
 
 MENU: tuple[MenuItem, ...] = (
@@ -44,9 +46,9 @@ MENU: tuple[MenuItem, ...] = (
     MenuItem("nav.dispatch", "/dispatch", "dispatch", Action.SEE),
     MenuItem("nav.spots", "/spot-checks", "spot", Action.SPOT_CHECK),
     MenuItem("nav.zones", "/zones", "zones", Action.EDIT_ZONES),
-    MenuItem("nav.users", "/users", "users", Action.MANAGE_USERS),
-    MenuItem("nav.log", "/log", "log", Action.READ_LOG),
-    MenuItem("nav.settings", "/settings", "settings", Action.EDIT_SETTINGS),
+    MenuItem("nav.users", "/users", "users", Action.MANAGE_USERS, minor=True),
+    MenuItem("nav.log", "/log", "log", Action.READ_LOG, minor=True),
+    MenuItem("nav.settings", "/settings", "settings", Action.EDIT_SETTINGS, minor=True),
 )
 
 

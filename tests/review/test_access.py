@@ -124,6 +124,7 @@ def test_every_route_opens_for_those_of_the_table_only(served: Served, role: Rol
         client = served.signed_in(role) if role else served.nobody()
         status = _knock(client, route, issue)
         assert (status not in REFUSED) == (role in allowed), f"{route} as {role}: {status}"
+        assert status < 500, f"{route} as {role}: {status}"
 
 
 def _knock(client: httpx.Client, route: str, issue: dict[str, str]) -> int:

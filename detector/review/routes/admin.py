@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Annotated, Final, Literal
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import ValidationError
@@ -174,7 +175,10 @@ def log_page(request: Request, _: LogReader) -> Response:
         asked = LogQuery(**{name: value for name, value in request.query_params.items() if value})
     except ValidationError as error:
         raise Refused(422, "bad_input", "that is no filter of the log") from error
-    return page(request, "log.html", "nav.log", log=_log(house, asked), asked=asked, kinds=list(Looked))
+    query = urlencode(asked.model_dump(exclude_none=True, exclude={"before"}))
+    return page(
+        request, "log.html", "nav.log", log=_log(house, asked), asked=asked, query=query, kinds=list(Looked)
+    )
 
 
 @api.get("/log")
