@@ -22,9 +22,10 @@ from made_county import (
     serve,
     write_county,
 )
+from sqlalchemy import delete
 
 from detector.config.settings import load_settings
-from detector.database import Database
+from detector.database import Database, schema
 from detector.people import Role
 from detector.review.access import SESSION_COOKIE
 
@@ -54,6 +55,16 @@ def served(county: Path) -> Iterator[Served]:
 def served_once(county_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """For tests that change nothing that others look at."""
     with serve(copy_of(county_once, tmp_path_factory.mktemp("served") / "county")) as running:
+        yield running
+
+
+@pytest.fixture
+def fresh(county_once: Path, tmp_path: Path) -> Iterator[Served]:
+    """A county that nobody has an account in."""
+    folder = copy_of(county_once, tmp_path / "fresh")
+    with Database.open(load_settings(folder).database_url) as database, database.begin() as connection:
+        connection.execute(delete(schema.users))
+    with serve(folder) as running:
         yield running
 
 

@@ -120,19 +120,6 @@ def test_after_the_sign_in_nobody_is_sent_to_another_site(served_once: Served, p
 # The first run
 
 
-@pytest.fixture
-def fresh(county_once: object, tmp_path: object) -> Iterator[Served]:
-    """A county that nobody has an account in."""
-    from made_county import copy_of
-    from sqlalchemy import delete
-
-    folder = copy_of(county_once, tmp_path / "fresh")
-    with Database.open(load_settings(folder).database_url) as database, database.begin() as connection:
-        connection.execute(delete(schema.users))
-    with serve(folder) as running:
-        yield running
-
-
 def test_the_first_run_makes_one_administrator_and_no_second(fresh: Served) -> None:
     client = fresh.nobody()
     assert client.get("/queue").headers["location"].startswith("/sign-in")
