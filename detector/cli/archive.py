@@ -22,9 +22,9 @@ from detector.cli.common import (
     chosen,
     now,
     period_of,
-    scanned,
     settings_in,
 )
+from detector.cli.engines import Engine, RayAddress, on_engine, scanned
 from detector.cli.output import complain, progress, say, say_json, table
 from detector.config.settings import Settings, load_rules
 from detector.config.template import write_template
@@ -198,6 +198,8 @@ def scan(
         bool, typer.Option("--plan-only", help="Show which moments would be looked at and why.")
     ] = False,
     workers: Workers = None,
+    engine: Engine = None,
+    ray_address: RayAddress = None,
     as_json: AsJson = False,
 ) -> None:
     """Look through the recordings, prove what stands where it may not, and file it in the queue.
@@ -206,7 +208,7 @@ def scan(
 
     Example: kerbwatch scan -C county --until 2026-01-30 --days 1
     """
-    settings = settings_in(folder)
+    settings = on_engine(settings_in(folder), engine, ray_address)
     period = period_of(settings, until, days)
     if plan_only:
         _show_plan(settings, point, period, as_json)

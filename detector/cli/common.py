@@ -6,20 +6,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from detector.cli.output import progress
 from detector.config.manifest import cache_folder, load_manifest, models_folder
 from detector.config.settings import ModelSettings, Settings, load_settings
 from detector.core.errors import BadInput, BadWeights
 from detector.core.times import Interval, local_day
 from detector.core.values import Camera, Point, Violation
 from detector.database import Database
-from detector.engines.local import Task, run
 from detector.evidence import sweep
 from detector.footage.catalogue import Catalogue
 from detector.footage.templates import parse_template
@@ -28,7 +25,7 @@ from detector.inference.detector import Detector, open_detector
 from detector.inference.weights import Weights, verified
 from detector.issues.queue import IssueQueue
 from detector.observing.store import ObservationStore
-from detector.pipeline.scan import CameraReport, Shop
+from detector.pipeline.scan import Shop
 from detector.reporting.pictures import Sight
 
 Folder = Annotated[
@@ -146,26 +143,6 @@ def _shop(settings: Settings, database: Database, threads: int) -> Shop:
         litter=litter_detector_of(settings.model, threads) if looks_for_litter(settings) else None,
         given_up=Troubles(database).given_up,
     )
-
-
-def scanned(
-    settings: Settings,
-    cameras: Sequence[tuple[Point, Camera]],
-    period: Interval,
-    *,
-    workers: int | None,
-    quiet: bool,
-) -> list[CameraReport]:
-    """Scan the cameras, with progress. Faults of model, database and folders are told before any work starts."""
-    prepare(settings, cameras)
-    reports: list[CameraReport] = []
-    tasks = [Task(point, camera, period, now()) for point, camera in cameras]
-    with progress("scanning", len(tasks), quiet=quiet) as tick:
-        for report in run(tasks, partial(open_shop, settings), workers=workers):
-            reports.append(report)
-            tick(len(reports), report.camera.id)
-    order = {camera.id: index for index, (_, camera) in enumerate(cameras)}
-    return sorted(reports, key=lambda report: order[report.camera.id])
 
 
 def prepare(settings: Settings, cameras: Sequence[tuple[Point, Camera]]) -> None:

@@ -14,7 +14,8 @@ from typing import Annotated
 import typer
 
 from detector.cli.archive import show_scan
-from detector.cli.common import chosen, opened_queue, period_of, scanned, settings_in
+from detector.cli.common import chosen, opened_queue, period_of, settings_in
+from detector.cli.engines import scanned
 from detector.cli.output import say, table
 from detector.config.settings import Settings
 from detector.config.template import write_template

@@ -10,14 +10,15 @@ from functools import partial
 from pathlib import Path
 
 from detector.cli.common import chosen, open_shop, prepare
+from detector.cli.engines import crew_of, on_engine
 from detector.cli.report import Office, brief_document, brief_of, write_whole
+from detector.config.engine import EngineName
 from detector.config.settings import Settings
 from detector.core.errors import StorageFull
 from detector.core.wording import duration_en
 from detector.database import Database
 from detector.dispatch.desk import Desk
 from detector.dispatch.webhooks import deliver
-from detector.engines.crew import OpenCrew, local_crew
 from detector.keeping.backup import LEASE as KEEPING
 from detector.keeping.retention import retain
 from detector.people.roles import PROGRAM
@@ -46,6 +47,8 @@ class Works:
     stop: threading.Event
     workers: int | None = None
     now: Clock = utc_now
+    engine: EngineName | None = None
+    ray_address: str | None = None
 
 
 def service_of(settings: Settings, works: Works) -> Service:
@@ -68,27 +71,18 @@ def duties(works: Works) -> Sequence[Duty]:
 
 def run_once(settings: Settings, works: Works) -> Run:
     """One run of a night: what is owed, until it is done or the run must stop."""
+    settings = on_engine(settings, works.engine, works.ray_address)
     return run_night(
         Orders(
             settings=settings,
             prepare=partial(prepare, settings, chosen(settings, None)),
             open_crew=crew_of(settings, works.workers),
             now=works.now,
+            engine=settings.engine.name,
             asked_to_stop=works.stop.is_set,
             log=works.log,
             tell=partial(_tell, works.log),
         )
-    )
-
-
-def crew_of(settings: Settings, workers: int | None) -> OpenCrew:
-    nightly = settings.nightly
-    return partial(
-        local_crew,
-        partial(open_shop, settings),
-        workers=workers or nightly.workers,
-        stall_s=nightly.stall_s,
-        limit_s=nightly.recording_limit_s,
     )
 
 

@@ -11,6 +11,7 @@ import typer
 
 from detector.cli.common import AsJson, Folder, Workers, settings_in
 from detector.cli.duties import Works, run_once, service_of
+from detector.cli.engines import Engine, RayAddress
 from detector.cli.output import complain, say, say_json, table
 from detector.config.settings import Settings
 from detector.core.errors import BadInput
@@ -44,6 +45,8 @@ def nightly(
     once: Annotated[bool, typer.Option("--once", help="Do what is owed now, and end.")] = False,
     as_of: AsOf = None,
     workers: Workers = None,
+    engine: Engine = None,
+    ray_address: RayAddress = None,
     as_json: AsJson = False,
 ) -> None:
     """Scan every night by itself: what is owed of the last days, newest first, until all is done or morning comes.
@@ -58,7 +61,7 @@ def nightly(
         raise BadInput("--as-of goes with --once")
     now = clock(settings, as_of)
     with asked_to_stop() as stop:
-        works = Works(log, stop, workers, now)
+        works = Works(log, stop, workers, now, engine, ray_address)
         if not once:
             _serve(settings, works)
             return

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BeforeValidator, Field, PlainValidator, Strict, ValidationInfo, field_validator
 
+from detector.config.engine import EnginePart
 from detector.config.nightly import NightlyPart
 from detector.config.reading import Part, nearest, shown, wrong
 from detector.config.rules import ALL_DAY, CategorySettings, RuleSet, RuleSettings
@@ -467,6 +468,7 @@ class SiteFile(Part):
     archive: ArchivePart = ArchivePart()
     storage: StoragePart = StoragePart()
     model: ModelPart = ModelPart()
+    engine: EnginePart = EnginePart()
     nightly: NightlyPart = NightlyPart()
 
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from detector.config.engine import EngineSettings
 from detector.config.loop import LoopSettings, read_loop
 from detector.config.nightly import NightlySettings
 from detector.config.reading import demand, faults_of, nearest, parse, read
@@ -87,6 +88,7 @@ class Settings:
     observations_root: Path
     evidence_root: str | Path
     model: ModelSettings
+    engine: EngineSettings = field(default_factory=EngineSettings)
     nightly: NightlySettings = field(default_factory=NightlySettings)
     version: str = ""
     """12 hex digits of all configuration files' bytes as they were read."""
@@ -155,6 +157,7 @@ def load_settings(folder: Path) -> Settings:
             litter_weights=model.litter_weights,
             litter_imgsz_hw=model.litter_imgsz,
         ),
+        engine=site.engine.value(),
         nightly=site.nightly.value(environment.mail_password or ""),
         version=files_version(folder),
         loop=loop,

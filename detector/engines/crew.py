@@ -13,7 +13,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -26,6 +27,8 @@ from typing import Any, Protocol, TypeVar
 from detector.core.errors import KerbwatchError, StorageFull
 from detector.engines.local import OpenShop, WorkerEnded, cores, end_with_parent
 from detector.pipeline.days import Job, Result, Stopped, work
+
+RETRIES = 3
 
 STARTS = 3
 """So many workers in a row that end before they are ready end the crew."""
@@ -118,6 +121,7 @@ class LocalCrew:
         open_shop: OpenShop,
         *,
         workers: int | None = None,
+        threads: int | None = None,
         stall_s: float = 600.0,
         limit_s: float = 7200.0,
         work: Work = work,
@@ -125,6 +129,7 @@ class LocalCrew:
         self._open_shop = open_shop
         self._work = work
         self._count = max(1, workers or cores())
+        self._threads = threads or max(1, cores() // self._count)
         self._stall_s = stall_s
         self._limit_s = limit_s
         self._hired: list[_Hired] = []
@@ -215,9 +220,8 @@ class LocalCrew:
     def _hire(self) -> _Hired:
         context = multiprocessing.get_context("spawn")
         mine, theirs = context.Pipe()
-        threads = max(1, cores() // self._count)
         process = context.Process(
-            target=_worker, args=(theirs, self._open_shop, threads, self._work), daemon=True
+            target=_worker, args=(theirs, self._open_shop, self._threads, self._work), daemon=True
         )
         process.start()
         theirs.close()
@@ -335,6 +339,33 @@ class SystemRefused(KerbwatchError):
     """The system refused something, such as a file that should be there."""
 
     transient = True
+
+
+class MachineUnfit(KerbwatchError):
+    """A machine cannot work; its job is to be begun again elsewhere."""
+
+    transient = True
+
+
+def results(crew: Crew, jobs: Iterable[Job]) -> Iterator[Result]:
+    """Do every job; results come as they are done. What a lost worker held is begun again, RETRIES times.
+
+    An error that a worker survived (a full disk, a database that is gone) is raised here; jobs that are done stay done.
+    """
+    waiting, again = deque(jobs), Counter[Job]()
+    while waiting or crew.busy():
+        while waiting and crew.room() > 0:
+            crew.submit(waiting.popleft())
+        for event in crew.events(0.5):
+            if isinstance(event, Done):
+                yield event.result
+                continue
+            if isinstance(event, Failed) and not isinstance(event.error, MachineUnfit):
+                raise event.error
+            again[event.job] += isinstance(event, Lost)
+            if again[event.job] > RETRIES:
+                raise WorkerEnded(f"{event.job.camera_id}: {event}")
+            waiting.append(event.job)
 
 
 Opened = AbstractContextManager[Crew]

@@ -65,7 +65,16 @@ class DayScan:
     now: datetime
 
 
-Job = Survey | DayScan
+@dataclass(frozen=True, slots=True)
+class CameraScan:
+    """A whole period of one camera, from recordings to issues: what `scan` does."""
+
+    camera_id: str
+    period: Interval
+    now: datetime
+
+
+Job = Survey | DayScan | CameraScan
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +129,7 @@ class DayDone:
     """`observe`: finding, decoding and inference; `judge`: judging, proving, evidence and filing."""
 
 
-Result = Surveyed | DayDone
+Result = Surveyed | DayDone | CameraReport
 
 
 def work(shop: Shop, job: Job, hands: Hands) -> Result:
@@ -134,6 +143,8 @@ def work(shop: Shop, job: Job, hands: Hands) -> Result:
     point, camera = shop.settings.camera(job.camera_id)
     if isinstance(job, Survey):
         return survey(watched, point, camera, job.period, job.now)
+    if isinstance(job, CameraScan):
+        return scan_camera(watched, point, camera, job.period, now=job.now)
     return scan_day(watched, point, camera, job.day, job.now)
 
 

@@ -227,7 +227,7 @@ class Night:
         self.waits, self.not_before = 0, 0.0
         if isinstance(event.result, Surveyed):
             self.surveyed(event.result)
-        else:
+        elif isinstance(event.result, DayDone):
             self.day_done(event.result)
             self.orders.tell(self.book)
 

@@ -39,9 +39,14 @@ def job(what: str, day: int = 8) -> DayScan:
 
 
 def work(shop: str, job: Job, hands: Hands) -> Surveyed:
-    """`ok`, or something that goes wrong: crash, killed, hang, spin, locked, wrong, missing, bug, samples."""
-    what, _, _ = job.camera_id.partition("-")
+    """`ok`, or something that goes wrong: crash, killed, hang, spin, locked, wrong, missing, bug, samples.
+
+    A path after it is a file by which it tells that it is at work.
+    """
+    what, _, more = job.camera_id.partition("-")
     hands.begin(Path("/recordings") / job.camera_id)
+    if more.startswith("/"):
+        Path(more).touch()
     if what == "samples":
         for _ in range(2000):
             time.sleep(0.01)

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from crew_work import die_at_once, job, open_badly, open_nothing, work
 
 from detector.core.errors import BadInput
-from detector.engines.crew import Crew, Done, Event, Failed, How, LocalCrew, Lost, local_crew
+from detector.engines.crew import STARTS, Crew, Done, Event, Failed, How, Lost, local_crew
 from detector.engines.local import WorkerEnded
 from detector.pipeline.days import Job, Stopped
 
+pytest_plugins = ["ray_fixture"]
+Engage = Callable[..., AbstractContextManager[Crew]]
+MACHINES = 2
+"""Of the cluster in `ray_fixture`: one that cannot work is left aside, the last one ends the crew."""
 
-def play(crew: Crew, jobs: Sequence[Job], within_s: float = 60.0) -> dict[str, Event]:
+
+@pytest.fixture(params=["local", "ray"])
+def engage(request: pytest.FixtureRequest) -> Engage:
+    """Opens a crew of one engine after the other."""
+    if request.param == "local":
+        return local_crew
+    request.getfixturevalue("ray_cluster")
+    from detector.engines.ray_crew import ray_crew
+
+    return ray_crew
+
+
+def play(crew: Crew, jobs: Sequence[Job], within_s: float = 150.0) -> dict[str, Event]:
     """Give out the jobs, and hear what became of each."""
     waiting, told = list(jobs), dict[str, Event]()
     deadline = time.monotonic() + within_s
@@ -31,9 +47,9 @@ def play(crew: Crew, jobs: Sequence[Job], within_s: float = 60.0) -> dict[str, E
     return told
 
 
-def test_every_job_is_told_of_once_whatever_becomes_of_its_worker() -> None:
+def test_every_job_is_told_of_once_whatever_becomes_of_its_worker(engage: Engage) -> None:
     names = ("ok-1", "crash", "ok-2", "killed", "locked", "ok-3", "wrong", "missing", "bug", "ok-4")
-    with local_crew(open_nothing, workers=2, work=work) as crew:
+    with engage(open_nothing, workers=2, work=work) as crew:
         told = play(crew, [job(name) for name in names])
     assert sorted(told) == sorted(names)
     for name, event in told.items():
@@ -49,9 +65,9 @@ def test_every_job_is_told_of_once_whatever_becomes_of_its_worker() -> None:
     assert "SIGKILL, perhaps for want of memory" in told["killed"].detail
 
 
-def test_a_worker_that_waits_for_ever_and_one_that_never_ends_are_ended_and_named() -> None:
+def test_a_worker_that_waits_for_ever_and_one_that_never_ends_are_ended_and_named(engage: Engage) -> None:
     began = time.monotonic()
-    with local_crew(open_nothing, workers=2, stall_s=4.0, limit_s=6.0, work=work) as crew:
+    with engage(open_nothing, workers=2, stall_s=4.0, limit_s=6.0, work=work) as crew:
         told = play(crew, [job("hang"), job("spin"), job("ok")])
     assert isinstance(told["ok"], Done)
     for name, why in (("hang", "did nothing for 4 s"), ("spin", "took longer than 6 s")):
@@ -61,10 +77,10 @@ def test_a_worker_that_waits_for_ever_and_one_that_never_ends_are_ended_and_name
     assert time.monotonic() - began < 60
 
 
-def test_a_worker_that_is_asked_to_stop_finishes_its_sample() -> None:
-    with local_crew(open_nothing, workers=2, work=work) as crew:
-        crew.submit(job("samples"))
-        wait_for_begin(crew)
+def test_a_worker_that_is_asked_to_stop_finishes_its_sample(engage: Engage, tmp_path: Path) -> None:
+    with engage(open_nothing, workers=2, work=work) as crew:
+        crew.submit(job(f"samples-{tmp_path / 'told'}"))
+        wait_until_it_is_at_work(crew, tmp_path / "told")
         began = time.monotonic()
         (event,) = crew.stop(10.0)
         assert time.monotonic() - began < 3
@@ -73,10 +89,10 @@ def test_a_worker_that_is_asked_to_stop_finishes_its_sample() -> None:
         assert crew.busy() == []
 
 
-def test_a_worker_that_does_not_hear_is_ended_in_time() -> None:
-    with local_crew(open_nothing, workers=1, work=work) as crew:
-        crew.submit(job("hang"))
-        wait_for_begin(crew)
+def test_a_worker_that_does_not_hear_is_ended_in_time(engage: Engage, tmp_path: Path) -> None:
+    with engage(open_nothing, workers=1, work=work) as crew:
+        crew.submit(job(f"hang-{tmp_path / 'told'}"))
+        wait_until_it_is_at_work(crew, tmp_path / "told")
         time.sleep(0.2)
         began = time.monotonic()
         (event,) = crew.stop(0.5)
@@ -84,31 +100,46 @@ def test_a_worker_that_does_not_hear_is_ended_in_time() -> None:
         assert isinstance(event, Failed)
 
 
-def test_workers_that_cannot_open_what_they_need_end_the_crew_with_the_reason() -> None:
-    with local_crew(open_badly, workers=1, work=work) as crew:
-        crew.submit(job("ok"))
-        with pytest.raises(BadInput, match="the weights are gone"):
-            play(crew, [])
+def test_workers_that_cannot_open_what_they_need_end_the_crew_with_the_reason(engage: Engage) -> None:
+    with engage(open_badly, workers=1, work=work) as crew:
+        error, told = until_it_ends(crew, MACHINES)
+    assert isinstance(error, BadInput)
+    assert "the weights are gone" in str(error)
+    assert all(isinstance(event, Failed) for event in told)
 
 
-def test_workers_that_end_before_they_are_ready_end_the_crew_after_some_tries() -> None:
-    with local_crew(die_at_once, workers=1, work=work) as crew:
-        for _ in range(2):
-            assert isinstance(play(crew, [job("ok")])["ok"], Lost)
-        with pytest.raises(WorkerEnded, match="3 workers"):
-            play(crew, [job("ok")])
+def test_workers_that_end_before_they_are_ready_end_the_crew_after_some_tries(engage: Engage) -> None:
+    with engage(die_at_once, workers=1, work=work) as crew:
+        error, told = until_it_ends(crew, MACHINES * STARTS)
+    assert isinstance(error, WorkerEnded)
+    assert f"{STARTS} workers" in str(error)
+    assert sum(isinstance(event, Lost) for event in told) >= STARTS - 1
 
 
-def test_no_process_outlives_its_crew() -> None:
-    with local_crew(open_nothing, workers=2, work=work) as crew:
+def test_no_process_outlives_its_crew(engage: Engage) -> None:
+    with engage(open_nothing, workers=2, work=work) as crew:
         told = play(crew, [job("ok-1"), job("ok-2")])
         pids = {int(event.result.fault) for event in told.values() if isinstance(event, Done)}
         crew.submit(job("samples"))
-    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    deadline = time.monotonic() + 15
+    while (left := [pid for pid in pids if Path(f"/proc/{pid}").exists()]) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert left == []
 
 
-def wait_for_begin(crew: LocalCrew) -> None:
-    deadline = time.monotonic() + 30
-    while crew._hired[0].path is None and time.monotonic() < deadline:
-        crew.events(0.1)
-    assert crew._hired[0].path is not None, os.getpid()
+def until_it_ends(crew: Crew, tries: int) -> tuple[Exception, list[Event]]:
+    """What ended the crew, and what was told of the jobs before."""
+    told: list[Event] = []
+    for _ in range(tries):
+        try:
+            told += play(crew, [job("ok")]).values()
+        except (BadInput, WorkerEnded) as error:
+            return error, told
+    raise AssertionError(f"the crew goes on: {told}")
+
+
+def wait_until_it_is_at_work(crew: Crew, told: Path) -> None:
+    deadline = time.monotonic() + 120
+    while not told.exists() and time.monotonic() < deadline:
+        assert crew.events(0.1) == []
+    assert told.exists()

@@ -1,0 +1,61 @@
+"""A real Ray cluster of several machines, so to speak: raylets side by side on this one.
+
+Use: `pytest_plugins = ["ray_fixture"]` in a test module.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+TESTS = Path(__file__).parent
+STORE_BYTES = 80_000_000
+HERE = "127.0.0.1"
+"""With this address, and no other, Ray listens where nobody else can reach it."""
+
+
+@contextmanager
+def cluster_of(machines: int) -> Iterator[Any]:
+    """`ray.cluster_utils.Cluster`, connected: a head without processors, and machines with one each."""
+    import detector.engines.ray_crew  # noqa: F401  # switches telemetry off before ray is imported
+
+    import ray  # isort: skip
+    from ray._private import ray_constants
+    from ray.cluster_utils import Cluster
+
+    scratch = tempfile.mkdtemp(prefix="kw-ray-", dir="/tmp")  # a socket's path must be short
+    common = {"node_ip_address": HERE, "object_store_memory": STORE_BYTES, "include_dashboard": False}
+    importable = os.pathsep.join([str(TESTS.parent), str(TESTS / "engines"), *sys.path])
+    with (
+        patch.dict(os.environ, {"PYTHONPATH": importable, "RAY_TMPDIR": scratch}),
+        patch.object(ray_constants, "ENABLE_RAY_CLUSTER", new=False),  # or it puts another address for HERE
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **common})
+        try:
+            for _ in range(machines):
+                cluster.add_node(num_cpus=1, **common)
+            ray.init(address=cluster.address, log_to_driver=False, logging_level="WARNING")
+            yield cluster
+        finally:
+            ray.shutdown()
+            cluster.shutdown()
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[Any]:
+    """Two machines with a processor each."""
+    with cluster_of(2) as cluster:
+        yield cluster
