@@ -12,6 +12,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -22,6 +23,8 @@ TESTS = Path(__file__).parent
 STORE_BYTES = 80_000_000
 HERE = "127.0.0.1"
 """With this address, and no other, Ray listens where nobody else can reach it."""
+
+MACHINE = {"node_ip_address": HERE, "object_store_memory": STORE_BYTES, "include_dashboard": False}
 
 
 @contextmanager
@@ -34,7 +37,6 @@ def cluster_of(machines: int) -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
     scratch = tempfile.mkdtemp(prefix="kw-ray-", dir="/tmp")  # a socket's path must be short
-    common = {"node_ip_address": HERE, "object_store_memory": STORE_BYTES, "include_dashboard": False}
     importable = os.pathsep.join([str(TESTS.parent), str(TESTS / "engines"), *sys.path])
     with (
         patch.dict(os.environ, {"PYTHONPATH": importable, "RAY_TMPDIR": scratch}),
@@ -42,10 +44,10 @@ def cluster_of(machines: int) -> Iterator[Any]:
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **common})
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **MACHINE})
         try:
             for _ in range(machines):
-                cluster.add_node(num_cpus=1, **common)
+                cluster.add_node(num_cpus=1, **MACHINE)
             ray.init(address=cluster.address, log_to_driver=False, logging_level="WARNING")
             yield cluster
         finally:
@@ -54,8 +56,23 @@ def cluster_of(machines: int) -> Iterator[Any]:
             shutil.rmtree(scratch, ignore_errors=True)
 
 
+@dataclass(frozen=True)
+class Machines:
+    """The cluster, and what may happen to it."""
+
+    cluster: Any
+
+    def lose(self, node_id: str) -> None:
+        """Kill a machine: its raylet, and so all that runs there. Another one joins."""
+        node = next(node for node in self.cluster.worker_nodes if node.node_id == node_id)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.cluster.remove_node(node, allow_graceful=False)
+            self.cluster.add_node(num_cpus=1, wait=False, **MACHINE)
+
+
 @pytest.fixture(scope="session")
-def ray_cluster() -> Iterator[Any]:
-    """Two machines with a processor each."""
+def ray_machines() -> Iterator[Machines]:
+    """Two machines with a processor each; connected."""
     with cluster_of(2) as cluster:
-        yield cluster
+        yield Machines(cluster)

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -38,6 +40,9 @@ PULSE_S = 5.0
 
 ANSWER_S = 120.0
 """An actor that does not answer for so long is given up, and so is one that does not start."""
+
+DOUBT_S = 30.0
+"""The cluster takes as long to learn that a machine is gone; until then no new actor is put there."""
 
 PATIENCE_S = 300.0
 """A cluster on which nobody can work for so long ends the crew."""
@@ -134,6 +139,8 @@ class RayCrew:
         self._engaged: list[_Engaged] = []
         self._unfit: dict[str, KerbwatchError] = {}
         """Machines that could not work, and why."""
+        self._doubted: dict[str, float] = {}
+        """Machines whose actor was lost, and until when none is put there again."""
         self._told: list[Event] = []
         self._worked = time.monotonic()
         """When there was last a machine that could."""
@@ -190,9 +197,13 @@ class RayCrew:
         return told
 
     def _places(self) -> Counter[str]:
-        """How many workers each machine that lives and can work has room for."""
-        places = Counter({node: self._share.places(has) for node, has in _living().items()})
-        return Counter({node: count for node, count in places.items() if count and node not in self._unfit})
+        """How many workers each machine has room for, of those that live and can work."""
+        now, places = time.monotonic(), Counter[str]()
+        for node, has in _living().items():
+            count = self._share.places(has)
+            if count and node not in self._unfit and self._doubted.get(node, 0.0) <= now:
+                places[node] = count
+        return places
 
     def _see_to_machines(self) -> None:
         """Raises ClusterGone where nobody can work for long."""
@@ -228,7 +239,9 @@ class RayCrew:
         try:
             answer = ray.get(engaged.answer)
         except RayActorError as error:
-            return self._lost(engaged, self._how(engaged, error), _last_line(error))
+            # Whatever a recording does to a worker, its actor tells. An actor goes with its machine.
+            self._doubted[engaged.node] = time.monotonic() + DOUBT_S
+            return self._lost(engaged, How.NODE_LOST, _last_line(error))
         except RayError as error:
             return self._lost(engaged, How.CRASHED, _last_line(error))
         self._worked = time.monotonic()
@@ -245,17 +258,6 @@ class RayCrew:
         if not self._places():
             raise error
         return Failed(job, MachineUnfit(f"machine {_address_of(engaged.node)} is left aside: {error}"))
-
-    def _how(self, engaged: _Engaged, error: RayActorError) -> How:
-        """Whether the machine was lost, or only the actor. The cluster may learn of either first."""
-        if "node" in str(error) and "died" in str(error):
-            return How.NODE_LOST
-        deadline = time.monotonic() + GRACE_S
-        while engaged.node in _living():
-            if time.monotonic() > deadline:
-                return How.CRASHED
-            time.sleep(0.1)
-        return How.NODE_LOST
 
     def _is_silent(self, engaged: _Engaged) -> bool:
         now = time.monotonic()
@@ -320,6 +322,7 @@ def _connected(address: str | None) -> Iterator[None]:
 
 
 def _connect(address: str, **own: Any) -> None:  # noqa: ANN401  # Ray's own settings
+    asked_to_stop = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(
             address=address,
@@ -330,6 +333,11 @@ def _connect(address: str, **own: Any) -> None:  # noqa: ANN401  # Ray's own set
         )
     except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
         raise ClusterGone(f"the Ray cluster at {address} cannot be reached: {_last_line(error)}") from error
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(
+                signal.SIGTERM, asked_to_stop
+            )  # Ray puts its own in place, which ends everything at once
 
 
 def _living() -> dict[str, dict[str, float]]:

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from crew_work import die_at_once, job, open_badly, open_nothing, work
+from made_archive import Made, Scanned, kerbwatch
 
+from detector.cli.common import chosen, prepare
+from detector.cli.engines import crew_of, on_engine
+from detector.cli.nightly import clock
+from detector.config.engine import EngineName
 from detector.core.errors import BadInput
-from detector.engines.crew import STARTS, Crew, Done, Event, Failed, How, Lost, local_crew
+from detector.database import Database
+from detector.engines.crew import STARTS, Crew, Done, Event, Failed, How, Lost, OpenCrew, local_crew
 from detector.engines.local import WorkerEnded
-from detector.pipeline.days import Job, Stopped
+from detector.issues.queue import IssueQueue
+from detector.pipeline.days import DayScan, Job, Stopped
+from detector.runs.runs import RunState
+from detector.scheduling.night import Orders, run_night
 
-pytest_plugins = ["ray_fixture"]
+pytest_plugins = ["ray_fixture", "archive_fixture"]
 Engage = Callable[..., AbstractContextManager[Crew]]
 MACHINES = 2
 """Of the cluster in `ray_fixture`: one that cannot work is left aside, the last one ends the crew."""
@@ -26,7 +38,7 @@ def engage(request: pytest.FixtureRequest) -> Engage:
     """Opens a crew of one engine after the other."""
     if request.param == "local":
         return local_crew
-    request.getfixturevalue("ray_cluster")
+    request.getfixturevalue("ray_machines")
     from detector.engines.ray_crew import ray_crew
 
     return ray_crew
@@ -125,6 +137,72 @@ def test_no_process_outlives_its_crew(engage: Engage) -> None:
     while (left := [pid for pid in pids if Path(f"/proc/{pid}").exists()]) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert left == []
+
+
+@pytest.mark.slow
+def test_a_machine_lost_in_mid_run_changes_no_result(
+    ray_machines: Any, fresh: Made, scanned_once: Scanned
+) -> None:
+    with (fresh.folder / "kerbwatch.yaml").open("a") as site:
+        site.write("\nnightly: {min_free_gb: 0}\n")  # whatever the disk of the machine that tests
+    settings = on_engine(fresh.settings, EngineName.RAY, None)
+    run = run_night(
+        Orders(
+            settings,
+            partial(losing, crew_of(settings, 2), ray_machines.lose),
+            clock(settings, "2026-01-10T03:00"),
+            prepare=partial(prepare, settings, chosen(settings, None)),
+        )
+    )
+    told = run.summary
+    assert (run.state, told["days_done"], told["lost_workers"]) == (RunState.DONE, 5, {"node_lost": 1})
+    assert results_of(fresh) == results_of(scanned_once.made)
+    assert kerbwatch("issues", "verify", "-C", fresh.folder).code == 0
+
+
+@contextmanager
+def losing(open_crew: OpenCrew, lose: Callable[[str], None]) -> Iterator[Crew]:
+    """A crew that loses a machine half a second after a day's scan was begun there."""
+    with open_crew() as crew:
+        yield Losing(crew, lose)
+
+
+class Losing:
+    """Like the crew, but for the machine that it loses."""
+
+    def __init__(self, crew: Any, lose: Callable[[str], None]) -> None:
+        self._crew, self._lose = crew, lose
+        self._begun: dict[Job, float] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._crew, name)
+
+    def events(self, within_s: float) -> list[Event]:
+        for engaged in self._crew._engaged:
+            if isinstance(engaged.job, DayScan) and self._lose is not None:
+                began = self._begun.setdefault(engaged.job, time.monotonic())
+                if time.monotonic() - began > 0.5:
+                    self._lose(engaged.node)
+                    self._lose = None
+        return self._crew.events(min(within_s, 0.1))
+
+
+def results_of(made: Made) -> tuple[object, ...]:
+    """Issues, the hash of each file of evidence, and observations row by row."""
+    root = made.settings.observations_root
+    with Database.open(made.settings.database_url) as database:
+        queue = IssueQueue(database)
+        issues = {
+            (i.fingerprint, i.interval, i.state, i.version, i.camera_id, i.zone_id, i.explanation): frozenset(
+                (row.folder, row.name, row.sha256) for row in queue.evidence(i.id)
+            )
+            for i in queue.find()
+        }
+    tables = {
+        path.relative_to(root).as_posix(): pq.read_table(path, partitioning=None).to_pylist()
+        for path in root.rglob("*.parquet")
+    }
+    return issues, tables
 
 
 def until_it_ends(crew: Crew, tries: int) -> tuple[Exception, list[Event]]:
