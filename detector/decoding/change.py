@@ -36,8 +36,19 @@ between colours, and scatters (median deviation) less than the third, and what s
 dark; or less than the fourth and less than this part of what the ground itself scatters, whose texture then shows
 through."""
 
-STEEPER = 1.15
-"""The picture that holds a thing has edges so much steeper along the thing's rim."""
+HOLDS_BY = 0.25
+"""The picture that holds a thing has edges so much steeper along its rim, and its colour and fine texture differ so much
+more from those of the ground around, as the sum of the three logarithms. Measured on 60 bags on plain ground and on
+cobbles, by day and night: 1.0 or more; of the same bags taken away -1.0 or less."""
+
+OWN_COLOUR = 4.0
+"""Colours of thing and ground closer than some of these (CIELAB, 8 bit, lightness by half) say little."""
+
+OWN_TEXTURE = 0.3
+"""So do differences of texture up to this part."""
+
+GRAINS = 6
+"""Fine is what is smaller than the thing's width by so much."""
 
 NEARER = 0.7
 """A picture shows the thing when it differs from the one with it by less than this part of what it differs from
@@ -151,14 +162,35 @@ def is_light(before: Image, after: Image, xyxy: Pixels, mask: Mask) -> bool:
 def stands_out(before: Image, after: Image, xyxy: Pixels, mask: Mask) -> bool:
     """Whether it is the picture after that holds the thing, and not the one before (a thing taken away).
 
-    A thing has an outline: along the rim of the change the picture that holds it has the steeper edges.
+    A thing has an outline: along the rim of the change the picture that holds it has the steeper edges. Ground such as
+    cobbles has edges of its own, which a thing hides; but the empty ground has the colour of the ground around it.
     """
     rows, columns, dy, dx = _around(xyxy, before.shape, 3)
     whole = _full_mask(mask, rows, columns, dy, dx)
     ring = np.ones((3, 3), np.uint8)
     rim = (cv2.dilate(whole, ring) - cv2.erode(whole, ring, borderValue=0)) > 0
     steep = [float(_edges(image[rows, columns])[rim].mean()) for image in (before, after)]
-    return steep[1] > STEEPER * steep[0]
+    unlike = [_unlike_ground(image, xyxy, mask) for image in (before, after)]
+    return bool(np.log((steep[1] + 1) / (steep[0] + 1)) + np.log(unlike[1] / unlike[0]).sum() > HOLDS_BY)
+
+
+def _unlike_ground(image: Image, xyxy: Pixels, mask: Mask) -> Grid:
+    """How far colour and fine texture within a mask are from those of the ground around it; no less than what is noise."""
+    rows, columns, dy, dx = _around(xyxy, image.shape, max(8, mask.shape[1] // 2))
+    whole = _full_mask(mask, rows, columns, dy, dx)
+    core = cv2.erode(whole, np.ones((3, 3), np.uint8), borderValue=0) > 0
+    ground = cv2.dilate(whole, np.ones((5, 5), np.uint8)) == 0
+    if core.sum() < 9:
+        core = whole > 0
+    if not ground.any():
+        return np.array([OWN_COLOUR, OWN_TEXTURE], np.float32)
+    lab = cv2.cvtColor(np.ascontiguousarray(image[rows, columns]), cv2.COLOR_BGR2LAB).astype(np.float32)
+    apart = np.median(lab[core], axis=0) - np.median(lab[ground], axis=0)
+    colour = np.hypot(apart[0] / 2, np.hypot(apart[1], apart[2]))
+    grain = max(3, round(mask.shape[1] / GRAINS)) | 1
+    fine = np.abs(lab[..., 0] - cv2.blur(lab[..., 0], (grain, grain)))
+    texture = abs(np.log((fine[core].mean() + 1) / (fine[ground].mean() + 1)))
+    return np.array([OWN_COLOUR + colour, OWN_TEXTURE + texture], np.float32)
 
 
 def _edges(image: Image) -> Grid:

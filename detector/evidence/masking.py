@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.core.geometry import Box
-from detector.core.values import LABEL_GROUPS, Detections, Image, LabelGroup
+from detector.core.values import LABEL_GROUPS, TAKEN_FOR, Detections, Image, LabelGroup
 from detector.evidence.drawing import closeup
 from detector.evidence.text import BAR
 
@@ -141,7 +141,7 @@ def _labelled(seen: Detections) -> list[tuple[str, Box]]:
 
 def _is_other(label: str, box: Box, concerned: Box | None) -> bool:
     """Whether it is a vehicle, and not the concerned one."""
-    if LABEL_GROUPS.get(label) not in (LabelGroup.VEHICLE, LabelGroup.BIKE):
+    if {**LABEL_GROUPS, **TAKEN_FOR}.get(label) not in (LabelGroup.VEHICLE, LabelGroup.BIKE):
         return False
     return concerned is None or not _is_same(box, concerned)
 

@@ -49,7 +49,7 @@ def judge(
     usable = [o for o in observations if not any(o.at in fault.interval for fault in faults)]
     incidents: list[Incident] = []
     if any(_enabled(rules, violation) for violation in PARKING):
-        stays = find_stays(usable, LabelGroup.VEHICLE)
+        stays = find_stays(usable, LabelGroup.VEHICLE, mistaken=True)
         incidents += parking_incidents(stays, [o.at for o in usable], point, camera, rules, cadence_s)
     if _enabled(rules, Violation.LITTER):
         incidents += litter_incidents(usable, point, camera, rules, cadence_s)

@@ -13,7 +13,16 @@ from datetime import datetime, timedelta
 from detector.config.rules import RuleSet, RuleSettings
 from detector.core.geometry import contact_share
 from detector.core.times import Interval, subtract
-from detector.core.values import Camera, Incident, Point, Stay, Violation, Zone
+from detector.core.values import (
+    LABEL_GROUPS,
+    Camera,
+    Incident,
+    LabelGroup,
+    Point,
+    Stay,
+    Violation,
+    Zone,
+)
 from detector.judging.force import parts_in_force
 from detector.judging.jam import Jams, jams_around, traffic_of
 
@@ -48,7 +57,7 @@ def parking_incidents(
     traffic = traffic_of(stays, looks, camera, cadence_s)
     for stay in stays:
         place = _place(stay, camera, rules)
-        if place is None:
+        if place is None or not _is_vehicle(stay):
             continue
         rule = rules.rules[place.violation]
         in_jam = stay.seen_s <= rule.jam_limit_s and len(stay.sightings) > 1
@@ -70,6 +79,12 @@ def parking_incidents(
                     excused=jams.sure,
                     queues=jams.unsure,
                 )
+
+
+def _is_vehicle(stay: Stay) -> bool:
+    """Whether a stay was called a vehicle at a look at least; what only is mistaken for one must have come or gone."""
+    named = any(LABEL_GROUPS.get(s.label) is LabelGroup.VEHICLE for s in stay.sightings)
+    return named or stay.absent_before is not None or stay.absent_after is not None
 
 
 def _place(stay: Stay, camera: Camera, rules: RuleSet) -> Place | None:

@@ -71,13 +71,17 @@ def one_box_each(detections: Detections) -> Detections:
 
 
 def find_stays(
-    observations: Sequence[Observation], group: LabelGroup, *, min_confidence: float = 0.0
+    observations: Sequence[Observation],
+    group: LabelGroup,
+    *,
+    min_confidence: float = 0.0,
+    mistaken: bool = False,
 ) -> list[Stay]:
     """The stays of one camera, in order of their first sighting; a single sighting is a stay too.
 
     `observations` are of one camera in rising order of time. A look in which nothing was wanted breaks nothing:
     a stay ends when its object was missed in more than LOOKS_MISSED looks and for longer than HIDDEN_S, or when
-    there was no look for longer than UNSEEN_S.
+    there was no look for longer than UNSEEN_S. What the group is `mistaken` for counts where that is asked.
     """
     still_open: list[_Open] = []
     done: list[_Open] = []
@@ -86,7 +90,7 @@ def find_stays(
         if previous is not None and (observation.at - previous).total_seconds() > UNSEEN_S:
             done += still_open
             still_open, previous = [], None
-        found = one_box_each(_confident(observation.detections.of(group), min_confidence))
+        found = one_box_each(_confident(observation.detections.of(group, mistaken=mistaken), min_confidence))
         seen = [
             Sighting(observation.at, _box(found.boxes[i]), float(found.confidences[i]), found.labels[i])
             for i in range(len(found))

@@ -294,10 +294,18 @@ def _usual_label(stay: Stay) -> str:
 
 
 def _one_each(stalls: Sequence[_Stall]) -> Iterator[list[_Stall]]:
-    """Stalls of one vendor at one time, together; the one longest seen first, for its thing stands for them all."""
+    """Stalls of one vendor at one time, together; first the one at which somebody was seen most often, for it stands for
+    them all: customers who come one after the other fill a place, too, but not as often as the vendor.
+    """
     left = sorted(
         stalls,
-        key=lambda s: (-s.part.seen_s, -len(s.part.sightings), s.part.seen[0], s.part.box),
+        key=lambda s: (
+            -s.attended,
+            -s.part.seen_s,
+            -len(s.part.sightings),
+            s.part.seen[0],
+            s.part.box,
+        ),
     )
     while left:
         first = left[0]

@@ -49,8 +49,11 @@ GLANCES_S = (0.0, 1.3, 5.0)
 """Who was there before a moment and after it was there at that moment too, hidden by somebody walking past."""
 
 OWNER_LOOKS = 8
-OWNED_SHARE = 0.6
-"""Who is within reach in so many of some looks since it came stood by; who only brought it is soon gone."""
+OWNED_SHARE = 0.75
+OWNER_MOVES = 0.3
+OWNER_S = 5.0
+"""Who is within reach in so many of some looks since it came, over so many seconds or more and within so many of his
+heights of one spot, stood by. Who only brought it is soon gone, and of people who pass one after the other none stands."""
 
 MOST_GONE = 0.15
 """Of the looks at which nothing hides the place so many may fail to show the thing: the codec, a cat, a leaf."""
@@ -65,6 +68,9 @@ NAMED_ALONE = 0.5
 
 NEW_CONFIDENCE = 0.6
 """Of a thing that is new and stays but that no detector names."""
+
+
+_Person = tuple[float, float, float]
 
 
 class _State(Enum):
@@ -329,11 +335,17 @@ def _arrival(incident: Incident, thing: _Thing, first: datetime, eyes: _Eyes) ->
 def _abandoned(arrived: datetime, first: datetime, thing: _Thing, eyes: _Eyes) -> datetime:
     """When an owner who stood by since it came left it, before the first sighting without him; else its arrival."""
     step = (first - arrived) / OWNER_LOOKS
-    owned = [
-        seen.at
+    if step * OWNER_LOOKS < timedelta(seconds=OWNER_S):
+        return arrived
+    looks = [
+        (seen.at, _who_reach(seen, thing, eyes.detector))
         for seen in eyes.looker.each([arrived + step * (k + 0.5) for k in range(OWNER_LOOKS)])
-        if _owned(seen, thing, eyes.detector)
     ]
+    owned = max(
+        ([at for at, others in looks if any(_one_spot(who, o) for o in others)] for _, people in looks for who in people),
+        key=len,
+        default=[],
+    )  # fmt: skip
     if len(owned) < OWNED_SHARE * OWNER_LOOKS:
         return arrived
     return min(first, owned[-1] + step)
@@ -351,10 +363,20 @@ def _at_a_glance(at: datetime, thing: _Thing, looker: Looker, run: Interval, sid
     return False
 
 
-def _owned(seen: Seen, thing: _Thing, detector: Detector) -> bool:
+def _who_reach(seen: Seen, thing: _Thing, detector: Detector) -> list[_Person]:
+    """The people who have the thing within reach: foot x and y and height, in heights of the picture."""
     height, width = seen.frame.image.shape[:2]
-    people = detector.detect([seen.frame.image])[0].of(LabelGroup.PERSON).boxes.astype(float)
-    return any(within_reach(thing.box, (b[0], b[1], b[2], b[3]), aspect=width / height) for b in people)
+    aspect = width / height
+    people = detector.detect([seen.frame.image])[0].of(LabelGroup.PERSON).boxes.astype(float).tolist()
+    return [
+        ((x1 + x2) / 2 * aspect, y2, y2 - y1)
+        for x1, y1, x2, y2 in people
+        if within_reach(thing.box, (x1, y1, x2, y2), aspect=aspect)
+    ]
+
+
+def _one_spot(a: _Person, b: _Person) -> bool:
+    return math.hypot(a[0] - b[0], a[1] - b[1]) <= OWNER_MOVES * a[2]
 
 
 def _departure(incident: Incident, thing: _Thing, last: datetime, looker: Looker) -> tuple[datetime, float]:

@@ -21,7 +21,7 @@ from detector.proving.explain import explanation, explanation_zh
 from detector.proving.fault import prove_fault
 from detector.proving.likeness import Place, likeness, paint_apart, place_of
 from detector.proving.looker import Looker, Seen
-from detector.proving.swap import Swap, swapped
+from detector.proving.swap import EMPTY, Swap, swapped
 
 ALIKE = 0.6
 """Two pictures of a place show the same object when so much of it is found again."""
@@ -49,6 +49,9 @@ RESOLUTION_S = 1.0
 
 GLANCES_S = (0.0, 1.3, 5.0)
 """Who was there before a moment and after it was there at that moment too, hidden by somebody walking past."""
+
+BLINK_S = 1.3
+"""Nothing that stands leaves and comes back within twice so long."""
 
 STEPS_S = (60.0, 180.0, 600.0, 1800.0, 7200.0)
 """Where the object already stood before the look that missed it, it is looked for so much earlier, and so on."""
@@ -155,7 +158,11 @@ def _longest_stand(incident: Incident, looker: Looker, detector: Detector) -> _S
             at,
             alike,
             looker,
-            lambda t: _gone(looker.look(t), box, detector),
+            lambda t: (
+                alike[t] <= EMPTY  # noqa: B023  # called before the next turn
+                and _gone(looker.look(t), box, detector)
+                and not _blinks(t, places[at], box, looker)  # noqa: B023
+            ),
             lambda a, b: swapped((a, places[a]), (b, places[b]), box, looker),
         )
         paint = min((swap.apart / 2 for swap in swaps), default=math.inf)
@@ -251,6 +258,16 @@ def _gone(seen: Seen | None, box: Box, detector: Detector) -> bool:
         for b in found.astype(float)
     ]
     return max(covered, default=0.0) < HIDING_SHARE * box_area(box)
+
+
+def _blinks(at: datetime, reference: Place, box: Box, looker: Looker) -> bool:
+    """Whether an object is itself right before and right after a moment that does not show it: no vehicle leaves and
+    comes back so fast, but somebody whom the model does not see walks past.
+    """
+    around = [looker.look(at + side * timedelta(seconds=BLINK_S)) for side in (-1, 1)]
+    return all(
+        seen is not None and likeness(reference, place_of(seen.frame.image, box)) >= ALIKE for seen in around
+    )
 
 
 def _bisect(stand: _Stand, looker: Looker, missed_at: datetime | None, edge: _Edge) -> tuple[datetime, float]:
