@@ -48,7 +48,7 @@ from detector.proving.prove import Dropped
 from detector.proving.verdict import verdicts_on
 from detector.sampling.plan import Cadence, cadence_for
 
-PROOF_VERSION = "3"
+PROOF_VERSION = "4"
 """Changes when proving would decide otherwise; a suspicion is then looked at again."""
 
 REFERENCE_REACH_S = 86400.0

@@ -180,3 +180,11 @@ def test_the_box_of_an_incident_is_the_middle_of_its_sightings() -> None:
     shaken: list[Box] = [(0.3 + d, 0.4, 0.4 + d, 0.5) for d in (-0.002, 0.001, 0.0, 0.002, -0.001)]
     (incident,) = judged(series([[car(box)] for box in shaken]))
     assert incident.box == pytest.approx(KERB, abs=1e-6)
+
+
+def test_what_the_model_takes_for_a_phone_is_a_vehicle_that_came_or_went() -> None:
+    phone = car(label="cell phone")
+    assert len(judged(series([[], *[[phone]] * 6, []]))) == 1
+    assert len(judged(series([*[[phone]] * 6, []]))) == 1
+    assert len(judged(series([[car()], *[[phone]] * 6]))) == 1
+    assert judged(series([[phone]] * 6)) == []

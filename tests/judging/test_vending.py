@@ -235,3 +235,12 @@ def test_a_visit_is_suspected_if_and_only_if_looks_show_it_up_to_a_cadence_of_th
 ) -> None:
     found = judged(visit(van(), person(), before=lead, there=there))
     assert bool(found) == ((there - 1) * EVERY_S + EVERY_S >= LIMIT_S)
+
+
+def test_customers_who_take_turns_in_one_place_do_not_stand_for_the_vendor() -> None:
+    vendor, customer = person(x=0.46), person(x=0.36)
+    looks = [[umbrella(), vendor, *([customer] if i in (0, 2, 3, 5) else [])] for i in range(6)]
+    (found,) = judged([[], [], [], *looks, [], [], [], [], []])
+    assert found.beside is not None
+    assert found.beside[0] == pytest.approx(vendor[1][0])
+    assert "6 of 6" in found.note

@@ -199,3 +199,22 @@ def test_an_explanation_says_how_long_and_how_much() -> None:
     proof = proven(Street([Thing(1, 100, 532)]))
     assert "90 % of its ground contact inside, limit 3 min" in proof.explanation
     assert "接地部分90%位于区域内, 时限3分" in proof.explanation_zh
+
+
+@pytest.mark.parametrize("at_s", [302.0, 303.5])
+def test_somebody_whom_the_model_does_not_see_walks_past_for_a_second_and_ends_no_stay(at_s: float) -> None:
+    passes = [Thing(9, at_s + k * 4.0, at_s + k * 4.0 + 1.2, PASSER, "") for k in range(30)]
+    proof = proven(Street([Thing(1, 60.0, 640.0), *passes]))
+    assert seconds(proof.incident.interval.start) == pytest.approx(60.0, abs=1.1)
+    assert seconds(proof.incident.interval.end) == pytest.approx(640.0, abs=1.1)
+
+
+def test_a_place_that_is_open_to_view_for_longer_ends_a_stay() -> None:
+    verdict = looked_at(Street([Thing(1, 60.0, 200.0), Thing(1, 206.0, 340.0)]))
+    assert isinstance(verdict, Dropped)
+
+
+def test_a_vehicle_half_hidden_by_what_the_model_does_not_see_stands_on() -> None:
+    half = (0.4, 0.3, 0.5, 0.7)
+    proof = proven(Street([Thing(1, 60.0, 640.0), Thing(9, 280.0, 330.0, half, "")]))
+    assert proof.incident.dwell_s == pytest.approx(580.0, abs=2.2)

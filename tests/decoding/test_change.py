@@ -1,0 +1,46 @@
+"""Which of two pictures holds a thing: on plain ground and on cobbles."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from detector.core.values import Image
+from detector.decoding.change import blobs_of, changes, stands_out
+
+WH = (240, 160)
+
+
+def plain() -> Image:
+    noise = np.random.default_rng(1).normal(0, 2, (WH[1], WH[0], 1))
+    return np.clip(118 + noise.repeat(3, axis=2), 0, 255).astype(np.uint8)
+
+
+def cobbles() -> Image:
+    """Stones some 8 px wide with dark joints: ground with steeper edges than what is left on it."""
+    picture = plain()
+    for row in range(0, WH[1], 7):
+        for x in range(-8 + row % 14 * 4 // 7, WH[0], 9):
+            grey = int(120 + 40 * np.sin(x * 12.9 + row * 78.2))
+            cv2.rectangle(picture, (x + 1, row + 1), (x + 7, row + 5), (grey, grey, grey), -1)
+            cv2.line(picture, (x, row), (x + 8, row), (45, 45, 45), 1)
+            cv2.line(picture, (x, row), (x, row + 6), (45, 45, 45), 1)
+    return np.asarray(cv2.GaussianBlur(picture, (3, 3), 0), np.uint8)
+
+
+def with_bag(ground: Image, colour: tuple[int, int, int]) -> Image:
+    picture = ground.copy()
+    cv2.ellipse(picture, (120, 80), (14, 12), 0, 0, 360, colour, -1, cv2.LINE_AA)
+    cv2.ellipse(picture, (116, 76), (5, 4), 0, 0, 360, tuple(min(255, v + 12) for v in colour), -1)
+    return np.asarray(cv2.GaussianBlur(picture, (3, 3), 0), np.uint8)
+
+
+@pytest.mark.parametrize("ground", [plain, cobbles])
+@pytest.mark.parametrize("colour", [(150, 152, 155), (30, 30, 32), (110, 70, 40)])
+def test_a_bag_stands_out_of_the_picture_that_holds_it_and_never_of_the_other(ground, colour) -> None:
+    empty = np.asarray(cv2.GaussianBlur(ground(), (3, 3), 0), np.uint8)
+    holding = with_bag(ground(), colour)
+    blob = max(blobs_of(changes(empty, holding)), key=lambda b: b.mask.sum())
+    assert stands_out(empty, holding, blob.xyxy, blob.mask)
+    assert not stands_out(holding, empty, blob.xyxy, blob.mask)
