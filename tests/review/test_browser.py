@@ -237,7 +237,11 @@ def test_every_page_fits_the_screen(served_once: Served, opens: Opens, lang: str
             page.set_viewport_size({"width": width, "height": height})
             assert page.evaluate("() => document.documentElement.scrollWidth") <= width, (path, width)
             assert page.evaluate(CLIPPED) == [], (path, width)
+            assert page.evaluate(MENU_CUT) <= 1, (path, width)
 
+
+MENU_CUT = "() => { const m = document.querySelector('.menu'); return m.scrollWidth - m.clientWidth; }"
+"""By how many pixels the menu is longer than its room."""
 
 CLIPPED = """() => [...document.querySelectorAll(".card")]
   .filter((e) => e.checkVisibility() && !e.querySelector(".table-frame"))
