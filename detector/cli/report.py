@@ -177,6 +177,7 @@ def letter(
     ] = None,
     issue: Annotated[int | None, typer.Option("--issue", help="A letter about this issue alone.")] = None,
     department: OneDepartment = None,
+    each: Annotated[bool, typer.Option("--each", help="A letter an issue, not one a department.")] = False,
     note: Annotated[str, typer.Option("--note", help="A remark for the letter.")] = "",
     full: Full = False,
     without: NoPictures = False,
@@ -194,13 +195,14 @@ def letter(
             departments=_departments(department, office.settings),
         )
         made = _letters_of(office, wanted, order, issue, full=full, note=note)
+        made = [part for one in made for part in one.each()] if each else made
         if not made:
             raise BadInput("no department has anything to answer; there is no letter to write")
         template = template_file("letter.docx", office.settings.folder)
         pictures = office.pictures(full=full, none=without)
         out.mkdir(parents=True, exist_ok=True)
         for one in made:
-            path = out / f"{_file_name(one, issue)}.docx"
+            path = out / f"{_file_name(one, one.rows[0].number if each else issue)}.docx"
             write_whole(path, write_letter(one, template, pictures))
             say(f"{path}: {one.recipient.zh}, {len(one.rows)} issues")
 
@@ -366,7 +368,7 @@ def _seen(covered: Sequence[PointCoverage], settings: Settings) -> tuple[CameraS
             settings.point(one.point_id).name,
             one.readable_share,
             one.observed_share,
-            one.fault or "",
+            "录像目录无法读取" if one.fault else "",  # the brief is Chinese, and for whoever knows no paths
         )
         for one in covered
     )

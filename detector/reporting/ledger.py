@@ -34,7 +34,8 @@ PICTURE_COLUMN_PX = SHOWN_PX + 8
 LONGEST_CELL = 32_767
 """Characters that Excel takes in one cell."""
 LONGEST_SHEET_NAME = 31
-A4 = 9
+A4, A3 = 9, 8
+"""Excel's numbers of papers: the summary fits on A4, a row of an issue can be read on A3 only."""
 INJECTION = ("=", "+", "-", "@", "\t", "\r")
 """A text that begins so is a formula to a spreadsheet that reads CSV."""
 
@@ -89,7 +90,13 @@ COLUMNS: tuple[Column, ...] = (
     Column("退回次数", "Sent back", 7, lambda r, _l, _t: r.reopened),
     Column("重复发生", "Recurred", 7, lambda r, _l, _t: r.recurrence),
     Column("说明", "Explanation", 26, lambda r, lang, _t: name(r.explanation, lang)),
-    Column("驳回原因", "Rejected because", 13, lambda r, lang, _t: name(r.reason, lang) if r.reason else ""),
+    Column(
+        "驳回原因",
+        "Rejected because",
+        13,
+        lambda r, lang, _t: name(r.reason, lang) if r.reason else "",
+        on_own_sheet=False,  # what was rejected never had a department
+    ),
 )
 PICTURE_HEADINGS = {Language.ZH: ("现场图片", "目标特写"), Language.EN: ("Scene", "Object")}
 STANDING_COLUMN = next(column for column in COLUMNS if column.en == "Deadline")
@@ -167,7 +174,7 @@ class _Sheets:
 
     def issues(self, title: str, rows: Sequence[LedgerRow], columns: Sequence[Column]) -> None:
         """A sheet of issues: title, when it was made, headings, a row an issue with its pictures at the end."""
-        sheet = self._sheet(title)
+        sheet = self._sheet(title, A3)
         has_pictures = any(self._thumbnails.get(row.number, NO_PICTURES).scene for row in rows)
         headings = [column.heading(self._language) for column in columns]
         headings += PICTURE_HEADINGS[self._language] if has_pictures else ()
@@ -186,7 +193,7 @@ class _Sheets:
 
     def summary(self, title: str, figures: Statistics) -> None:
         """The figures, one block under another: by department, violation, point and day."""
-        sheet = self._sheet(title)
+        sheet = self._sheet(title, A4)
         self._points = {tally.of for tally in figures.by_point}
         chinese = self._language is Language.ZH
         kinds = (
@@ -211,10 +218,10 @@ class _Sheets:
             line += 2
         sheet.freeze_panes(2, 1)
 
-    def _sheet(self, title: str) -> Worksheet:
+    def _sheet(self, title: str, paper: int) -> Worksheet:
         sheet = self._book.add_worksheet(sheet_name(title, self._names))
         sheet.set_landscape()
-        sheet.set_paper(A4)
+        sheet.set_paper(paper)
         sheet.fit_to_pages(1, 0)
         sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
         pages = "第 &P 页，共 &N 页" if self._language is Language.ZH else "page &P of &N"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from detector.reporting.documents import Document
 from detector.reporting.ledger import plain
 from detector.reporting.pictures import Pair, Pictures
 from detector.reporting.rows import LedgerRow, Named
-from detector.reporting.wording import day_zh, moment_zh
+from detector.reporting.wording import day_zh, moment_zh, span_zh
 
 SCENE_PX, CLOSEUP_PX = 900, 640
 SCENE_MM, CLOSEUP_MM = (82.0, 46.0), (66.0, 46.0)
@@ -38,6 +38,10 @@ class Letter:
     def deadline(self) -> datetime | None:
         """The earliest of its issues' deadlines."""
         return min((row.due_at for row in self.rows if row.due_at), default=None)
+
+    def each(self) -> list[Letter]:
+        """A letter for each of its issues, under the number of the issue's own order."""
+        return [replace(self, number=self.number or row.order, rows=(row,)) for row in self.rows]
 
     @property
     def copies(self) -> tuple[str, ...]:
@@ -81,7 +85,7 @@ def issue_fields(row: LedgerRow) -> dict[str, Any]:
         "grid": row.grid,
         "zone": row.zone_id or "",
         "start": f"{row.start:%m-%d %H:%M}",
-        "start_full": f"{moment_zh(row.start)}至{row.end:%H:%M}",
+        "start_full": span_zh(row.start, row.end),
         "lasted": duration_zh(row.duration_s),
         "due": f"{row.due_at:%m-%d %H:%M}" if row.due_at else "—",
         "due_full": moment_zh(row.due_at) if row.due_at else "未定",

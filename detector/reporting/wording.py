@@ -82,6 +82,7 @@ def moment_zh(at: datetime) -> str:
     return f"{day_zh(at)}{at.hour}时{at.minute:02d}分"
 
 
-def clock(at: datetime | None) -> str:
-    """'2026-01-08 18:30', or nothing."""
-    return f"{at:%Y-%m-%d %H:%M}" if at else ""
+def span_zh(start: datetime, end: datetime) -> str:
+    """'2026年1月8日7时14分至7时49分'; with the day of the end where it is another."""
+    until = moment_zh(end) if end.date() != start.date() else f"{end.hour}时{end.minute:02d}分"
+    return f"{moment_zh(start)}至{until}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -117,6 +118,13 @@ def test_letters_of_an_order_of_an_issue_and_of_all_that_is_to_be_answered(count
         assert "交警大队：" in text
         assert (number in text) == (name == number)
         assert "问题1件" in text
+
+
+def test_a_letter_an_issue_bears_the_number_of_the_issues_own_order(county: Path, out: Path) -> None:
+    said = kerbwatch("report", "letter", "-C", county, "--each", "--no-pictures", "--out", out / "each")
+    assert said.code == 0, said.err
+    (file,) = (out / "each").iterdir()
+    assert re.fullmatch(r"JB-\d{8}-\d{3}-traffic_police-issue-4\.docx", file.name)
 
 
 def test_the_brief_as_docx_and_html(county: Path, out: Path) -> None:

@@ -87,7 +87,7 @@ def test_every_sheet_of_issues_can_be_filtered_scrolled_and_printed(book: Any) -
         last = sheet.cell(3, len(sheet[3])).column_letter
         assert sheet.auto_filter.ref == f"A3:{last}{sheet.max_row}"
         assert sheet.freeze_panes == "C4"
-        assert (sheet.page_setup.orientation, int(sheet.page_setup.paperSize)) == ("landscape", 9)
+        assert (sheet.page_setup.orientation, int(sheet.page_setup.paperSize)) == ("landscape", 8)
         assert sheet.page_setup.fitToHeight in (0, "0")
         assert sheet.print_title_rows == "$3:$3"
 
