@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +14,7 @@ import typer
 from detector.config.manifest import cache_folder, load_manifest, models_folder
 from detector.config.settings import ModelSettings, Settings, load_settings
 from detector.core.errors import BadInput, BadWeights
-from detector.core.times import Interval, local_day
+from detector.core.times import Interval, local_day, utc_now
 from detector.core.values import Camera, Point, Violation
 from detector.database import Database
 from detector.evidence import sweep
@@ -188,4 +188,4 @@ def period_of(settings: Settings, until: str | None, days: int | None) -> Interv
 
 
 def now() -> datetime:
-    return datetime.now(UTC)
+    return utc_now()

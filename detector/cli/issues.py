@@ -30,6 +30,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 Number = Annotated[int, typer.Argument(help="The issue's number.")]
+Numbers = Annotated[list[int], typer.Argument(help="The issues' numbers.")]
 Note = Annotated[str | None, typer.Option("--note", help="A remark for the history.")]
 
 
@@ -203,31 +204,37 @@ def claim(
 
 
 @app.command()
-def confirm(number: Number, folder: Folder = Path(), who: Who = ME, note: Note = None) -> None:
-    """The violation is real (已立案).
+def confirm(numbers: Numbers, folder: Folder = Path(), who: Who = ME, note: Note = None) -> None:
+    """The violation is real (已立案). Of several, each is decided by itself, in order; a refusal ends it.
 
-    Example: kerbwatch issues confirm 12 --as officer.li
+    Example: kerbwatch issues confirm 12 13 --as officer.li
     """
     with opened_desk(folder) as desk:
-        issue = desk.confirm(actor_of(desk, who), number, note=note)
-    say(f"issue {issue.id} is {issue.state}")
+        actor = actor_of(desk, who)
+        for number in numbers:
+            issue = desk.confirm(actor, number, note=note)
+            say(f"issue {issue.id} is {issue.state} ({issue.state.zh})")
 
 
 @app.command()
 def reject(
-    number: Number,
+    numbers: Numbers,
     reason: Annotated[str, typer.Option("--reason", help=f"One of: {', '.join(REJECT_REASONS)}.")],
     folder: Folder = Path(),
     who: Who = ME,
     note: Note = None,
 ) -> None:
-    """It is no violation (已驳回), with the reason.
+    """It is no violation (已驳回), with the reason. Of several, each is decided by itself, in order; a refusal ends it.
 
     Example: kerbwatch issues reject 12 --reason permitted_activity
     """
     with opened_desk(folder) as desk:
-        issue = desk.reject(actor_of(desk, who), number, reason, note=note)
-    say(f"issue {issue.id} is {issue.state}: {reason}")
+        actor = actor_of(desk, who)
+        for number in numbers:
+            issue = desk.reject(actor, number, reason, note=note)
+            say(
+                f"issue {issue.id} is {issue.state} ({issue.state.zh}): {reason} ({REJECT_REASONS[reason].zh})"
+            )
 
 
 @app.command()
