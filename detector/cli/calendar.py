@@ -51,7 +51,7 @@ def warn_of_calendar(settings: Settings) -> None:
     """Says on standard error what the calendar will soon lack."""
     warning = calendar_warning(settings, now())
     if warning:
-        complain(f"warning: {warning}")
+        complain(f"warning: {' / '.join(warning)}")
 
 
 def _tell(held: Calendar, year: int) -> None:

@@ -8,12 +8,15 @@ from typing import Annotated
 
 import typer
 
+from detector.cli.actors import ME, Who, desk_of
 from detector.cli.common import AsJson, Folder, now, settings_in
 from detector.cli.output import complain, say, say_json, table
+from detector.core.errors import BadInput
 from detector.database import Database
 from detector.keeping.backup import LEASE, restore
 from detector.keeping.backup import backup as write_backup
 from detector.keeping.retention import retain
+from detector.people import Actor, Looked, Role
 from detector.runs.lease import Leases
 
 
@@ -57,14 +60,22 @@ def retention(
 def backup(
     file: Annotated[Path, typer.Argument(help="A new file, such as kerbwatch-2026-01-30.tar.")],
     folder: Folder = Path(),
+    who: Who = ME,
 ) -> None:
     """Write database, observations, evidence and configuration to one file, while everything goes on.
 
-    Exit 1: the backup was made, but something that the database speaks of was not there.
+    The file holds footage as it is, and the log tells who made it. No account is asked for, so that a machine can do
+    it by night. Exit 1: the backup was made, but something that the database speaks of was not there.
 
     Example: kerbwatch backup /backups/county.tar -C county
     """
-    account = write_backup(settings_in(folder), file)
+    settings = settings_in(folder)
+    if file.exists():
+        raise BadInput(f"{file} is there already")
+    with desk_of(settings) as desk:
+        desk.log.add(Actor(who, Role.ADMIN, address="command line"), Looked.EXPORT, file=f"backup {file.name}",
+                     details={"masked": False})  # fmt: skip
+    account = write_backup(settings, file)
     for fault in account.faults:
         complain(fault)
     say(

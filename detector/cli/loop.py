@@ -187,7 +187,9 @@ def accept(numbers: Numbers = None, folder: Folder = Path(), who: Who = ME, as_j
     if as_json:
         say_json([one.to_json() for one in looked])
         return
-    table("", ("issue", "outcome", "state", "why"), [(i.issue_id, i.outcome, i.state, i.why) for i in looked])
+    if looked:
+        rows = [(i.issue_id, i.outcome, i.state, i.why) for i in looked]
+        table("", ("issue", "outcome", "state", "why"), rows)
     say(f"{len(looked)} issues looked at")
 
 
@@ -273,7 +275,8 @@ def remind(folder: Folder = Path(), who: Who = ME, as_json: AsJson = False) -> N
         say_json([reminder.to_json() for reminder in sent])
         return
     rows = [(r.issue_id, r.kind, r.to, local(r.due_at, settings)) for r in sent]
-    table("", ("issue", "what", "to", "due"), rows)
+    if rows:
+        table("", ("issue", "what", "to", "due"), rows)
     say(f"{len(sent)} reminders")
 
 

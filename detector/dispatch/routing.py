@@ -58,8 +58,9 @@ def work_time(settings: Settings, violation: Violation, point: Point) -> WorkTim
     return WorkTime(loop.calendar, duties, settings.timezone)
 
 
-def calendar_warning(settings: Settings, at: datetime) -> str | None:
-    """What the calendar lacks of the days into which a deadline can fall that is set in the next weeks; or None.
+def calendar_warning(settings: Settings, at: datetime) -> tuple[str, str] | None:
+    """What the calendar lacks of the days into which a deadline can fall that is set in the next weeks, in English and
+    Chinese; or None.
 
     Told when the configuration is looked at, long enough before the first deadline that it would make wrong.
     """
@@ -71,8 +72,8 @@ def calendar_warning(settings: Settings, at: datetime) -> str | None:
     if year is None:
         return None
     return (
-        f"{_unknown(year)}: add them when the State Council's notice is out, or deadlines will be counted by the "
-        f"week / calendar.yaml 缺少{year}年节假日安排，请按国务院通知补充，否则期限只按星期计算"
+        f"{_unknown(year)}: add them when the State Council's notice is out, or deadlines will be counted by the week",
+        f"calendar.yaml 缺少{year}年节假日安排，请按国务院通知补充，否则期限只按星期计算",
     )
 
 

@@ -20,6 +20,7 @@ from detector.core.times import Interval, local_day, union
 from detector.core.values import Camera
 from detector.core.wording import duration_en
 from detector.database import Database
+from detector.dispatch.routing import calendar_warning
 from detector.footage.catalogue import Catalogue
 from detector.runs.lease import Leases
 from detector.runs.runs import Run, Runs, RunState
@@ -97,6 +98,8 @@ def morning_of(settings: Settings, database: Database, now: datetime) -> Morning
     runs = Runs(database, Leases(database)).latest(60)
     alerts = [*_missed(settings, runs, now), *_of_run(runs[0] if runs else None)]
     alerts += _coverage_fell(settings, Catalogue(database), now)
+    if warning := calendar_warning(settings, now):
+        alerts.append(warning)
     local = now.astimezone(settings.timezone)
     return Morning(local, settings.name, settings.name_en, runs[0] if runs else None, tuple(alerts))
 

@@ -148,7 +148,7 @@ def test_a_year_that_the_calendar_lacks_is_asked_for_before_a_deadline_falls_int
 ) -> None:
     warning = calendar_warning(settings, at(f"{day} 09:00"))
     assert (warning is not None) == (warned is not None)
-    assert warning is None or f"no holidays of {warned}" in warning
+    assert warning is None or f"no holidays of {warned}" in warning[0]
 
 
 def test_a_year_that_is_added_is_known_and_no_longer_asked_for(tmp_path: Path) -> None:

@@ -210,6 +210,8 @@ def test_the_commands_say_what_they_did(tmp_path: Path) -> None:
     made = kerbwatch("backup", tmp_path / "b.tar", "-C", settings.folder)
     assert made.code == 0, made.err
     assert "0 faults" in made.out
+    (row,) = kerbwatch("users", "log", "-C", settings.folder, "--json").json
+    assert (row["what"], row["file"], row["details"]) == ("export", "backup b.tar", {"masked": False})
     back = kerbwatch("restore", tmp_path / "b.tar", tmp_path / "r")
     assert back.code == 0, back.err
     assert "restored and verified" in back.out
