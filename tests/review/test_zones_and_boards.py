@@ -99,7 +99,7 @@ def test_issues_are_dispatched_answered_with_a_photo_and_accepted(
 
 
 def _until(desk: Any, number: int, state: State) -> None:
-    for _ in range(200):
+    for _ in range(1000):
         if desk.queue.get(number).state is state:
             return
         time.sleep(0.02)
