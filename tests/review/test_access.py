@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 import httpx
 import pytest
 from fastapi import APIRouter
-from made_county import Served, csrf_in
+from made_county import Served, copy_of, csrf_in, serve
 
 from detector.people import Role
 from detector.review.access import conditions_of
@@ -116,12 +118,18 @@ def test_the_table_names_every_route_and_no_other() -> None:
     assert sorted(routes()) == sorted(WHO_MAY)
 
 
+@pytest.fixture(scope="module")
+def walked(county_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serve(copy_of(county_once, tmp_path_factory.mktemp("walked") / "county")) as running:
+        yield running
+
+
 @pytest.mark.parametrize("role", [None, *Role], ids=str)
-def test_every_route_opens_for_those_of_the_table_only(served: Served, role: Role | None) -> None:
+def test_every_route_opens_for_those_of_the_table_only(walked: Served, role: Role | None) -> None:
     """A door that opens may still lead to 'no such issue' or 'that is wrong'; one that is shut says 401 or 403."""
-    issue = served.issues[0]
+    issue = walked.issues[0]
     for route, allowed in WHO_MAY.items():
-        client = served.signed_in(role) if role else served.nobody()
+        client = walked.signed_in(role) if role else walked.nobody()
         status = _knock(client, route, issue)
         assert (status not in REFUSED) == (role in allowed), f"{route} as {role}: {status}"
         assert status < 500, f"{route} as {role}: {status}"
@@ -167,9 +175,6 @@ def test_a_department_sees_its_own_issues_only(served: Served) -> None:
     admin = served.house.desk.people.user("admin").actor()
     desk = served.house.desk
     desk.confirm(admin, mine["number"])
-    desk.queue.move  # noqa: B018
-    from datetime import timedelta
-
     desk.dispatch(admin, [mine["number"]], department="traffic_police", due_at=desk.now() + timedelta(days=1))
     client = served.signed_in(Role.DEPARTMENT)
     assert [one["id"] for one in client.get("/api/v1/issues").json()["issues"]] == [mine["id"]]

@@ -111,6 +111,7 @@ def test_what_is_skipped_comes_back_at_the_end(served: Served, opens: Opens) -> 
     assert shown(page) == only
     page.keyboard.press("c")
     page.wait_for_selector("#review.finished")
+    assert page.inner_text("#done").split() == ["全部审核完毕", "本次共处理", "1", "件。", "返回队列"]
     wait_for_state(page, served, only, State.CONFIRMED)
 
 
@@ -219,7 +220,7 @@ SIZES = ((1366, 768), (1024, 768), (768, 1024))
 """An office computer, and a tablet held either way."""
 
 PAGES = (
-    "/queue", "/review", "/account", "/issues/{issue}", "/today", "/calendar", "/points/p001?day=2026-01-08", "/dispatch",
+    "/queue", "/review", "/account", "/issues/{issue}", "/today", "/calendar", "/points/p001?day=2026-01-08", "/points/p035", "/dispatch",
     "/zones/p001", "/spot-checks", "/users", "/log", "/settings",
 )  # fmt: skip
 

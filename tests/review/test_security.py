@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from http.cookies import SimpleCookie
+from typing import Any
 
 import cv2
 import httpx
@@ -199,6 +200,47 @@ def test_a_replayed_decision_changes_nothing(served: Served) -> None:
     assert undone.status_code == 200
     assert client.post(path, json=body).status_code == 409  # it is flagged again, and yet not what was seen
     assert served.house.desk.queue.get(issue["number"]).version == 3
+
+
+def test_whatever_is_sent_twice_is_done_once(served: Served) -> None:
+    """Every change names what it was made on: a version, a text of a file, or a name that is taken then."""
+    desk, admin = served.house.desk, served.signed_in(Role.ADMIN)
+    issue = served.issues[0]
+    desk.confirm(desk.people.user("admin").actor(), issue["number"])
+
+    def version() -> int:
+        return desk.queue.get(issue["number"]).version
+
+    def twice(method: str, path: str, second: int, **sent: Any) -> None:
+        answers = [admin.request(method, path, **sent) for _ in range(2)]
+        assert answers[0].status_code in (200, 201), (path, answers[0].text)
+        assert answers[1].status_code == second, (path, answers[1].text)
+
+    own = f"/api/v1/issues/{issue['id']}"
+    seen = [{"id": issue["id"], "seen_version": version()}]
+    twice("POST", "/api/v1/dispatch", 409, json={"issues": seen, "department": "traffic_police"})
+    recalled = {"seen_version": version(), "reason": SCRIPT}
+    twice("POST", f"{own}/recall", 409, json=recalled)
+    seen = [{"id": issue["id"], "seen_version": version()}]
+    twice(
+        "POST", "/api/v1/dispatch", 409, json={"issues": seen, "department": "traffic_police", "note": SCRIPT}
+    )
+    answer = {"text": SCRIPT, "seen_version": str(version())}
+    twice("POST", f"/api/v1/answers/{issue['id']}", 409, data=answer)
+    twice("POST", f"{own}/reopen", 409, json={"seen_version": version(), "reason": SCRIPT})
+    twice("POST", f"/api/v1/answers/{issue['id']}", 409, data=answer | {"seen_version": str(version())})
+    board = admin.get("/dispatch").text
+    assert "<script>alert" not in board
+    assert "&lt;script&gt;alert" in board
+    twice("POST", f"{own}/accept", 409, json={"seen_version": version(), "note": SCRIPT})
+    zones = admin.get("/api/v1/cameras/p001/zones").json()
+    zones["zones"][0]["permitted"] = ["01:00-02:00"]
+    changed = {"seen": zones["seen"], "zones": zones["zones"]}
+    twice("PUT", "/api/v1/cameras/p001/zones", 409, json=changed)
+    texts = admin.get("/api/v1/settings").json()["seen"]
+    twice("PUT", "/api/v1/settings/site", 409, json={"seen": texts["site"], "values": {"period_days": 20}})
+    twice("POST", "/api/v1/users", 422, json={"login": "neu", "name": SCRIPT, "role": "viewer"})
+    assert desk.queue.verify() == []
 
 
 @pytest.mark.parametrize("secret", ["kw_", "kw_" + "A" * 43, "x" * 5000, "ÿþ", "null", "' OR 1=1 --"])

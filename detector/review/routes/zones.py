@@ -142,7 +142,10 @@ def preview(request: Request, camera_id: str, body: PreviewIn, _: ZoneEditor) ->
     "/cameras/{camera_id}/picture",
     tags=["points"],
     response_class=Response,
-    responses={200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}},
+    responses={
+        200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
+        204: {"description": "There is no recording of this camera yet."},
+    },
 )
 def picture(
     request: Request,
@@ -155,7 +158,7 @@ def picture(
     _, camera = camera_for(house, camera_id)
     view = view_of(house, camera, number)
     if view is None:
-        raise not_found("there is no recording of this camera yet")
+        return Response(status_code=204)
     house.desk.log.add(visitor.actor, Looked.FOOTAGE, file=view.source, details={"masked": False})
     return Response(view.content, media_type="image/jpeg", headers={"Cache-Control": "private, no-store"})
 

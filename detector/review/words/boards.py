@@ -27,7 +27,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "today.trouble_none": ("Everything that was recorded was looked at.", "有录像的时段均已核查。"),
     "today.runs": ("Nightly runs", "夜间任务"),
     "today.runs_none": (
-        "No nightly run yet. `kerbwatch nightly` starts them; `kerbwatch scan` is not among them.",
+        "No nightly run yet. The command kerbwatch nightly starts them; a kerbwatch scan is not among them.",
         "尚无夜间任务记录。可用 kerbwatch nightly 启动；手动执行的 kerbwatch scan 不在此列。",
     ),
     "today.running": ("Running now: {who}", "正在运行：{who}"),

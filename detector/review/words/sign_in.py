@@ -22,7 +22,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "setup.code": ("Set-up code", "安装验证码"),
     "setup.code_hint": (
-        "The program printed it where `kerbwatch serve` was started.",
+        "The program printed it where kerbwatch serve was started.",
         "启动 kerbwatch serve 时显示在终端窗口中。",
     ),
     "setup.code_wrong": ("That is not the set-up code.", "安装验证码不正确。"),

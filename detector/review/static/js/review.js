@@ -136,7 +136,7 @@ function finish() {
   document.getElementById("done").replaceChildren(
     h("h1", {}, t("js.done_title")),
     h("p", {}, t("js.done_text", { n: deck.decided })),
-    skipped ? h("button.main", { type: "button", onclick: () => (deck.unskip(), advance()) }, t("js.done_skipped", { n: skipped })) : null,
+    ...(skipped ? [h("button.main", { type: "button", onclick: () => (deck.unskip(), advance()) }, t("js.done_skipped", { n: skipped }))] : []),
     h("a.button", { href: "/queue" }, t("js.to_queue")),
   );
   page.classList.add("finished");
