@@ -20,7 +20,7 @@ from typing import BinaryIO, Final
 from detector.core.errors import BadInput, KerbwatchError, StorageFull
 from detector.spotting.shelf import Shelf
 from detector.spotting.values import Order, Phase, Result, Spot, SpotState, Why
-from detector.spotting.work import Failure, OpenEyes, work
+from detector.spotting.work import OpenEyes, work
 
 FOLDER: Final = "spot-checks"
 """Below the state's folder."""
@@ -68,21 +68,20 @@ STARTS: Final[tuple[tuple[int, bytes], ...]] = (
     (4, b"ftyp"), (4, b"moov"), (4, b"mdat"), (4, b"free"), (4, b"skip"), (4, b"wide"),  # mp4, mov
     (0, b"\x1a\x45\xdf\xa3"),  # mkv, webm
     (8, b"AVI "),
-    (0, b"\x00\x00\x01\xba"), (0, b"\x00\x00\x01\xb3"),  # MPEG
-    (0, b"\x00\x00\x00\x01"), (0, b"\x00\x00\x01\x67"),  # a bare stream
+    (0, b"\x00\x00\x01"), (0, b"\x00\x00\x00\x01"),  # MPEG, and bare streams
     (0, b"FLV\x01"),
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),  # asf, wmv
     (0, b"DHAV"), (0, b"IMKH"),  # Dahua, Hikvision
 )  # fmt: skip
 """How a video's file begins: where, and with what. Lists of other files, which a decoder would follow, do not."""
 
-TS_PACKET: Final = 188
+TS_PACKETS: Final = ((0, 188), (4, 192))
+"""Of transport streams: where the first packet begins, and how long each is."""
 
 
 def is_video(head: bytes) -> bool:
     """Whether a file that begins so may be a video. Whether it is one, the worker finds out."""
-    packets = head[: 3 * TS_PACKET : TS_PACKET]
-    if len(head) > 2 * TS_PACKET and packets == b"\x47" * len(packets):
+    if any(head[at : 3 * length : length] == b"\x47" * 3 for at, length in TS_PACKETS):
         return True
     return any(head[at : at + len(start)] == start for at, start in STARTS)
 
@@ -100,6 +99,8 @@ class Bench:
         self._changed = threading.Condition()
         self._spots: dict[str, Spot] = {}
         self._orders: dict[str, Order] = {}
+        self._receiving: list[str] = []
+        """Whose clips are on their way."""
         self._here = False
         self._closing = False
         self._given_up: str | None = None
@@ -164,8 +165,8 @@ class Bench:
     def _require_room(self, by: str) -> None:
         if not self._here:
             raise NotHere
-        waiting = [spot for spot in self._spots.values() if not spot.state.over]
-        if len(waiting) >= WAITING_MOST or sum(spot.by == by for spot in waiting) >= OF_ONE_MOST:
+        waiting = [spot.by for spot in self._spots.values() if not spot.state.over] + self._receiving
+        if len(waiting) >= WAITING_MOST or waiting.count(by) >= OF_ONE_MOST:
             raise QueueFull
 
     @contextmanager
@@ -177,17 +178,25 @@ class Bench:
         """
         with self._changed:
             self._require_room(spot.by)
-        clip = self.shelf.clip(spot.id)
-        _require_space(self.shelf.root, size)
-        clip.parent.mkdir(parents=True)
+            self._receiving.append(spot.by)
         try:
-            with clip.open("wb") as file:
-                intake = _Intake(file)
-                yield intake.take
-            intake.require_something()
+            with self._taking(self.shelf.clip(spot.id), size) as take:
+                yield take
         except BaseException:
             self.shelf.remove(spot.id)
             raise
+        finally:
+            with self._changed:
+                self._receiving.remove(spot.by)
+
+    @contextmanager
+    def _taking(self, clip: Path, size: int) -> Iterator[Callable[[bytes], None]]:
+        _require_space(self.shelf.root, size)
+        clip.parent.mkdir(parents=True)
+        with clip.open("wb") as file:
+            intake = _Intake(file, self.shelf.root)
+            yield intake.take
+        intake.require_something()
 
     def submit(self, spot: Spot, order: Order) -> None:
         """Raises QueueFull and NotHere; what was received for it is then gone."""
@@ -203,7 +212,9 @@ class Bench:
             raise
 
     def remove(self, spot_id: str) -> None:
-        """Ends it if it is not over, and removes all of it. Raises NoSuchCheck."""
+        """Ends it if it is not over, and removes all of it. Raises NoSuchCheck and NotHere."""
+        if not self._here:
+            raise NotHere
         with self._changed:
             if self._spots.pop(spot_id, None) is None:
                 raise NoSuchCheck
@@ -250,7 +261,11 @@ class Bench:
         context = multiprocessing.get_context("spawn")
         mine, theirs = context.Pipe()
         process = context.Process(target=work, args=(theirs, order, self._open_eyes), daemon=True)
-        process.start()
+        try:
+            process.start()
+        except OSError as error:
+            _LOG.warning("no process for a spot check: %s", error)
+            return spot.failed(Why.CRASHED, self._now())
         theirs.close()
         try:
             return self._watched(spot, process, mine)
@@ -273,7 +288,7 @@ class Bench:
                 if isinstance(told, Result):
                     return self._done(spot, told)
                 if isinstance(told[0], Why):
-                    return self._failed(spot, told)
+                    return spot.failed(told[0], self._now(), told[1])
                 spot = self._moved(spot, *told)
             elif ready:
                 break
@@ -295,23 +310,21 @@ class Bench:
         at = self._now()
         return replace(spot, state=SpotState.DONE, phase=None, progress=1.0, finished_at=at, result=result)
 
-    def _failed(self, spot: Spot, failure: Failure) -> Spot:
-        return spot.failed(failure[0], self._now(), failure[1])
 
-
-def _require_space(folder: Path, size: int) -> None:
-    """Raises TooLarge and StorageFull."""
+def _require_space(folder: Path, size: int, still: int | None = None) -> None:
+    """Raises TooLarge for a clip of `size` bytes, and StorageFull where those that are `still` to come have no room."""
     if size > LARGEST_CLIP:
-        raise TooLarge(f"a clip may have {LARGEST_CLIP // 10**6} MB, this one has {size // 10**6}")
-    if shutil.disk_usage(folder).free < size + LEFT_FREE:
+        raise TooLarge(f"a clip may have {LARGEST_CLIP // 10**6} MB, this one has {size // 10**6} or more")
+    if shutil.disk_usage(folder).free < (size if still is None else still) + LEFT_FREE:
         raise StorageFull
 
 
 class _Intake:
     """Takes a clip's bytes into a file."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, folder: Path) -> None:
         self._file = file
+        self._folder = folder
         self._taken = 0
 
     def take(self, piece: bytes) -> None:
@@ -321,8 +334,7 @@ class _Intake:
         if self._taken == 0 and not is_video(piece):
             raise NoVideo
         self._taken += len(piece)
-        if self._taken > LARGEST_CLIP:
-            raise TooLarge(f"a clip may have {LARGEST_CLIP // 10**6} MB")
+        _require_space(self._folder, self._taken, len(piece))
         try:
             self._file.write(piece)
         except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -74,8 +75,6 @@ def over(bench: Bench, spot: Spot, within_s: float = 60) -> Spot:
 @pytest.fixture
 def bench_with(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
     """Opens a bench whose worker has these eyes; all are closed at the end."""
-    from contextlib import ExitStack
-
     with ExitStack() as stack:
         yield lambda eyes, **more: stack.enter_context(Bench(tmp_path, eyes, utc_now, **more).opened())
 
@@ -146,6 +145,19 @@ def test_the_line_is_short_and_nobody_fills_it_alone(
     assert len(bench.all()) == 8
     assert bench.ahead_of(bench.all()[0]) == 7
     assert len([p for p in bench.shelf.root.iterdir() if p.is_dir()]) == 8  # nothing of the refused is left
+
+
+def test_clips_on_their_way_count_too(bench_with: Callable[..., Bench]) -> None:
+    bench = bench_with(no_eyes)
+    with ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(bench.receiving(asked(), 0))(MP4)
+        with pytest.raises(QueueFull), bench.receiving(asked(), 0):
+            pass
+        with bench.receiving(asked("li"), 0) as take:
+            take(MP4)
+    with bench.receiving(asked(), 0) as take:  # room again
+        take(MP4)
 
 
 def test_one_that_runs_can_be_given_up_and_one_that_waits_too(
@@ -232,6 +244,17 @@ def test_what_is_too_large_is_refused_before_it_is_sent_and_while(
     with pytest.raises(StorageFull), bench.receiving(asked(), 150):
         pass
     assert not any(path.is_dir() for path in bench.shelf.root.iterdir())
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        MP4, b"RIFF\x00\x00\x00\x00AVI LIST", b"\x1a\x45\xdf\xa3", b"\x00\x00\x01\xba", b"\x00\x00\x00\x01\x67", b"FLV\x01",
+        b"DHAV\xfd", b"IMKH\x01", (b"\x47" + bytes(187)) * 4, (bytes(4) + b"\x47" + bytes(187)) * 4,
+    ],
+)  # fmt: skip
+def test_what_recorders_write_is_taken(head: bytes) -> None:
+    assert is_video(head)
 
 
 @given(st.binary(max_size=600))
