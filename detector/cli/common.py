@@ -17,7 +17,6 @@ from detector.core.errors import BadInput, BadWeights
 from detector.core.times import Interval, local_day, utc_now
 from detector.core.values import Camera, Point, Violation
 from detector.database import Database
-from detector.evidence import sweep
 from detector.footage.catalogue import Catalogue
 from detector.footage.templates import parse_template
 from detector.footage.troubles import Troubles
@@ -27,6 +26,7 @@ from detector.issues.queue import IssueQueue
 from detector.observing.store import ObservationStore
 from detector.pipeline.scan import Shop
 from detector.reporting.pictures import Sight
+from detector.storage import open_store
 
 Folder = Annotated[
     Path, typer.Option("--dir", "-C", envvar="KERBWATCH_DIR", help="The working folder that `init` wrote.")
@@ -139,7 +139,7 @@ def _shop(settings: Settings, database: Database, threads: int) -> Shop:
         catalogue=Catalogue(database),
         store=ObservationStore(settings.observations_root),
         queue=IssueQueue(database),
-        evidence_root=evidence_folder(settings),
+        evidence_root=settings.evidence_root,
         litter=litter_detector_of(settings.model, threads) if looks_for_litter(settings) else None,
         given_up=Troubles(database).given_up,
     )
@@ -152,17 +152,10 @@ def prepare(settings: Settings, cameras: Sequence[tuple[Point, Camera]]) -> None
             parse_template(camera.template)
         except ValueError as error:
             raise BadInput(f"camera {camera.id}: recordings.template: {error}") from error
-    evidence = evidence_folder(settings)
-    evidence.mkdir(parents=True, exist_ok=True)
-    sweep(evidence)
+    for root in (settings.evidence_root, settings.observations_root):
+        open_store(root).make_ready()
     Database.open(settings.database_url).close()
     prepare_detector(settings.model, litter=looks_for_litter(settings))
-
-
-def evidence_folder(settings: Settings) -> Path:
-    if isinstance(settings.evidence_root, str) and "://" in settings.evidence_root:
-        raise BadInput("kerbwatch.yaml: storage.evidence: only a folder can hold evidence in this version")
-    return Path(settings.evidence_root)
 
 
 def settings_in(folder: Path) -> Settings:

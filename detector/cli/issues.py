@@ -10,7 +10,7 @@ import typer
 
 from detector.cli import loop
 from detector.cli.actors import ME, Who, actor_of, desk_of, opened_desk
-from detector.cli.common import AsJson, Folder, Points, evidence_folder, settings_in
+from detector.cli.common import AsJson, Folder, Points, settings_in
 from detector.cli.loop import local
 from detector.cli.output import say, say_json, table
 from detector.config.settings import Settings
@@ -20,10 +20,11 @@ from detector.core.values import Category, Violation
 from detector.core.wording import duration_en
 from detector.database import Database
 from detector.dispatch.desk import Desk
-from detector.evidence import verify_evidence
+from detector.evidence import verify_stored
 from detector.issues.lifecycle import REJECT_REASONS, State
 from detector.issues.values import HistoryRow, Issue, IssueFilter
 from detector.runs.removals import Removals
+from detector.storage import open_store
 
 app = typer.Typer(
     help="The queue of issues: review, dispatch, answers, acceptance, and what became of each.",
@@ -134,7 +135,7 @@ def show(number: Number, folder: Folder = Path(), who: Who = ME, as_json: AsJson
         links = desk.links(actor, number)
         earlier = desk.earlier_here(actor, number) if settings.loop else []
         paths = {file.public_id: str(desk.files.path(file)) for file in attached}
-    root = evidence_folder(settings)
+    root = settings.evidence_root
     if as_json:
         say_json(
             {
@@ -162,7 +163,7 @@ def show(number: Number, folder: Folder = Path(), who: Who = ME, as_json: AsJson
         )
     for link in links:
         say(f"link: {link.issue_id} and {link.other_id}: {link.kind}")
-    files = [(str(root / e.folder / e.name), e.size_bytes, e.sha256[:16]) for e in evidence]
+    files = [(f"{root}/{e.folder}/{e.name}", e.size_bytes, e.sha256[:16]) for e in evidence]
     files += [(f"{a.kind}: {paths[a.public_id]} ({a.name})", a.size_bytes, a.sha256[:16]) for a in attached]
     table("", ("file", "bytes", "SHA-256"), files)
     table(
@@ -244,7 +245,7 @@ def verify(folder: Folder = Path()) -> None:
     Example: kerbwatch issues verify
     """
     settings = settings_in(folder)
-    root = evidence_folder(settings)
+    store = open_store(settings.evidence_root)
     with desk_of(settings) as desk:
         queue = desk.queue
         faults = queue.verify()
@@ -254,7 +255,7 @@ def verify(folder: Folder = Path()) -> None:
         folders -= Removals(database).removed("evidence")
         attached = [file for issue in issues for file in queue.attachments(issue.id)]
         faults += [fault for file in attached if (fault := desk.files.fault(file))]
-    faults += [f"{name}: {fault}" for name in sorted(folders) for fault in verify_evidence(root / name)]
+    faults += [f"{name}: {fault}" for name in sorted(folders) for fault in verify_stored(store, name)]
     for fault in faults:
         say(fault)
     say(f"{len(issues)} issues, {len(folders)} folders of evidence, {len(faults)} faults")

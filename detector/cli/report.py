@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -23,7 +23,6 @@ from detector.cli.common import (
     Folder,
     Until,
     chosen,
-    evidence_folder,
     now,
     period_of,
     settings_in,
@@ -48,6 +47,7 @@ from detector.reporting.rows import LedgerRow, department_of, ledger_rows
 from detector.reporting.statistics import Statistics, Tally, statistics
 from detector.reporting.takeout import TakenOut, take_out
 from detector.reporting.wording import COUNTS, RATES, Language, name, percent
+from detector.storage import open_store
 
 app = typer.Typer(
     help="The papers: figures, ledger (台账), dispatch letters (交办函), daily brief (日报).",
@@ -90,7 +90,7 @@ class Office:
     def pictures(self, *, full: bool, none: bool) -> Pictures:
         if none:
             return no_pictures
-        return EvidencePictures(evidence_in(evidence_folder(self.settings)), None if full else self.sight())
+        return EvidencePictures(evidence_in(self.settings.evidence_root), None if full else self.sight())
 
     def sight(self) -> Sight:
         return sight_of(self.settings)
@@ -311,10 +311,12 @@ def evidence(
 
 
 def _take_out(office: Office, issue: Issue, to: Path, sight: Sight | None) -> TakenOut:
-    root, desk = evidence_folder(office.settings), office.desk
+    store, desk = open_store(office.settings.evidence_root), office.desk
     folders = dict.fromkeys([issue.evidence_folder, *(r.folder for r in desk.queue.evidence(issue.id))])
     attached = [(one, desk.files.path(one)) for one in desk.queue.attachments(issue.id)]
-    return take_out([root / name for name in folders if name], attached, issue.box, to, sight)
+    with ExitStack() as fetched:
+        kept = [fetched.enter_context(store.as_folder(name)) for name in folders if name]
+        return take_out(kept, attached, issue.box, to, sight)
 
 
 @app.command()

@@ -16,7 +16,6 @@ import typer
 from detector.cli.common import (
     Folder,
     detector_of,
-    evidence_folder,
     litter_detector_of,
     now,
     settings_in,
@@ -116,7 +115,7 @@ def opened_house(settings: Settings, *, secure_cookies: bool = False) -> Iterato
         yield open_house(
             settings,
             database,
-            evidence_folder(settings),
+            settings.evidence_root,
             now,
             bench,
             Masks(partial(sight_of, settings)),

@@ -71,7 +71,7 @@ class ModelSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything a working folder says. Paths are absolute; `evidence_root` may be a URL for fsspec."""
+    """Everything a working folder says. Paths are absolute; `observations_root` and `evidence_root` may be URLs of an object store."""
 
     folder: Path
     name: str
@@ -85,7 +85,7 @@ class Settings:
     archive_root: Path
     state_root: Path
     database_url: str
-    observations_root: Path
+    observations_root: str | Path
     evidence_root: str | Path
     model: ModelSettings
     engine: EngineSettings = field(default_factory=EngineSettings)
@@ -145,7 +145,7 @@ def load_settings(folder: Path) -> Settings:
         archive_root=home / (environment.archive_root or site.archive.root),
         state_root=state_root,
         database_url=_database_url(environment.database_url or storage.database, home, state_root),
-        observations_root=home / observations if observations else state_root / "observations",
+        observations_root=_place(observations, home) if observations else state_root / "observations",
         evidence_root=_place(environment.evidence_root or storage.evidence, home),
         model=ModelSettings(
             weights=environment.model_weights or model.weights,

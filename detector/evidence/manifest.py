@@ -12,6 +12,7 @@ from pathlib import Path
 from detector.core.geometry import Box
 from detector.core.values import EvidenceFile, Proof, Still
 from detector.evidence.captions import Scene
+from detector.storage import Store, open_store
 
 MANIFEST = "manifest.json"
 
@@ -24,9 +25,11 @@ def canonical(value: object) -> bytes:
 
 def file_of(path: Path) -> EvidenceFile:
     """The file as it lies on the disk. Raises OSError."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return EvidenceFile(path.name, digest, path.stat().st_size)
+    return file_with(path.name, path.read_bytes())
+
+
+def file_with(name: str, content: bytes) -> EvidenceFile:
+    return EvidenceFile(name, hashlib.sha256(content).hexdigest(), len(content))
 
 
 def moment_json(at: datetime, scene: Scene) -> str:
@@ -74,10 +77,10 @@ def manifest_of(proof: Proof, scene: Scene, files: Iterable[EvidenceFile]) -> di
     }
 
 
-def listed_files(folder: Path) -> tuple[EvidenceFile, ...]:
-    """The files that a folder's manifest names. Raises OSError, and ValueError where it is no such manifest."""
+def listed_files(manifest: bytes) -> tuple[EvidenceFile, ...]:
+    """The files that a manifest names. Raises ValueError where it is no such manifest."""
     try:
-        files = json.loads((folder / MANIFEST).read_bytes())["files"]
+        files = json.loads(manifest)["files"]
         return tuple(EvidenceFile(name, f["sha256"], f["size_bytes"]) for name, f in sorted(files.items()))
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a manifest: {error!r}") from error
@@ -85,23 +88,28 @@ def listed_files(folder: Path) -> tuple[EvidenceFile, ...]:
 
 def verify_evidence(folder: Path) -> list[str]:
     """What is wrong with an incident's folder, one line a fault; empty where every file is as its manifest says."""
+    return verify_stored(open_store(folder.parent), folder.name)
+
+
+def verify_stored(store: Store, folder: str) -> list[str]:
+    """The same, of a folder in a store. Raises StoreAway."""
+    present = set(store.names(folder)) - {MANIFEST}
     try:
-        listed = listed_files(folder)
+        listed = listed_files(store.read(f"{folder}/{MANIFEST}"))
     except FileNotFoundError:
         return [f"{MANIFEST}: missing"]
     except (OSError, ValueError) as error:
         return [f"{MANIFEST}: unreadable ({error})"]
-    present = {path.name for path in folder.iterdir()} - {MANIFEST}
     faults = [f"{name}: not in the manifest" for name in sorted(present - {file.name for file in listed})]
     for file in listed:
-        fault = _fault(folder, file) if file.name in present else "missing"
+        fault = _fault(store, folder, file) if file.name in present else "missing"
         faults += [f"{file.name}: {fault}"] if fault else []
     return faults
 
 
-def _fault(folder: Path, file: EvidenceFile) -> str | None:
+def _fault(store: Store, folder: str, file: EvidenceFile) -> str | None:
     try:
-        found = file_of(folder / file.name)
+        found = file_with(file.name, store.read(f"{folder}/{file.name}"))
     except OSError as error:
         return f"unreadable ({error.strerror})"
     if found.size_bytes != file.size_bytes:

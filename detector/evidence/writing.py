@@ -1,16 +1,10 @@
-"""An incident's folder of evidence: on the disk whole, or not there."""
+"""An incident's folder of evidence: in its store whole, or not there."""
 
 from __future__ import annotations
 
-import errno
-import os
-import re
-import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from detector.core.errors import StorageFull
 from detector.core.values import Evidence, Proof
 from detector.evidence.captions import Scene, still_captions
 from detector.evidence.clips import Shot, incident_zones, write_clips
@@ -19,54 +13,46 @@ from detector.evidence.manifest import (
     MANIFEST,
     canonical,
     file_of,
+    file_with,
     listed_files,
     manifest_of,
-    verify_evidence,
+    verify_stored,
 )
+from detector.storage import FolderStore, Root, Store, open_store
 
 SCENE_LARGEST = 1920
 
-_UNFINISHED = re.compile(r"\.tmp-[0-9a-f]+-(?P<pid>\d+)(-old)?")
 
-
-def write_evidence(root: Path, proof: Proof, scene: Scene, clip: Iterable[Shot]) -> Evidence:
+def write_evidence(root: Root, proof: Proof, scene: Scene, clip: Iterable[Shot]) -> Evidence:
     """Pictures, clip and manifest of an incident under `root`/local date/camera/fingerprint.
 
     The same input gives the same bytes. A folder that is there already and verifies is returned as it is and
     `clip` is not touched; one with faults is replaced. Without shots there is no clip; without boxes there are
-    no close-ups. Raises StorageFull, after which nothing of this incident is left half written.
+    no close-ups. Raises StorageFull, after which nothing of this incident is left half written, and StoreAway.
     """
+    store = open_store(root)
     day = scene.local(proof.incident.interval.start).date()
-    place = PurePosixPath(day.isoformat(), scene.camera.id, proof.incident.fingerprint)
-    target = root / place
-    if target.is_dir() and not verify_evidence(target):
-        return _evidence_in(root, place)
-    unfinished = target.with_name(f".tmp-{target.name}-{os.getpid()}")
-    with _full_disk_told():
+    folder = str(PurePosixPath(day.isoformat(), scene.camera.id, proof.incident.fingerprint))
+    if not verify_stored(store, folder):
+        return _evidence_in(store, folder)
+    with store.unfinished(folder) as unfinished:
+        _write_files(unfinished, proof, scene, clip)
         try:
-            _make_folder(target.parent)
-            shutil.rmtree(unfinished, ignore_errors=True)
-            unfinished.mkdir()
-            _write_files(unfinished, proof, scene, clip)
-            _move_into_place(unfinished, target)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
-    return _evidence_in(root, place)
+            store.publish(unfinished, folder, last=MANIFEST)
+        except OSError:
+            # Another process may have finished the same incident a moment ago; its evidence is as good.
+            if verify_stored(store, folder):
+                raise
+    return _evidence_in(store, folder)
 
 
-def sweep(root: Path) -> int:
-    """Remove what runs that died left unfinished, and say how many folders that were.
+def sweep(root: Root) -> int:
+    """Remove what runs that died left unfinished, and say how many folders that were; see `FolderStore.sweep`.
 
-    Folders of other living processes stay. Those of this process's own number are taken for an earlier one's
-    (a container's first process always has the same), so call it before this process writes.
+    Object stores have none: an upload that breaks off leaves no object.
     """
-    removed = 0
-    for folder in sorted(root.glob("*/*/.tmp-*")):
-        name = _UNFINISHED.fullmatch(folder.name)
-        if name and not _lives_elsewhere(int(name["pid"])):
-            shutil.rmtree(folder, ignore_errors=True)
-            removed += 1
-    return removed
+    store = open_store(root)
+    return store.sweep() if isinstance(store, FolderStore) else 0
 
 
 def _write_files(folder: Path, proof: Proof, scene: Scene, clip: Iterable[Shot]) -> None:
@@ -76,9 +62,6 @@ def _write_files(folder: Path, proof: Proof, scene: Scene, clip: Iterable[Shot])
     write_clips(folder, clip, proof, scene)
     files = [file_of(path) for path in sorted(folder.iterdir())]
     (folder / MANIFEST).write_bytes(canonical(manifest_of(proof, scene, files)))
-    for path in folder.iterdir():
-        _fsync(path)
-    _fsync(folder)
 
 
 def _still_files(proof: Proof, scene: Scene, number: int) -> Iterator[tuple[str, bytes]]:
@@ -96,61 +79,7 @@ def _still_files(proof: Proof, scene: Scene, number: int) -> Iterator[tuple[str,
         yield f"still_{number}_closeup.jpg", jpeg(annotated(near, [(violation, box)], (), captions))
 
 
-def _move_into_place(unfinished: Path, target: Path) -> None:
-    faulty = unfinished.with_name(f"{unfinished.name}-old")
-    if target.exists():
-        shutil.rmtree(faulty, ignore_errors=True)
-        target.rename(faulty)
-    try:
-        unfinished.rename(target)
-    except OSError:
-        # Another process may have finished the same incident a moment ago; its evidence is as good.
-        if verify_evidence(target):
-            raise
-    _fsync(target.parent)
-    shutil.rmtree(faulty, ignore_errors=True)
-
-
-def _evidence_in(root: Path, place: PurePosixPath) -> Evidence:
-    folder = root / place
-    files = (*listed_files(folder), file_of(folder / MANIFEST))
-    return Evidence(str(place), tuple(sorted(files, key=lambda file: file.name)))
-
-
-def _make_folder(folder: Path) -> None:
-    """Make a folder and what it lies in, so that a power cut does not lose them again."""
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
-    _fsync(folder.parent)
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _lives_elsewhere(pid: int) -> bool:
-    if pid == os.getpid():
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-@contextmanager
-def _full_disk_told() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageFull from error
-        raise
+def _evidence_in(store: Store, folder: str) -> Evidence:
+    manifest = store.read(f"{folder}/{MANIFEST}")
+    files = (*listed_files(manifest), file_with(MANIFEST, manifest))
+    return Evidence(folder, tuple(sorted(files, key=lambda file: file.name)))

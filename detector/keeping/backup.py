@@ -29,6 +29,7 @@ from detector.footage.catalogue import Catalogue
 from detector.issues.queue import IssueQueue
 from detector.runs.lease import Leases
 from detector.runs.removals import Removals
+from detector.storage import Root
 
 MANIFEST = "manifest.json"
 LEASE = "keeping"
@@ -60,8 +61,11 @@ def backup(settings: Settings, target: Path) -> Account:
     """
     if target.exists():
         raise BadInput(f"{target} is there already")
-    if isinstance(settings.evidence_root, str):
-        raise BadInput("evidence in an object store has that store's own backups; only folders are backed up")
+    for kind, root in _roots(settings).items():
+        if isinstance(root, str):
+            raise BadInput(
+                f"{kind} in an object store: only folders are backed up; use that store's own backups"
+            )
     scratch = target.with_name(f".{target.name}.{os.getpid()}")
     with Database.open(settings.database_url) as database:
         leases = Leases(database)
@@ -121,17 +125,21 @@ def _rows_into(tar: tarfile.TarFile, database: Database, account: Account) -> di
     return wanted
 
 
+def _roots(settings: Settings) -> Mapping[str, Root]:
+    return {"observations": settings.observations_root, "evidence": settings.evidence_root}
+
+
 def _files_of(settings: Settings) -> Iterator[tuple[str, Path]]:
     """Every file by its name in the backup: the configuration, evidence, observations, and what else the state holds."""
     folder, state = settings.folder, settings.state_root
     for path in sorted([*folder.glob("*.y*ml"), *folder.glob("points/*.y*ml"), *folder.glob("*.md")]):
         yield f"config/{path.relative_to(folder).as_posix()}", path
-    assert isinstance(settings.evidence_root, Path)
-    for kind, root in (("observations", settings.observations_root), ("evidence", settings.evidence_root)):
+    roots = {kind: root for kind, root in _roots(settings).items() if isinstance(root, Path)}
+    for kind, root in roots.items():
         for path in _below(root):
             yield f"{kind}/{path.relative_to(root).as_posix()}", path
     for path in _below(state):
-        ours = path.is_relative_to(settings.observations_root) or path.is_relative_to(settings.evidence_root)
+        ours = any(path.is_relative_to(root) for root in roots.values())
         if not ours and not path.name.startswith("kerbwatch.db"):
             yield f"state/{path.relative_to(state).as_posix()}", path
 

@@ -6,21 +6,23 @@ Observations of the days that a nightly run answers for stay too: without them t
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path, PurePosixPath
 
 from detector.config.settings import Settings
 from detector.core.errors import BadInput
 from detector.database import Database
-from detector.footage.catalogue import Catalogue, StoredFile
+from detector.footage.catalogue import Catalogue
+from detector.footage.catalogue import StoredFile as ObservedFile
 from detector.issues.lifecycle import State
 from detector.issues.queue import IssueQueue
 from detector.issues.values import IssueFilter
 from detector.runs.removals import Removal, Removals
+from detector.storage import FolderStore, Root, Store, StoredFile, open_store
 
 ENDED = (State.REJECTED, State.CLOSED, State.MERGED, State.WITHDRAWN)
 """States in which an issue is not open any more."""
@@ -35,10 +37,10 @@ class _Kept:
 
     kind: str
     what: str
-    path: Path
+    remove: Callable[[], None]
     since: datetime
     size_bytes: int
-    stored: StoredFile | None = None
+    stored: ObservedFile | None = None
 
 
 def retain(
@@ -56,14 +58,14 @@ def retain(
     _refuse_recordings(settings)
     kept = settings.nightly.retention
     catalogue, removals = Catalogue(database), Removals(database)
+    evidence, observations = _Shelf.of(settings.evidence_root), _Shelf.of(settings.observations_root)
     due = [
-        *_due(list(_evidence(settings, database)), now, kept.evidence_days, kept.evidence_bytes,
-              _size_of(_evidence_root(settings)), "issue ended"),
-        *_due(list(_observations(settings, catalogue, now)), now, _observation_days(settings),
-              kept.observations_bytes, _size_of(settings.observations_root), "recorded"),
-        *_orphans(settings, catalogue, now),
-        *_due(list(_logs(settings)), now, kept.logs_days, kept.logs_bytes,
-              _size_of(settings.state_root / "logs"), "written"),
+        *_due(list(_evidence(evidence, database)), now, kept.evidence_days, kept.evidence_bytes,
+              evidence.size_bytes, "issue ended"),
+        *_due(list(_observations(observations, settings, catalogue, now)), now, _observation_days(settings),
+              kept.observations_bytes, observations.size_bytes, "recorded"),
+        *_orphans(observations, catalogue, now),
+        *_due(list(_logs(settings)), now, kept.logs_days, None, 0, "written"),
     ]  # fmt: skip
     done = []
     for one, why in due:
@@ -72,7 +74,7 @@ def retain(
             removals.log(removal, now)
             if one.stored is not None:
                 catalogue.forget(one.stored)
-            _remove(one.path)
+            one.remove()
         tell(removal)
         done.append(removal)
     return done
@@ -101,15 +103,33 @@ def _due(
         total -= one.size_bytes
 
 
-def _evidence_root(settings: Settings) -> Path | None:
-    return settings.evidence_root if isinstance(settings.evidence_root, Path) else None
+@dataclass(frozen=True, slots=True)
+class _Shelf:
+    """A store, and what was in it when retention began."""
+
+    store: Store
+    files: Mapping[str, StoredFile]
+
+    @classmethod
+    def of(cls, root: Root) -> _Shelf:
+        store = open_store(root)
+        return cls(store, {file.name: file for file in store.files()})
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(file.size_bytes for file in self.files.values())
+
+    def folders(self) -> Counter[str]:
+        """Bytes in each folder that holds files."""
+        sizes = Counter[str]()
+        for file in self.files.values():
+            sizes[str(PurePosixPath(file.name).parent)] += file.size_bytes
+        return sizes
 
 
-def _evidence(settings: Settings, database: Database) -> Iterator[_Kept]:
+def _evidence(shelf: _Shelf, database: Database) -> Iterator[_Kept]:
     """Folders of issues that have ended, and that no open issue shares."""
-    root, queue = _evidence_root(settings), IssueQueue(database)
-    if root is None:
-        return
+    queue, sizes = IssueQueue(database), shelf.folders()
     open_states = tuple(state for state in State if state not in ENDED)
     needed = {
         row.folder
@@ -118,8 +138,10 @@ def _evidence(settings: Settings, database: Database) -> Iterator[_Kept]:
     }
     for issue in queue.find(IssueFilter(states=ENDED)):
         for folder in sorted({row.folder for row in queue.evidence(issue.id)} - needed):
-            if (root / folder).is_dir():
-                yield _Kept("evidence", folder, root / folder, issue.updated_at, _size_of(root / folder))
+            if folder in sizes:
+                yield _Kept(
+                    "evidence", folder, partial(shelf.store.remove, folder), issue.updated_at, sizes[folder]
+                )
 
 
 def _observation_days(settings: Settings) -> int | None:
@@ -127,69 +149,41 @@ def _observation_days(settings: Settings) -> int | None:
     return None if days is None else max(days, settings.nightly.catch_up_days + 1)
 
 
-def _observations(settings: Settings, catalogue: Catalogue, now: datetime) -> Iterator[_Kept]:
-    root = settings.observations_root
+def _observations(shelf: _Shelf, settings: Settings, catalogue: Catalogue, now: datetime) -> Iterator[_Kept]:
     needed_from = now - timedelta(days=settings.nightly.catch_up_days + 1)
     for stored in catalogue.observed_until(needed_from):
-        path = root / stored.file
-        ended = stored.ended or _written(path)
+        file = shelf.files.get(stored.file)
+        ended = stored.ended or (file.written if file else None)
         if ended is not None and ended <= needed_from:
-            yield _Kept("observations", stored.file, path, ended, _size_of(path), stored)
+            remove = partial(shelf.store.remove, stored.file)
+            yield _Kept("observations", stored.file, remove, ended, file.size_bytes if file else 0, stored)
 
 
-def _orphans(settings: Settings, catalogue: Catalogue, now: datetime) -> Iterator[tuple[_Kept, str]]:
-    root, named = settings.observations_root, catalogue.observed_files()
-    for path in sorted(root.glob("camera=*/date=*/*")):
-        name, at = path.relative_to(root).as_posix(), _written(path)
-        if name not in named and at is not None and (now - at).total_seconds() > ORPHAN_S:
+def _orphans(shelf: _Shelf, catalogue: Catalogue, now: datetime) -> Iterator[tuple[_Kept, str]]:
+    named = catalogue.observed_files()
+    for name, file in shelf.files.items():
+        ours = PurePosixPath(name).match("camera=*/date=*/*")
+        if ours and name not in named and (now - file.written).total_seconds() > ORPHAN_S:
             yield (
-                _Kept("observations", name, path, at, _size_of(path)),
+                _Kept("observations", name, partial(shelf.store.remove, name), file.written, file.size_bytes),
                 "nothing refers to it: left by a run that died",
             )
 
 
 def _logs(settings: Settings) -> Iterator[_Kept]:
-    root = settings.state_root / "logs"
-    for path in sorted(root.glob("*.jsonl")):
-        if at := _written(path):
-            yield _Kept("log", path.name, path, at, _size_of(path))
+    logs = FolderStore(settings.state_root / "logs")
+    for file in logs.files():
+        if file.name.endswith(".jsonl"):
+            yield _Kept("log", file.name, partial(logs.remove, file.name), file.written, file.size_bytes)
 
 
 def _refuse_recordings(settings: Settings) -> None:
     archive = settings.archive_root.resolve()
-    places = [settings.observations_root, settings.state_root / "logs"]
-    evidence = _evidence_root(settings)
-    for place in [*places, *([evidence] if evidence else [])]:
+    for place in (settings.observations_root, settings.evidence_root, settings.state_root / "logs"):
+        if not isinstance(place, Path):
+            continue
         ours = place.resolve()
         if ours.is_relative_to(archive) or archive.is_relative_to(ours):
             raise BadInput(
                 f"{place} and the recordings in {settings.archive_root} lie in one another; nothing is removed"
             )
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-    for folder in (path.parent, path.parent.parent):
-        with suppress(OSError):  # not empty
-            folder.rmdir()
-
-
-def _written(path: Path) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    except OSError:
-        return None
-
-
-def _size_of(path: Path | None) -> int:
-    """Bytes of a file, or of all that lies in a folder."""
-    if path is None:
-        return 0
-    total = 0
-    for one in [path] if path.is_file() else path.rglob("*"):
-        with suppress(OSError):
-            total += one.stat().st_size if one.is_file() else 0
-    return total

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import errno
-import glob
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from detector.core.errors import StorageFull
 from detector.core.values import EDGES_WH, SIGNATURE_WH, Detections, Observation, ViewState
+from detector.storage import Root, open_store
 
 SCHEMA = pa.schema(
     [
@@ -36,10 +32,10 @@ SCHEMA = pa.schema(
 
 
 class ObservationStore:
-    """The folder of observations. A file's name says camera, local day, recording and plan."""
+    """The place of observations. A file's name says camera, local day, recording and plan."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Root) -> None:
+        self._files = open_store(root)
 
     def write(
         self, camera_id: str, recording_id: str, plan_key: str, start: datetime, seen: Sequence[Observation]
@@ -47,34 +43,21 @@ class ObservationStore:
         """Store one recording's observations; returns the file's path relative to the root.
 
         `start` is the recording's, in the camera's time zone: its date names the folder. The file appears
-        by a rename after it was synced, so a reader sees all of it or nothing. Raises StorageFull.
+        whole and to stay, so a reader sees all of it or nothing. Raises StorageFull, StoreAway.
         """
         name = f"camera={camera_id}/date={start:%Y-%m-%d}/{start:%H%M%S}-{recording_id}-{plan_key}.parquet"
-        target = self.root / name
-        scratch = target.with_name(f".{target.name}.{os.getpid()}")
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _remove_abandoned(target)
-            with scratch.open("wb") as file:
-                pq.write_table(_table(seen), file, compression="zstd")
-                file.flush()
-                os.fsync(file.fileno())
-            scratch.rename(target)
-            _sync_folder(target.parent)
-        except OSError as error:
-            scratch.unlink(missing_ok=True)
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise StorageFull(f"{self.root}: no space left for observations") from error
-            raise
+        parquet = pa.BufferOutputStream()
+        pq.write_table(_table(seen), parquet, compression="zstd")
+        self._files.write(name, parquet.getvalue().to_pybytes())
         return name
 
     def read(self, name: str, camera_id: str, recording_id: str) -> list[Observation]:
         """One recording's observations, in order of time."""
-        table = pq.read_table(self.root / name, schema=SCHEMA)
+        table = pq.read_table(pa.BufferReader(self._files.read(name)), schema=SCHEMA)
         return list(_rows(table, camera_id, recording_id))
 
     def remove(self, name: str) -> None:
-        (self.root / name).unlink(missing_ok=True)
+        self._files.remove(name)
 
 
 def _table(seen: Iterable[Observation]) -> pa.Table:
@@ -127,22 +110,3 @@ def _edges(packed: bytes | None) -> npt.NDArray[np.bool_]:
 
 def _floats(packed: bytes | None) -> npt.NDArray[np.float32]:
     return np.frombuffer(packed or b"", np.float32)
-
-
-def _remove_abandoned(target: Path) -> None:
-    """Remove what runs that died left half written of a file."""
-    for scratch in target.parent.glob(f".{glob.escape(target.name)}.*"):
-        try:
-            os.kill(int(scratch.suffix[1:]), 0)
-        except (ValueError, ProcessLookupError):
-            scratch.unlink(missing_ok=True)
-        except PermissionError:
-            continue  # somebody else's, and alive
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

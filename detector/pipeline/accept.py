@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from fnmatch import fnmatch
 from typing import Any
 
 from detector.config.rules import RuleSet
@@ -30,6 +31,7 @@ from detector.issues.values import AttachmentKind, Issue, IssueFilter, IssueOrde
 from detector.people.roles import PROGRAM
 from detector.pipeline.flow import Part, looker_over, stretches_of
 from detector.pipeline.scan import Shop, archive_of, scan_camera
+from detector.storage import open_store
 
 LAST_LOOKS_S = (1.0, 10.0, 60.0, 300.0)
 """The after-picture is taken so long before the end of what was judged, the first of these that shows something."""
@@ -295,7 +297,7 @@ def _after(shop: Shop, judged: Sequence[Part]) -> tuple[datetime, Image] | None:
 
 def _stills(shop: Shop, folder: str) -> list[tuple[str, bytes]]:
     """The scenes of an issue's evidence, in order; none where they were removed."""
-    found = sorted(
-        (shop.evidence_root / folder).glob("still_*_scene.jpg"), key=lambda path: (len(path.name), path.name)
-    )
-    return [(path.name, path.read_bytes()) for path in found]
+    store = open_store(shop.evidence_root)
+    found = [name for name in store.names(folder) if fnmatch(name, "still_*_scene.jpg")]
+    found.sort(key=lambda name: (len(name), name))
+    return [(name, store.read(f"{folder}/{name}")) for name in found]

@@ -47,6 +47,7 @@ from detector.proving.looker import Looker
 from detector.proving.prove import Dropped
 from detector.proving.verdict import verdicts_on
 from detector.sampling.plan import Cadence, cadence_for
+from detector.storage import Root
 
 PROOF_VERSION = "4"
 """Changes when proving would decide otherwise; a suspicion is then looked at again."""
@@ -86,7 +87,7 @@ class Shop:
     catalogue: Catalogue
     store: ObservationStore
     queue: IssueQueue
-    evidence_root: Path
+    evidence_root: Root
     litter: Detector | None = None
     """A detector trained for bags of rubbish, if there is one."""
     begin: Begin = _begin_nothing

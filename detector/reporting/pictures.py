@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 import cv2
@@ -27,6 +27,7 @@ from detector.evidence.masking import (
     tiles,
 )
 from detector.inference.detector import Detector
+from detector.storage import Root, open_store
 
 PAPER_QUALITY = 82
 THUMBNAIL_PX = 640
@@ -64,16 +65,16 @@ class Pictures(Protocol):
     def __call__(self, evidence_folder: str, scene_px: int, closeup_px: int) -> Pair: ...
 
 
-def evidence_in(root: Path) -> ReadEvidence:
-    """Reads evidence from a folder. Names that would lead out of it are as good as missing."""
-    whole = root.resolve()
+def evidence_in(root: Root) -> ReadEvidence:
+    """Reads evidence from its store. Names that would lead out of it are as good as missing."""
+    store = open_store(root)
 
     def read(folder: str, name: str) -> bytes | None:
-        path = (whole / folder / name).resolve()
-        if not path.is_relative_to(whole):
+        place = PurePosixPath(folder, name)
+        if place.is_absolute() or ".." in place.parts:
             return None
         try:
-            return path.read_bytes()
+            return store.read(str(place))
         except OSError:
             return None
 

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
 from typing import cast
 
 from starlette.requests import HTTPConnection
@@ -19,6 +18,7 @@ from detector.review.events import Hub
 from detector.review.looks import Looks
 from detector.review.masks import Masks
 from detector.spotting import Bench
+from detector.storage import Root, Store, open_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class House:
     looks: Looks
     bench: Bench
     masks: Masks
-    evidence_root: Path
+    evidence_root: Root
     setup_code: str
     """What the first run asks for, so that not whoever comes first to a fresh server owns it."""
     secure_cookies: bool = False
@@ -42,6 +42,10 @@ class House:
     """Held while a file of the configuration is changed."""
     alive: Callable[[], bool] = lambda: True
     """Whether what else runs in this process goes on."""
+
+    @property
+    def evidence(self) -> Store:
+        return open_store(self.evidence_root)
 
     def with_settings(self, settings: Settings) -> House:
         """The same house under other settings, after somebody has changed the files that they come from."""
@@ -55,7 +59,7 @@ def house_of(request: HTTPConnection) -> House:
 def open_house(
     settings: Settings,
     database: Database,
-    evidence_root: Path,
+    evidence_root: Root,
     now: Callable[[], datetime],
     bench: Bench,
     masks: Masks,

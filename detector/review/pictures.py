@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +63,8 @@ def _picture(path: Path) -> bytes | None:
 def _still(house: House, camera: Camera) -> View | None:
     issues = house.desk.queue.find(IssueFilter(cameras=(camera.id,)), order=IssueOrder.NEWEST, limit=TRIED)
     for issue in issues:
-        path = house.evidence_root / issue.evidence_folder / "still_1_scene.jpg"
-        if issue.evidence_folder and path.is_file():
-            return View(path.read_bytes(), f"{issue.evidence_folder}/still_1_scene.jpg")
+        name = f"{issue.evidence_folder}/still_1_scene.jpg"
+        if issue.evidence_folder:
+            with suppress(OSError):  # removed with age
+                return View(house.evidence.read(name), name)
     return None

@@ -171,7 +171,7 @@ def _stills(house: House, issue: Issue, rows: Sequence[EvidenceRow]) -> list[Sti
 def _manifest(house: House, folder: str) -> Mapping[str, Any]:
     """What an evidence folder says of itself; nothing where it is gone or damaged."""
     try:
-        found = json.loads((house.evidence_root / folder / MANIFEST).read_bytes())
+        found = json.loads(house.evidence.read(f"{folder}/{MANIFEST}"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

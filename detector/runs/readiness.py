@@ -45,8 +45,9 @@ def too_full(settings: Settings) -> str:
 
 
 def places_written(settings: Settings) -> Sequence[Path]:
-    places = [settings.state_root, settings.observations_root]
-    return [*places, settings.evidence_root] if isinstance(settings.evidence_root, Path) else places
+    """The folders; an object store has no disk of ours."""
+    places = (settings.state_root, settings.observations_root, settings.evidence_root)
+    return [place for place in places if isinstance(place, Path)]
 
 
 def _existing(place: Path) -> Path:

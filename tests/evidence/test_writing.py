@@ -8,6 +8,7 @@ import json
 import multiprocessing
 import os
 import signal
+import socket
 import subprocess
 import sys
 from datetime import datetime, timedelta
@@ -21,6 +22,8 @@ from detector.core.errors import StorageFull
 from detector.evidence import sweep, verify_evidence, write_evidence
 
 from .conftest import BOX, START, street
+
+HOST = socket.gethostname()
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -194,19 +197,25 @@ def test_a_sweep_removes_what_dead_runs_left_and_nothing_else(tmp_path, proof, s
     place = (tmp_path / evidence.folder).parent
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as living:
         fingerprint = "0f" * 16
-        kept = place / f".tmp-{fingerprint}-{living.pid}"
+        kept = place / f".tmp-{fingerprint}-{living.pid}-{HOST}"
+        elsewhere = place / f".tmp-{fingerprint}-{living.pid}-another-machine"
+        elsewhere.mkdir()
         kept.mkdir()
         with subprocess.Popen([sys.executable, "-c", ""]) as dead:
             dead.wait()
         for name in (
-            f".tmp-{fingerprint}-{dead.pid}",
-            f".tmp-{fingerprint}-{dead.pid}-old",
-            f".tmp-{fingerprint}-{os.getpid()}",
+            f".tmp-{fingerprint}-{dead.pid}-{HOST}",
+            f".tmp-{fingerprint}-{dead.pid}-{HOST}-old",
+            f".tmp-{fingerprint}-{os.getpid()}-{HOST}",
         ):
             (place / name).mkdir()
             (place / name / "still_1_scene.jpg").write_bytes(b"half")
         assert sweep(tmp_path) == 3
-        assert {path.name for path in place.iterdir()} == {kept.name, proof.incident.fingerprint}
+        assert {path.name for path in place.iterdir()} == {
+            kept.name, elsewhere.name, proof.incident.fingerprint,
+        }  # fmt: skip
+        os.utime(elsewhere, (0, 0))
+        assert sweep(tmp_path) == 1
         living.communicate(b"\n")
     assert sweep(tmp_path / "nowhere") == 0
 
@@ -229,7 +238,9 @@ def test_what_a_killed_run_left_is_swept_and_the_next_run_writes_as_if_nothing_h
     child.join()
     assert child.exitcode == -signal.SIGKILL
     place = tmp_path / "2026-01-08" / "p017-c1"
-    assert [path.name for path in place.iterdir()] == [f".tmp-{proof.incident.fingerprint}-{child.pid}"]
+    assert [path.name for path in place.iterdir()] == [
+        f".tmp-{proof.incident.fingerprint}-{child.pid}-{HOST}"
+    ]
     assert sweep(tmp_path) == 1
     whole = write_evidence(tmp_path / "other", proof, scene, shots)
     assert write_evidence(tmp_path, proof, scene, shots) == whole

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,8 +18,8 @@ from hypothesis import strategies as st
 
 from detector.core.errors import StorageFull
 from detector.core.values import SIGNATURE_WH, Detections, Observation, ViewState
-from detector.observing import store as room
 from detector.observing.store import ObservationStore
+from detector.storage import folder as room
 
 START = datetime(2026, 1, 8, 23, 30, tzinfo=UTC)
 LABELS = st.sampled_from(["car", "bus", "person", "rubbish", "塑料袋"])
@@ -157,7 +158,9 @@ def test_a_full_disk_without_a_disk_of_ones_own_is_said_too(tmp_path: Path) -> N
         pytest.skip("no /dev/full here")
     folder = tmp_path / "camera=p001" / f"date={START:%Y-%m-%d}"
     folder.mkdir(parents=True)
-    (folder / f".{START:%H%M%S}-rec-plan.parquet.{os.getpid()}").symlink_to("/dev/full")
+    (folder / f".{START:%H%M%S}-rec-plan.parquet.{os.getpid()}.{socket.gethostname()}").symlink_to(
+        "/dev/full"
+    )
     with pytest.raises(StorageFull):
         ObservationStore(tmp_path).write("p001", "rec", "plan", START, [one()])
     assert not list(folder.iterdir())

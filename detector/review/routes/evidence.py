@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import PurePosixPath
 
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, Response
+from starlette.background import BackgroundTask
 
 from detector.people import Action
 from detector.review.access import Looking, issue_for
@@ -37,13 +39,16 @@ def evidence(request: Request, public_id: str, folder: str, name: str, visitor: 
     kind = MEDIA_TYPES.get(PurePosixPath(name).suffix)
     if row is None or kind is None:
         raise not_found("this issue has no such file")
-    path = house.evidence_root / row.folder / row.name
-    if not path.is_file():
-        raise not_found("the file is no longer there")
-    if visitor.may(Action.LOOK_UNMASKED):
-        house.looks.tell(visitor.actor, issue, name)
-        return FileResponse(path, media_type=kind, headers=NOT_KEPT)
-    content = house.masks.still(path.parent, name)
+    with ExitStack() as fetched:
+        path = fetched.enter_context(house.evidence.as_folder(row.folder)) / row.name
+        if not path.is_file():
+            raise not_found("the file is no longer there")
+        if visitor.may(Action.LOOK_UNMASKED):
+            house.looks.tell(visitor.actor, issue, name)
+            sent = BackgroundTask(fetched.pop_all().close)
+            # It answers requests for a part, too, as browsers make them for clips.
+            return FileResponse(path, media_type=kind, headers=NOT_KEPT, background=sent)
+        content = house.masks.still(path.parent, name)
     if content is None:
         raise not_found("the picture cannot be read any more")
     house.looks.tell(visitor.actor, issue, name, masked=True)

@@ -1,0 +1,185 @@
+"""A store in a folder of this machine, or of a share that several machines see under the same path."""
+
+from __future__ import annotations
+
+import errno
+import glob
+import os
+import re
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from detector.core.errors import StorageFull
+from detector.storage.store import StoredFile
+
+ABANDONED_S = 86_400.0
+"""What another machine has left unfinished for so long was left by a run that died."""
+
+_UNFINISHED = re.compile(r"\.tmp-[0-9a-f]+-(?P<pid>\d+)-(?P<host>.+?)(-old)?")
+
+
+class FolderStore:
+    """Files appear by a rename, after they were synced."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def read(self, name: str) -> bytes:
+        return (self.root / name).read_bytes()
+
+    def write(self, name: str, content: bytes) -> None:
+        target = self.root / name
+        scratch = target.with_name(f".{target.name}.{_me()}")
+        try:
+            with self._full_disk_told():
+                make_folder(target.parent)
+                _remove_abandoned(target)
+                with scratch.open("wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                scratch.rename(target)
+                _fsync(target.parent)
+        except BaseException:
+            scratch.unlink(missing_ok=True)
+            raise
+
+    def names(self, folder: str) -> list[str]:
+        try:
+            return sorted(path.name for path in (self.root / folder).iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def files(self) -> Iterator[StoredFile]:
+        for place, folders, names in os.walk(self.root):
+            folders.sort()
+            for name in sorted(names):
+                path = Path(place, name)
+                with suppress(FileNotFoundError):  # removed since it was listed
+                    status = path.stat()
+                    written = datetime.fromtimestamp(status.st_mtime, UTC)
+                    yield StoredFile(path.relative_to(self.root).as_posix(), status.st_size, written)
+
+    def remove(self, name: str) -> None:
+        path = self.root / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+        for folder in (path.parent, path.parent.parent):
+            if folder.is_relative_to(self.root) and folder != self.root:
+                with suppress(OSError):  # not empty
+                    folder.rmdir()
+
+    @contextmanager
+    def unfinished(self, folder: str) -> Iterator[Path]:
+        target = self.root / folder
+        scratch = target.with_name(f".tmp-{target.name}-{_me().replace('.', '-', 1)}")
+        with self._full_disk_told():
+            try:
+                make_folder(target.parent)
+                shutil.rmtree(scratch, ignore_errors=True)
+                scratch.mkdir()
+                yield scratch
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
+
+    def publish(self, unfinished: Path, folder: str, last: str) -> None:  # noqa: ARG002  # all appear at once
+        target = self.root / folder
+        for path in unfinished.iterdir():
+            _fsync(path)
+        _fsync(unfinished)
+        faulty = unfinished.with_name(f"{unfinished.name}-old")
+        if target.exists():
+            shutil.rmtree(faulty, ignore_errors=True)
+            target.rename(faulty)
+        try:
+            unfinished.rename(target)
+            _fsync(target.parent)
+        finally:
+            shutil.rmtree(faulty, ignore_errors=True)
+
+    @contextmanager
+    def as_folder(self, folder: str) -> Iterator[Path]:
+        yield self.root / folder
+
+    def make_ready(self) -> None:
+        self.root.mkdir(parents=True, exist_ok=True)
+        self.sweep()
+
+    def sweep(self) -> int:
+        """Remove folders that runs that died left unfinished, and say how many that were.
+
+        Those of other living processes stay. Those of this process's own number are taken for an earlier one's (a
+        container's first process always has the same), so call it before this process writes.
+        """
+        removed = 0
+        for folder in sorted(self.root.glob("*/*/.tmp-*")):
+            name = _UNFINISHED.fullmatch(folder.name)
+            if name and _is_abandoned(folder, int(name["pid"]), name["host"]):
+                shutil.rmtree(folder, ignore_errors=True)
+                removed += 1
+        return removed
+
+    @contextmanager
+    def _full_disk_told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise StorageFull(f"{self.root}: no space left") from error
+            raise
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and what it lies in, so that a power cut does not lose them again."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _fsync(folder.parent)
+
+
+def _me() -> str:
+    """The process, among those of all machines that share a folder: its number, and its machine's name."""
+    return f"{os.getpid()}.{socket.gethostname()}"
+
+
+def _remove_abandoned(target: Path) -> None:
+    """Remove what runs that died left half written of a file."""
+    for scratch in target.parent.glob(f".{glob.escape(target.name)}.*"):
+        number, _, host = scratch.name.removeprefix(f".{target.name}.").partition(".")
+        with suppress(OSError):
+            if not number.isdigit() or (
+                int(number) != os.getpid() and _is_abandoned(scratch, int(number), host)
+            ):
+                scratch.unlink(missing_ok=True)
+
+
+def _is_abandoned(path: Path, pid: int, host: str) -> bool:
+    if host != socket.gethostname():
+        with suppress(OSError):
+            return time.time() - path.stat().st_mtime > ABANDONED_S
+        return False
+    if pid == os.getpid():
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # somebody else's, and alive
+        return False
+    return False
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,84 @@
+"""What a store is to those who use it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from detector.core.errors import KerbwatchError
+
+Root = Path | str
+"""A folder, or the URL of a place in an object store."""
+
+
+class StoreAway(KerbwatchError):
+    """The object store does not answer, or answers with errors only."""
+
+    transient = True
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file by its name in the store."""
+
+    name: str
+    size_bytes: int
+    written: datetime
+
+
+class Store(Protocol):
+    """Files under names such as `2026-01-08/p001/3f9a/clip.mp4`, each there whole or not at all.
+
+    Several processes, on several machines, may use one store at once. What a call has written stays written, whatever
+    happens to the machine. Each call may raise StoreAway; then it can be made again.
+    """
+
+    def read(self, name: str) -> bytes:
+        """Raises FileNotFoundError."""
+        ...
+
+    def write(self, name: str, content: bytes) -> None:
+        """A file of that name is replaced. Raises StorageFull."""
+        ...
+
+    def names(self, folder: str) -> list[str]:
+        """What lies directly in a folder, sorted; nothing where there is no such folder."""
+        ...
+
+    def make_ready(self) -> None:
+        """Before work begins: see that it can be written to, and sweep what runs that died left unfinished.
+
+        Raises BadInput where it cannot be used.
+        """
+        ...
+
+    def files(self) -> Iterator[StoredFile]:
+        """All that is there, what is unfinished too, in order."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """A file, or a folder with all in it; nothing happens where it is gone already."""
+        ...
+
+    def unfinished(self, folder: str) -> AbstractContextManager[Path]:
+        """An empty folder of this machine, for files that `publish` puts in place together; gone afterwards.
+
+        Raises StorageFull in place of a full disk's OSError.
+        """
+        ...
+
+    def publish(self, unfinished: Path, folder: str, last: str) -> None:
+        """Put the unfinished files in place as the whole content of `folder`.
+
+        Readers take a folder without its file `last` for one that is not there. Raises OSError where another process
+        put the same folder in place meanwhile.
+        """
+        ...
+
+    def as_folder(self, folder: str) -> AbstractContextManager[Path]:
+        """A folder of this machine with the same files, to be read while the context lasts; it may not be there."""
+        ...
