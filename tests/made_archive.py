@@ -187,3 +187,27 @@ def one_after_another(camera: Camera) -> list[Actor]:
     return [
         visit(camera, car, foot, 12 + 55 * i, 12 + 55 * i + 50, turning_s=2.5) for i, car in enumerate(cars)
     ]
+
+
+def results_of(made: Made) -> tuple[object, ...]:
+    """All that a scan leaves: issues, the hash of each file of evidence, and observations row by row."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from detector.database import Database
+    from detector.issues.queue import IssueQueue
+    from detector.storage import open_store
+
+    with Database.open(made.settings.database_url) as database:
+        queue = IssueQueue(database)
+        issues = {
+            (i.fingerprint, i.interval, i.state, i.version, i.camera_id, i.zone_id, i.explanation): frozenset(
+                (row.folder, row.name, row.sha256) for row in queue.evidence(i.id)
+            )
+            for i in queue.find()
+        }
+    store = open_store(made.settings.observations_root)
+    tables = {
+        file.name: pq.read_table(pa.BufferReader(store.read(file.name))).to_pylist() for file in store.files()
+    }
+    return issues, tables

@@ -9,20 +9,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 from crew_work import die_at_once, job, open_badly, open_nothing, work
-from made_archive import Made, Scanned, kerbwatch
+from made_archive import Made, Scanned, kerbwatch, results_of
 
 from detector.cli.common import chosen, prepare
 from detector.cli.engines import crew_of, on_engine
 from detector.cli.nightly import clock
 from detector.config.engine import EngineName
 from detector.core.errors import BadInput
-from detector.database import Database
 from detector.engines.crew import STARTS, Crew, Done, Event, Failed, How, Lost, OpenCrew, local_crew
 from detector.engines.local import WorkerEnded
-from detector.issues.queue import IssueQueue
 from detector.pipeline.days import DayScan, Job, Stopped
 from detector.runs.runs import RunState
 from detector.scheduling.night import Orders, run_night
@@ -185,24 +182,6 @@ class Losing:
                     self._lose(engaged.node)
                     self._lose = None
         return self._crew.events(min(within_s, 0.1))
-
-
-def results_of(made: Made) -> tuple[object, ...]:
-    """Issues, the hash of each file of evidence, and observations row by row."""
-    root = made.settings.observations_root
-    with Database.open(made.settings.database_url) as database:
-        queue = IssueQueue(database)
-        issues = {
-            (i.fingerprint, i.interval, i.state, i.version, i.camera_id, i.zone_id, i.explanation): frozenset(
-                (row.folder, row.name, row.sha256) for row in queue.evidence(i.id)
-            )
-            for i in queue.find()
-        }
-    tables = {
-        path.relative_to(root).as_posix(): pq.read_table(path, partitioning=None).to_pylist()
-        for path in root.rglob("*.parquet")
-    }
-    return issues, tables
 
 
 def until_it_ends(crew: Crew, tries: int) -> tuple[Exception, list[Event]]:
