@@ -22,7 +22,7 @@ from detector.issues.lifecycle import State
 from detector.issues.queue import IssueQueue
 from detector.issues.values import IssueFilter
 from detector.runs.removals import Removal, Removals
-from detector.storage import FolderStore, Root, Store, StoredFile, open_store
+from detector.storage import Root, Store, StoredFile, open_store
 
 ENDED = (State.REJECTED, State.CLOSED, State.MERGED, State.WITHDRAWN)
 """States in which an issue is not open any more."""
@@ -59,13 +59,14 @@ def retain(
     kept = settings.nightly.retention
     catalogue, removals = Catalogue(database), Removals(database)
     evidence, observations = _Shelf.of(settings.evidence_root), _Shelf.of(settings.observations_root)
+    logs = _Shelf.of(settings.state_root / "logs")
     due = [
         *_due(list(_evidence(evidence, database)), now, kept.evidence_days, kept.evidence_bytes,
               evidence.size_bytes, "issue ended"),
         *_due(list(_observations(observations, settings, catalogue, now)), now, _observation_days(settings),
               kept.observations_bytes, observations.size_bytes, "recorded"),
         *_orphans(observations, catalogue, now),
-        *_due(list(_logs(settings)), now, kept.logs_days, None, 0, "written"),
+        *_due(list(_logs(logs)), now, kept.logs_days, kept.logs_bytes, logs.size_bytes, "written"),
     ]  # fmt: skip
     done = []
     for one, why in due:
@@ -170,11 +171,10 @@ def _orphans(shelf: _Shelf, catalogue: Catalogue, now: datetime) -> Iterator[tup
             )
 
 
-def _logs(settings: Settings) -> Iterator[_Kept]:
-    logs = FolderStore(settings.state_root / "logs")
-    for file in logs.files():
-        if file.name.endswith(".jsonl"):
-            yield _Kept("log", file.name, partial(logs.remove, file.name), file.written, file.size_bytes)
+def _logs(shelf: _Shelf) -> Iterator[_Kept]:
+    for name, file in shelf.files.items():
+        if PurePosixPath(name).match("*.jsonl"):
+            yield _Kept("log", name, partial(shelf.store.remove, name), file.written, file.size_bytes)
 
 
 def _refuse_recordings(settings: Settings) -> None:
