@@ -231,6 +231,8 @@ class Observation:
     view: ViewState
     picture: bytes | None = None
     """The picture as it was looked at, compressed; kept of the looks that are for litter, see `decoding.view`."""
+    reused: bool = False
+    """Whether nothing had moved since the model last looked, so that its answer of then stands for this moment too."""
 
 
 @dataclass(frozen=True, slots=True)

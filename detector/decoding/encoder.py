@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +20,7 @@ class VideoWriter:
     """Writes pictures with given presentation times into one file; use it as a context manager.
 
     The same pictures and settings give the same bytes. `keyframe_every` counts pictures.
+    `kbit_s` holds an average rate, as recorders do, in place of the constant quality `crf`.
     Width and height must be even. H.264 is written as yuv420p with the index in front (`faststart`).
     """
 
@@ -33,10 +35,14 @@ class VideoWriter:
         preset: str = "veryfast",
         keyframe_every: int = 50,
         b_frames: int | None = None,
+        kbit_s: int | None = None,
     ) -> None:
         container_options = {"movflags": "+faststart"} if path.suffix in (".mp4", ".mov") else {}
         self._container = av.open(str(path), "w", container_options=container_options)
         options = {"preset": preset, "crf": str(crf)} if codec in ("libx264", "libx265") else {}
+        if kbit_s is not None:
+            options = {"preset": preset, "b": f"{kbit_s}k", "maxrate": f"{kbit_s * 5 // 4}k"}
+            options["bufsize"] = f"{2 * kbit_s}k"
         if b_frames is not None:
             options["bf"] = str(b_frames)
         if codec == "libx264":
@@ -79,3 +85,26 @@ class VideoWriter:
         if kind is None:
             self._container.mux(self._stream.encode())
         self._container.close()
+
+
+def join(parts: Sequence[Path], path: Path) -> None:
+    """One recording of the packets of several, one after another, without decoding any.
+
+    Each must be the work of one `VideoWriter` with the same settings, and begin with a keyframe.
+    """
+    with av.open(str(path), "w") as target:
+        out: VideoStream | None = None
+        later = 0
+        for part in parts:
+            with av.open(str(part)) as source:
+                stream = source.streams.video[0]
+                if out is None:
+                    out = target.add_stream_from_template(stream)
+                assert stream.time_base is not None
+                assert stream.duration is not None
+                for packet in source.demux(stream):
+                    if packet.size and packet.pts is not None and packet.dts is not None:
+                        packet.pts, packet.dts = packet.pts + later, packet.dts + later
+                        packet.stream = out
+                        target.mux(packet)
+                later += stream.duration

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import tempfile
 import warnings
+from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
 
 import cv2
 import numpy as np
 
-from detector.core.geometry import FloatArray
+from detector.core.geometry import Box, FloatArray
 from detector.core.values import NO_DETECTIONS, Detections, Image
 from detector.inference.quiet import import_openvino, import_ultralytics
 from detector.inference.weights import sha256_of
 
 IOU_OF_ONE_OBJECT = 0.7
 """Boxes of one label that overlap more are one object (ultralytics' own default)."""
+
+COMPILED_SIZES = 4
+"""So many sizes of input are kept compiled, at some tens of megabytes each. Cameras whose zones lie alike share one."""
 
 PAD_GREY = 114
 """The grey that YOLO was trained to see around a letterboxed picture."""
@@ -41,46 +48,93 @@ class Detector(Protocol):
     @property
     def input_hw(self) -> tuple[int, int]: ...
 
-    def detect(self, images: Sequence[Image]) -> list[Detections]:
-        """What each picture shows; pictures may differ in size. Boxes are in [0, 1] of each picture."""
+    def detect(self, images: Sequence[Image], part: Box | None = None) -> list[Detections]:
+        """What each picture shows; pictures may differ in size. Boxes are in [0, 1] of each picture.
+
+        Where `part` is given, a box in [0, 1], the model looks only there, as large as it would see it in the whole
+        picture, and at that much less cost; boxes are of the whole picture all the same.
+        """
         ...
 
 
-def letterbox(image: Image, input_hw: tuple[int, int]) -> tuple[Image, float]:
-    """The picture scaled to fit the input, top left, the rest grey; and the scale that was applied."""
+STRIDE = 32
+"""A YOLO's input is a multiple of this in both directions."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A part of a picture as the model gets it, and how its boxes find back.
+
+    `boxed` is height x width x 3, multiples of STRIDE; `origin_xy` is the part's upper left corner in the picture's
+    pixels, `image_wh` the picture's size.
+    """
+
+    boxed: Image
+    scale: float
+    origin_xy: tuple[int, int]
+    image_wh: tuple[int, int]
+
+    @classmethod
+    def of(cls, image: Image, part: Box | None, input_hw: tuple[int, int]) -> View:
+        height, width = image.shape[:2]
+        if part is None:
+            boxed, scale = letterbox(image, input_hw)
+            return cls(boxed, scale, (0, 0), (width, height))
+        x1, y1 = math.floor(part[0] * width), math.floor(part[1] * height)
+        x2, y2 = max(x1 + 1, math.ceil(part[2] * width)), max(y1 + 1, math.ceil(part[3] * height))
+        scale = min(input_hw[0] / height, input_hw[1] / width)
+        cut_hw = [min(full, _up_to_stride(round(side * scale))) for full, side in zip(input_hw, (y2 - y1, x2 - x1), strict=True)]
+        boxed, scale = letterbox(image[y1:y2, x1:x2], (cut_hw[0], cut_hw[1]), scale=scale)
+        return cls(boxed, scale, (x1, y1), (width, height))
+
+    def whole(self, boxes: FloatArray) -> FloatArray:
+        """Boxes in the network's pixels as boxes in [0, 1] of the whole picture."""
+        corner = np.array([*self.origin_xy, *self.origin_xy], np.float32)
+        limits = np.array([*self.image_wh, *self.image_wh], np.float32)
+        return np.clip((boxes / self.scale + corner) / limits, 0.0, 1.0).astype(np.float32)
+
+
+def _up_to_stride(side: int) -> int:
+    return max(STRIDE, -(-side // STRIDE) * STRIDE)
+
+
+def letterbox(
+    image: Image, input_hw: tuple[int, int], *, scale: float | None = None
+) -> tuple[Image, float]:
+    """The picture scaled to fit the input, top left, the rest grey; and the scale that was applied.
+
+    Another `scale` than that which fits the picture into the input cuts off what does not fit.
+    """
     height, width = input_hw
-    scale = min(height / image.shape[0], width / image.shape[1])
+    scale = scale or min(height / image.shape[0], width / image.shape[1])
     if scale != 1.0:
         size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
         method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         image = cv2.resize(image, size, interpolation=method).astype(np.uint8, copy=False)
     boxed: Image = np.full((height, width, 3), PAD_GREY, np.uint8)
-    boxed[: image.shape[0], : image.shape[1]] = image[:height, :width]
+    image = image[:height, :width]
+    boxed[: image.shape[0], : image.shape[1]] = image
     return boxed, scale
 
 
-def decode_output(
-    raw: FloatArray, names: Sequence[str], confidence: float, image: Image, scale: float
-) -> Detections:
-    """A YOLOv8 head's output for one picture, shape (4 + classes, anchors) with centre boxes in input pixels.
+def decode_output(raw: FloatArray, names: Sequence[str], confidence: float, view: View) -> Detections:
+    """A YOLOv8 head's output for one view, shape (4 + classes, anchors) with centre boxes in input pixels.
 
     Non-maximum suppression is by label; one object under two labels stays twice (judging counts it once).
     """
-    scores = raw[4:]
-    keep = scores.max(axis=0) >= confidence
+    best = raw[4:].max(axis=0)
+    keep = best >= confidence
     if not keep.any():
         return NO_DETECTIONS
     centre, size = raw[:2, keep].T, raw[2:4, keep].T
-    classes = scores[:, keep].argmax(axis=0)
-    confidences = scores[:, keep].max(axis=0)
+    classes = raw[4:, keep].argmax(axis=0)
+    confidences = best[keep]
     corners = np.hstack([centre - size / 2, size])
     chosen = cv2.dnn.NMSBoxesBatched(
         corners.tolist(), confidences.tolist(), classes.tolist(), confidence, IOU_OF_ONE_OBJECT
     )
     order = np.asarray(chosen, dtype=int).ravel()
-    limits = np.array([image.shape[1], image.shape[0]] * 2, dtype=np.float32)
-    boxes = np.hstack([centre - size / 2, centre + size / 2])[order] / scale
-    boxes = np.clip(boxes / limits, 0.0, 1.0).astype(np.float32)
+    boxes = view.whole(np.hstack([centre - size / 2, centre + size / 2])[order])
     solid = ((boxes[:, 2:] - boxes[:, :2]) > 0).all(axis=1)
     return Detections(
         tuple(names[classes[i]] for i in order[solid]),
@@ -107,15 +161,16 @@ class OpenVinoDetector:
         self.sha256 = digest = sha256_of(weights)
         folder = _exported(weights, digest, cache, input_hw)
         self._names: list[str] = json.loads((folder / "names.json").read_text())
-        core = import_openvino().Core()
+        self._core = core = import_openvino().Core()
         if precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             precision = "f32"
-        model = core.read_model(folder / "model.xml")
-        model.reshape((-1, 3, *input_hw))
-        hints = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+        self._file = folder / "model.xml"
+        self._hints = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
         if threads:
-            hints["INFERENCE_NUM_THREADS"] = str(threads)
-        self._model = core.compile_model(model, "CPU", hints)
+            self._hints["INFERENCE_NUM_THREADS"] = str(threads)
+            cv2.setNumThreads(threads)
+        self._compiled: OrderedDict[tuple[int, int], Any] = OrderedDict()
+        self._model_for(input_hw)
         self._id = f"{digest[:16]}-{input_hw[0]}x{input_hw[1]}-openvino-{precision}-{confidence:g}"
 
     @property
@@ -126,16 +181,29 @@ class OpenVinoDetector:
     def input_hw(self) -> tuple[int, int]:
         return self._input_hw
 
-    def detect(self, images: Sequence[Image]) -> list[Detections]:
-        if not images:
-            return []
-        boxed = [letterbox(image, self._input_hw) for image in images]
-        batch = np.stack([picture for picture, _ in boxed])[..., ::-1].transpose(0, 3, 1, 2)
-        outputs = self._model(np.ascontiguousarray(batch, dtype=np.float32) / 255.0)[0]
-        return [
-            decode_output(raw, self._names, self._confidence, image, scale)
-            for raw, image, (_, scale) in zip(outputs, images, boxed, strict=True)
-        ]
+    def detect(self, images: Sequence[Image], part: Box | None = None) -> list[Detections]:
+        """As the protocol says. One picture a call of the network: a batch is no faster on a processor (measured:
+        30.9 ms a picture by eights, 31.3 one by one), and its size would show in the last digits.
+        """
+        found = []
+        for image in images:
+            view = View.of(image, part, self._input_hw)
+            blob = view.boxed[None, ..., ::-1].transpose(0, 3, 1, 2)
+            model = self._model_for((view.boxed.shape[0], view.boxed.shape[1]))
+            raw = model(np.ascontiguousarray(blob, dtype=np.float32) / 255.0)[0][0]
+            found.append(decode_output(raw, self._names, self._confidence, view))
+        return found
+
+    def _model_for(self, input_hw: tuple[int, int]) -> Any:  # noqa: ANN401  # untyped library
+        """The network compiled for one size of input, which runs 8 % faster than one for any size."""
+        if input_hw not in self._compiled:
+            model = self._core.read_model(self._file)
+            model.reshape((1, 3, *input_hw))
+            self._compiled[input_hw] = self._core.compile_model(model, "CPU", self._hints)
+            if len(self._compiled) > COMPILED_SIZES:
+                self._compiled.popitem(last=False)
+        self._compiled.move_to_end(input_hw)
+        return self._compiled[input_hw]
 
 
 class TorchDetector:
@@ -166,26 +234,27 @@ class TorchDetector:
     def input_hw(self) -> tuple[int, int]:
         return self._input_hw
 
-    def detect(self, images: Sequence[Image]) -> list[Detections]:
+    def detect(self, images: Sequence[Image], part: Box | None = None) -> list[Detections]:
+        """As the protocol says; all pictures in one batch."""
         if not images:
             return []
-        boxed = [letterbox(image, self._input_hw) for image in images]
-        results = self._model.predict(
-            [picture for picture, _ in boxed],
-            imgsz=self._input_hw,
-            conf=self._confidence,
-            iou=IOU_OF_ONE_OBJECT,
-            device=self._device,
-            verbose=False,
-        )
-        return [
-            self._detections(result.boxes, image, scale)
-            for result, image, (_, scale) in zip(results, images, boxed, strict=True)
+        views = [View.of(image, part, self._input_hw) for image in images]
+        results = [
+            result
+            for alike in _by_shape(views)
+            for result in self._model.predict(
+                [view.boxed for view in alike],
+                imgsz=alike[0].boxed.shape[:2],
+                conf=self._confidence,
+                iou=IOU_OF_ONE_OBJECT,
+                device=self._device,
+                verbose=False,
+            )
         ]
+        return [self._detections(result.boxes, view) for result, view in zip(results, views, strict=True)]
 
-    def _detections(self, found: Any, image: Image, scale: float) -> Detections:  # noqa: ANN401  # untyped library
-        boxes = found.xyxy.cpu().numpy() / scale / np.array([image.shape[1], image.shape[0]] * 2)
-        boxes = np.clip(boxes, 0, 1).astype(np.float32)
+    def _detections(self, found: Any, view: View) -> Detections:  # noqa: ANN401  # untyped library
+        boxes = view.whole(found.xyxy.cpu().numpy())
         solid = ((boxes[:, 2:] - boxes[:, :2]) > 0).all(axis=1)
         labels = [self._model.names[int(label)] for label in found.cls]
         return Detections(
@@ -193,6 +262,11 @@ class TorchDetector:
             found.conf.cpu().numpy().astype(np.float32)[solid],
             boxes[solid],
         )
+
+
+def _by_shape(views: Sequence[View]) -> list[list[View]]:
+    """The views in order, cut where the size of the network's input changes."""
+    return [list(group) for _, group in groupby(views, key=lambda view: view.boxed.shape)]
 
 
 def open_detector(

@@ -1,19 +1,28 @@
-"""One recording, one plan: pictures are read ahead in a thread while the model looks at those before."""
+"""Recordings and their plans to observations: pictures are read ahead in a thread while the model looks at those before.
+
+One stream runs over all recordings of a camera, so that reading never waits for the model at the end of one, nor
+batches run half empty. All queues are bounded; memory does not grow with the recordings.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import islice, pairwise
 from typing import TypeVar
 
-from detector.core.values import Frame, Image, Observation, Recording, ViewState
+from detector.core.errors import UnreadableRecording
+from detector.core.geometry import Box
+from detector.core.values import Detections, Frame, Image, Observation, Recording, ViewState
 from detector.inference.detector import Detector
+from detector.observing.gate import Gate, Scene, small
 
 T = TypeVar("T")
+Frames = Iterable[Frame | str]
+"""For each wanted moment the picture or, as text, why there is none. May raise UnreadableRecording at its first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,21 @@ class SlowLooks:
 
 
 @dataclass(frozen=True, slots=True)
+class Sight:
+    """How a camera's pictures are looked at.
+
+    `part` in [0, 1] is all that the model sees, None: the whole picture. Where `gated`, what the model saw serves
+    again as long as nothing moves there.
+    """
+
+    part: Box | None = None
+    gated: bool = False
+
+
+WHOLE = Sight()
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """What a recording showed, and which moments could not be seen."""
 
@@ -59,46 +83,156 @@ class Observed:
     failed: tuple[Failed, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One recording to be observed at `offsets_s`, in rising order. `frames` opens it, in the reading thread."""
+
+    recording: Recording
+    offsets_s: Sequence[float]
+    frames: Callable[[], Frames]
+    slow: SlowLooks | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A moment with its picture, all that can be told of it without the model, and whether the model must look."""
+
+    offset_s: float
+    frame: Frame
+    view: ViewState
+    packed: bytes | None
+    scene: Scene | None
+    asks_model: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """A recording has been read, or could not be."""
+
+    error: UnreadableRecording | None = None
+
+
+@dataclass(slots=True)
+class _Unfinished:
+    """What of a recording has come in so far."""
+
+    job: Job
+    seen: list[Observation] = field(default_factory=list)
+    failed: list[Failed] = field(default_factory=list)
+    end: _End | None = None
+
+
 def observe(
     recording: Recording,
     offsets_s: Sequence[float],
-    frames: Iterable[Frame | str],
+    frames: Frames,
     detector: Detector,
     view_state: Callable[[Frame], ViewState],
     *,
     batch: int = 4,
     slow: SlowLooks | None = None,
+    sight: Sight = WHOLE,
 ) -> Observed:
-    """Observe a recording at `offsets_s`; `frames` gives for each the picture or, as text, why there is none.
+    """Observe one recording; see `observe_each`. Raises UnreadableRecording where it cannot be opened."""
+    job = Job(recording, offsets_s, lambda: frames, slow)
+    ((_, observed),) = observe_each([job], detector, view_state, batch=batch, sight=sight)
+    if isinstance(observed, UnreadableRecording):
+        raise observed
+    return observed
 
-    `frames` is read ahead in one thread, `batch` pictures at most, so memory does not grow with the recording.
+
+def observe_each(
+    jobs: Iterable[Job],
+    detector: Detector,
+    view_state: Callable[[Frame], ViewState],
+    *,
+    batch: int = 4,
+    sight: Sight = WHOLE,
+) -> Iterator[tuple[Job, Observed | UnreadableRecording]]:
+    """Observe recordings one after another; each is given as soon as it is done, in their order.
+
+    The model is asked about `batch` pictures at a time, across recordings; twice as many are read ahead.
     """
-    seen: list[Observation] = []
-    failed: list[Failed] = []
-    slowly = slow.chosen(offsets_s) if slow else set()
-    for chunk in _batches_ahead(zip(offsets_s, frames, strict=True), batch):
-        pictures = [(offset_s, frame) for offset_s, frame in chunk if isinstance(frame, Frame)]
-        failed += [Failed(offset_s, frame) for offset_s, frame in chunk if isinstance(frame, str)]
-        found = detector.detect([frame.image for _, frame in pictures])
-        for (offset_s, frame), detections in zip(pictures, found, strict=True):
-            at = recording.interval.start + timedelta(seconds=frame.offset_s)
-            observation = Observation(
-                recording.camera_id, at, recording.id, frame.offset_s, detections, view_state(frame)
-            )
-            seen.append(_closer(observation, frame, slow) if slow and offset_s in slowly else observation)
-    return Observed(tuple(seen), tuple(failed))
+    read = (item for job in jobs for item in _read(job, view_state, sight))
+    waiting: list[tuple[_Unfinished, _Look]] = []
+    unfinished: list[_Unfinished] = []
+    for chunk in _ahead(read, batch):
+        for job, item in chunk:
+            if not unfinished or unfinished[-1].job is not job:
+                unfinished.append(_Unfinished(job))
+            own = unfinished[-1]
+            if isinstance(item, _Look):
+                waiting.append((own, item))
+            elif isinstance(item, Failed):
+                own.failed.append(item)
+            else:
+                own.end = item
+        if sum(look.asks_model for _, look in waiting) >= batch or len(waiting) >= 4 * batch:
+            _infer(waiting, detector, sight)
+            yield from _finished(unfinished, waiting)
+    _infer(waiting, detector, sight)
+    yield from _finished(unfinished, waiting)
 
 
-def _closer(observation: Observation, frame: Frame, slow: SlowLooks) -> Observation:
-    """The observation with its picture, and with what the second detector sees in the larger one."""
-    detections = observation.detections
-    if slow.detector is not None:
-        large = frame.image if frame.large is None else frame.large
+def _finished(
+    unfinished: list[_Unfinished], waiting: list[tuple[_Unfinished, _Look]]
+) -> Iterator[tuple[Job, Observed | UnreadableRecording]]:
+    """Take the recordings that have been read to their end off the list."""
+    assert not waiting
+    while unfinished and (end := unfinished[0].end):
+        own = unfinished.pop(0)
+        yield own.job, end.error or Observed(tuple(own.seen), tuple(own.failed))
+
+
+def _read(
+    job: Job, view_state: Callable[[Frame], ViewState], sight: Sight
+) -> Iterator[tuple[Job, _Look | Failed | _End]]:
+    """What a recording shows at its moments, and what can be told of it without the model."""
+    slowly = job.slow.chosen(job.offsets_s) if job.slow else set()
+    gate = Gate() if sight.gated else None
+    try:
+        for offset_s, frame in zip(job.offsets_s, job.frames(), strict=True):
+            if isinstance(frame, str):
+                yield job, Failed(offset_s, frame)
+                continue
+            packed = job.slow.packed(frame.image) if job.slow and offset_s in slowly else None
+            scene, asks = gate.admit(small(frame.image, sight.part)) if gate else (None, True)
+            yield job, _Look(offset_s, frame, view_state(frame), packed, scene, asks)
+    except UnreadableRecording as error:
+        yield job, _End(error)
+    else:
+        yield job, _End()
+
+
+def _infer(waiting: list[tuple[_Unfinished, _Look]], detector: Detector, sight: Sight) -> None:
+    """Ask the model about the pictures that need it, and add all that waited to their recordings, in order."""
+    images = [look.frame.image for _, look in waiting if look.asks_model]
+    answers = iter(detector.detect(images, sight.part) if sight.part else detector.detect(images))
+    for own, look in waiting:
+        detections = next(answers) if look.asks_model else None
+        if look.scene is not None and detections is not None:
+            look.scene.answers.append(detections)
+        elif look.scene is not None:
+            detections = look.scene.answer()
+        assert detections is not None
+        own.seen.append(_observation(own.job, look, detections))
+    waiting.clear()
+
+
+def _observation(job: Job, look: _Look, detections: Detections) -> Observation:
+    recording, slow = job.recording, job.slow
+    if look.packed is not None and slow is not None and slow.detector is not None:
+        large = look.frame.image if look.frame.large is None else look.frame.large
         detections = detections.with_those_of(slow.detector.detect([large])[0])
-    return replace(observation, detections=detections, picture=slow.packed(frame.image))
+    at = recording.interval.start + timedelta(seconds=look.frame.offset_s)
+    seen = Observation(
+        recording.camera_id, at, recording.id, look.frame.offset_s, detections, look.view, look.packed
+    )
+    return seen if look.asks_model else replace(seen, reused=True)
 
 
-def _batches_ahead(items: Iterable[T], size: int) -> Iterator[list[T]]:
+def _ahead(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The items in chunks; one chunk is read in a thread while that before is worked on."""
     iterator = iter(items)
     with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as pool:
 

@@ -26,6 +26,7 @@ SCHEMA = pa.schema(
         ("picture", pa.binary()),
         ("edges", pa.binary()),
         ("sketch", pa.binary()),
+        ("reused", pa.bool_()),
     ]
 )
 """`boxes` holds xyxy in [0, 1], four numbers a detection."""
@@ -74,6 +75,7 @@ def _table(seen: Iterable[Observation]) -> pa.Table:
         "picture": [o.picture for o in seen],
         "edges": [np.packbits(o.view.edges).tobytes() for o in seen],
         "sketch": [o.view.sketch.astype(np.float32).tobytes() for o in seen],
+        "reused": [o.reused for o in seen],
     }
     return pa.table(columns, schema=SCHEMA)
 
@@ -96,6 +98,7 @@ def _rows(table: pa.Table, camera_id: str, recording_id: str) -> Iterator[Observ
                 row["brightness"], row["sharpness"], signature, _edges(row["edges"]), _floats(row["sketch"])
             ),
             row["picture"],
+            bool(row["reused"]),
         )
 
 

@@ -21,6 +21,7 @@ from detector.inference.detector import (
     Detector,
     OpenVinoDetector,
     TorchDetector,
+    View,
     decode_output,
     letterbox,
     open_detector,
@@ -32,6 +33,9 @@ NAMES = ["person", "car", "bus"]
 
 def picture(width: int, height: int, grey: int = 200) -> Image:
     return np.full((height, width, 3), grey, np.uint8)
+
+
+WHOLE = View.of(picture(640, 384), None, INPUT_HW)
 
 
 def head(*found: tuple[float, float, float, float, int, float]) -> np.ndarray:
@@ -72,31 +76,31 @@ def test_a_picture_of_any_size_fits_the_input_and_keeps_its_shape(width: int, he
 def test_a_box_comes_back_to_its_place_in_a_picture_of_any_size(
     width: int, height: int, x: float, y: float, w: float, h: float
 ) -> None:
-    image = picture(width, height)
-    _, scale = letterbox(image, INPUT_HW)
+    view = View.of(picture(width, height), None, INPUT_HW)
+    scale = view.scale
     in_input = (
         (x + w / 2) * width * scale,
         (y + h / 2) * height * scale,
         w * width * scale,
         h * height * scale,
     )
-    found = decode_output(head((*in_input, 1, 0.9)), NAMES, 0.25, image, scale)
+    found = decode_output(head((*in_input, 1, 0.9)), NAMES, 0.25, view)
     assert found.labels == ("car",)
     assert found.boxes[0] == pytest.approx([x, y, x + w, y + h], abs=1e-3)
 
 
 def test_what_the_model_is_not_sure_of_is_left_out() -> None:
     raw = head((100, 100, 50, 50, 1, 0.2), (300, 100, 50, 50, 2, 0.3))
-    assert decode_output(raw, NAMES, 0.25, picture(640, 384), 1.0).labels == ("bus",)
+    assert decode_output(raw, NAMES, 0.25, WHOLE).labels == ("bus",)
 
 
 def test_nothing_found_is_an_empty_answer() -> None:
-    assert len(decode_output(head(), NAMES, 0.25, picture(640, 384), 1.0)) == 0
+    assert len(decode_output(head(), NAMES, 0.25, WHOLE)) == 0
 
 
 def test_two_boxes_of_one_label_on_one_object_are_one_and_of_two_labels_are_two() -> None:
     raw = head((100, 100, 50, 50, 1, 0.6), (101, 100, 50, 50, 1, 0.8), (100, 101, 50, 50, 2, 0.5))
-    found = decode_output(raw, NAMES, 0.25, picture(640, 384), 1.0)
+    found = decode_output(raw, NAMES, 0.25, WHOLE)
     assert sorted(zip(found.labels, (round(float(c), 2) for c in found.confidences), strict=True)) == [
         ("bus", 0.5), ("car", 0.8),
     ]  # fmt: skip
@@ -104,7 +108,7 @@ def test_two_boxes_of_one_label_on_one_object_are_one_and_of_two_labels_are_two(
 
 def test_boxes_are_cut_at_the_picture_s_edge_and_none_lies_outside() -> None:
     raw = head((0, 100, 50, 50, 1, 0.9), (700, 100, 50, 50, 1, 0.9))
-    found = decode_output(raw, NAMES, 0.25, picture(640, 384), 1.0)
+    found = decode_output(raw, NAMES, 0.25, WHOLE)
     assert len(found) == 1
     assert found.boxes[0, 0] == 0.0
 
@@ -128,6 +132,39 @@ def test_a_batch_gives_what_one_by_one_gives(model: OpenVinoDetector, bus: Image
     images = [bus, bus[200:800], picture(640, 360), bus[:, ::-1]]
     for together, alone in zip(model.detect(images), (model.detect([i])[0] for i in images), strict=True):
         assert_same(together, alone)
+
+
+PART = (0.0, 0.2, 1.0, 0.9)
+
+
+def test_a_part_costs_a_smaller_input_at_the_scale_of_the_whole() -> None:
+    view = View.of(picture(1920, 1080), PART, INPUT_HW)
+    assert view.boxed.shape == (256, 640, 3)
+    assert view.scale == 640 / 1920
+    assert (view.boxed[:252] == 200).all()
+
+
+@given(
+    st.integers(40, 2000), st.integers(40, 2000),
+    st.tuples(st.floats(0.0, 0.6), st.floats(0.0, 0.6), st.floats(0.2, 0.4), st.floats(0.2, 0.4)),
+    st.tuples(st.floats(0.1, 0.5), st.floats(0.1, 0.5)),
+)  # fmt: skip
+def test_a_box_in_a_part_comes_back_to_its_place_in_the_whole(
+    width: int, height: int, where: tuple[float, float, float, float], inside: tuple[float, float]
+) -> None:
+    part = (where[0], where[1], where[0] + where[2], where[1] + where[3])
+    view = View.of(picture(width, height), part, INPUT_HW)
+    true = np.array([part[0] + inside[0] * where[2], part[1] + inside[1] * where[3], part[2], part[3]])
+    pixels = (true * np.array([width, height] * 2) - np.array([*view.origin_xy] * 2)) * view.scale
+    assert view.whole(pixels[None].astype(np.float32))[0] == pytest.approx(true, abs=1e-4)
+
+
+def test_the_real_model_sees_in_a_part_what_it_sees_there_in_the_whole(
+    model: OpenVinoDetector, bus: Image
+) -> None:
+    (whole,), (part,) = model.detect([bus]), model.detect([bus], (0.0, 0.15, 1.0, 0.95))
+    buses = [found.boxes[found.labels.index("bus")].astype(float) for found in (whole, part)]
+    assert iou(tuple(buses[0]), tuple(buses[1])) > 0.8
 
 
 def test_no_pictures_give_no_answers(model: OpenVinoDetector) -> None:
