@@ -49,6 +49,14 @@ class Street(StrEnum):
     QUIET = "quiet"
 
 
+class Plot(StrEnum):
+    """What happens in a recording: a violation; vehicles one after another in one place and a short stop; nothing."""
+
+    EVENT = "event"
+    TRAP = "trap"
+    FREE = "free"
+
+
 class Segment(StrEnum):
     """Twenty seconds of a street; those that end in a number are different traffic."""
 
@@ -94,47 +102,41 @@ class MadeRecording:
     """A recording of the pool and what is true of it."""
 
     street: Street
+    plot: Plot
     path: Path
     duration_s: float
     events: tuple[Truth, ...]
-    traps: int
-    """Places that are filled for longer than the limit by one vehicle after another."""
 
 
 def pool(
-    cache: Path, camera: Camera, street: Street, *, seed: int, count: int, minutes: int, workers: int = 2
-) -> list[MadeRecording]:
-    """`count` different recordings of a street; half of them hold a violation, some of the busy ones a trap.
-
-    What lies in the cache is used as it is; segments that are missing are drawn, which takes minutes.
-    """
+    cache: Path, camera: Camera, street: Street, *, seed: int, minutes: int, workers: int = 2
+) -> dict[Plot, MadeRecording]:
+    """A recording of each plot. What lies in the cache is used as it is; drawing what is missing takes minutes."""
+    plots = [plot for plot in Plot if street is Street.BUSY or plot is not Plot.TRAP]
     names = [name for name in Segment if street is Street.BUSY or name not in TURNS]
     segments = _segments(cache, camera, street, seed, names, workers)
-    made = []
-    for number in range(count):
-        row = _row(street, number, round(minutes * 60 / SEGMENT_S), np.random.default_rng([seed, number]))
+    made = {}
+    for number, plot in enumerate(plots):
+        row = _row(street, plot, round(minutes * 60 / SEGMENT_S), np.random.default_rng([seed, number]))
         content = hashlib.sha256("|".join([segments[name].name for name in row]).encode()).hexdigest()[:10]
-        path = cache / f"{street}-{minutes}min-{number}-{content}.mp4"
+        path = cache / f"{street}-{plot}-{minutes}min-{content}.mp4"
         if not path.is_file():
             unfinished = path.with_suffix(".part.mp4")
             join([segments[name] for name in row], unfinished)
             unfinished.replace(path)
-        box = _box(camera, street, seed)
-        turns = sum(name is Segment.TURN_1 for name in row)
-        made.append(
-            MadeRecording(street, path, len(row) * SEGMENT_S, tuple(_events(row, box)), int(turns > 1))
-        )
+        events = tuple(_events(row, _box(camera, street, seed)))
+        made[plot] = MadeRecording(street, plot, path, len(row) * SEGMENT_S, events)
     return made
 
 
-def _row(street: Street, number: int, length: int, random: np.random.Generator) -> list[Segment]:
-    """The segments of a recording: an even number has a violation, an odd busy one a trap and a short stop."""
+def _row(street: Street, plot: Plot, length: int, random: np.random.Generator) -> list[Segment]:
+    """The segments of a recording."""
     row: list[Segment] = [FREE[int(random.random() < SECOND_SHARE[street])] for _ in range(length)]
-    if number % 2 == 0:
+    if plot is Plot.EVENT:
         stands = int(random.integers(10, 17))
         at = int(random.integers(1, max(2, length - stands - 3)))
         _put(row, at, [Segment.COMES, *(STANDS[i % 2] for i in range(stands)), Segment.LEAVES])
-    elif street is Street.BUSY:
+    elif plot is Plot.TRAP:
         _put(row, 2, [*TURNS] * 4)
         _put(row, 17, [Segment.COMES, Segment.STANDS_1, Segment.LEAVES])
     return row
@@ -162,9 +164,7 @@ def _segments(
     """The files of the segments, drawn where they are missing."""
     cache.mkdir(parents=True, exist_ok=True)
     scenes = {name: _scene(camera, street, name, seed) for name in names}
-    paths = {
-        name: cache / f"segment-{street}-{name}-{_hash_of(scene)}.mp4" for name, scene in scenes.items()
-    }
+    paths = {name: cache / f"segment-{street}-{name}-{_hash_of(scene)}.mp4" for name, scene in scenes.items()}
     missing = [name for name, path in paths.items() if not path.is_file()]
     if missing:
         with ProcessPoolExecutor(min(workers, len(missing)), mp_context=get_context("spawn")) as executor:

@@ -142,6 +142,7 @@ def _shop(settings: Settings, database: Database, threads: int) -> Shop:
         evidence_root=settings.evidence_root,
         litter=litter_detector_of(settings.model, threads) if looks_for_litter(settings) else None,
         given_up=Troubles(database).given_up,
+        gated=settings.model.gate,
     )
 
 

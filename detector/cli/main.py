@@ -11,6 +11,7 @@ import typer
 from detector import __version__
 from detector.cli import (
     archive,
+    bench,
     calendar,
     clips,
     demo,
@@ -37,6 +38,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 archive.add_to(app)
+bench.add_to(app)
 clips.add_to(app)
 scoring.add_to(app)
 serve.add_to(app)

@@ -438,7 +438,8 @@ class ModelPart(Part):
     """`weights` is a name of models/manifest.yaml or a file; `imgsz` is height, width of the model's input.
 
     `litter_weights` are those of a second model, trained for bags of rubbish; none where empty. It looks seldom, and
-    at a larger picture: what is 20 px wide of 1280 would be 10 px in `imgsz`.
+    at a larger picture: what is 20 px wide of 1280 would be 10 px in `imgsz`. Where `gate`, the model
+    looks only where something moved since its last look.
     """
 
     weights: Text = "yolov8n"
@@ -449,6 +450,7 @@ class ModelPart(Part):
     precision: Literal["bf16", "f32"] = "bf16"
     litter_weights: Annotated[str, Strict()] = ""
     litter_imgsz: Size = (736, 1280)
+    gate: bool = True
 
     @field_validator("imgsz", "litter_imgsz")
     @classmethod

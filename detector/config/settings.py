@@ -66,6 +66,8 @@ class ModelSettings:
     precision: str
     litter_weights: str = ""
     litter_imgsz_hw: tuple[int, int] = (736, 1280)
+    gate: bool = True
+    """Whether the model looks only where something moved since its last look."""
     """Of a second model that knows bags of rubbish; none where empty."""
 
 
@@ -156,6 +158,7 @@ def load_settings(folder: Path) -> Settings:
             precision=model.precision,
             litter_weights=model.litter_weights,
             litter_imgsz_hw=model.litter_imgsz,
+            gate=model.gate,
         ),
         engine=site.engine.value(),
         nightly=site.nightly.value(environment.mail_password or ""),

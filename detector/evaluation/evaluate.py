@@ -20,7 +20,7 @@ from detector.evaluation.scores import Finding, Matching, Tally, match, match_fa
 from detector.inference.detector import Detector
 from detector.observing.observe import Observed
 from detector.pipeline.clips import Checked, judge_files, observe_files, parts_of
-from detector.pipeline.flow import Part, stretches_of
+from detector.pipeline.flow import Part, sight_of, stretches_of
 from detector.proving.verdict import verdict_on
 from detector.sampling.plan import Cadence, Look, cadence_for, looks_at
 
@@ -345,13 +345,14 @@ def _observed(
     parts: Sequence[Part], plans: Sequence[list[Look]], point: Point, rules: RuleSet, eyes: Eyes, kept: Kept | None
 ) -> Observed:  # fmt: skip
     camera = point.cameras[0]
+    seen_by = f"{eyes.model_id}|{sight_of(camera).id}"
     seen: list[Observed] = []
     for part, plan in zip(parts, plans, strict=True):
 
         def look(part: Part = part, plan: list[Look] = plan) -> Observed:
             return observe_files([part], [plan], point, camera, rules, eyes.detector, eyes.litter)
 
-        seen.append(kept.observed(part[0], plan, rules, eyes.model_id, look) if kept else look())
+        seen.append(kept.observed(part[0], plan, rules, seen_by, look) if kept else look())
     return Observed(tuple(o for one in seen for o in one.seen), tuple(f for one in seen for f in one.failed))
 
 

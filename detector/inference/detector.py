@@ -83,7 +83,10 @@ class View:
         x1, y1 = math.floor(part[0] * width), math.floor(part[1] * height)
         x2, y2 = max(x1 + 1, math.ceil(part[2] * width)), max(y1 + 1, math.ceil(part[3] * height))
         scale = min(input_hw[0] / height, input_hw[1] / width)
-        cut_hw = [min(full, _up_to_stride(round(side * scale))) for full, side in zip(input_hw, (y2 - y1, x2 - x1), strict=True)]
+        cut_hw = [
+            min(full, _up_to_stride(round(side * scale)))
+            for full, side in zip(input_hw, (y2 - y1, x2 - x1), strict=True)
+        ]
         boxed, scale = letterbox(image[y1:y2, x1:x2], (cut_hw[0], cut_hw[1]), scale=scale)
         return cls(boxed, scale, (x1, y1), (width, height))
 
@@ -91,16 +94,14 @@ class View:
         """Boxes in the network's pixels as boxes in [0, 1] of the whole picture."""
         corner = np.array([*self.origin_xy, *self.origin_xy], np.float32)
         limits = np.array([*self.image_wh, *self.image_wh], np.float32)
-        return np.clip((boxes / self.scale + corner) / limits, 0.0, 1.0).astype(np.float32)
+        return np.asarray(np.clip((boxes / self.scale + corner) / limits, 0.0, 1.0), np.float32)
 
 
 def _up_to_stride(side: int) -> int:
     return max(STRIDE, -(-side // STRIDE) * STRIDE)
 
 
-def letterbox(
-    image: Image, input_hw: tuple[int, int], *, scale: float | None = None
-) -> tuple[Image, float]:
+def letterbox(image: Image, input_hw: tuple[int, int], *, scale: float | None = None) -> tuple[Image, float]:
     """The picture scaled to fit the input, top left, the rest grey; and the scale that was applied.
 
     Another `scale` than that which fits the picture into the input cuts off what does not fit.
@@ -255,7 +256,7 @@ class TorchDetector:
 
     def _detections(self, found: Any, view: View) -> Detections:  # noqa: ANN401  # untyped library
         boxes = view.whole(found.xyxy.cpu().numpy())
-        solid = ((boxes[:, 2:] - boxes[:, :2]) > 0).all(axis=1)
+        solid = np.asarray(((boxes[:, 2:] - boxes[:, :2]) > 0).all(axis=1))
         labels = [self._model.names[int(label)] for label in found.cls]
         return Detections(
             tuple(label for label, keep in zip(labels, solid, strict=True) if keep),

@@ -18,6 +18,9 @@ from detector.core.values import NO_DETECTIONS, Detections, Image
 
 Grey = npt.NDArray[np.uint8]
 
+GATE_VERSION = 1
+"""Changes when the gate would decide otherwise: what was seen by another is observed again."""
+
 GATE_WIDTH = 160
 """Of the whole picture as the gate sees it, in pixels; a parked car is some 20 of them wide, a person 4."""
 
@@ -44,7 +47,9 @@ def small(image: Image, part: Box | None) -> Grey:
     """The part of a picture that is watched, or all of it, grey and small."""
     height, width = image.shape[:2]
     x1, y1, x2, y2 = part or (0.0, 0.0, 1.0, 1.0)
-    cut = image[math.floor(y1 * height) : math.ceil(y2 * height), math.floor(x1 * width) : math.ceil(x2 * width)]
+    cut = image[
+        math.floor(y1 * height) : math.ceil(y2 * height), math.floor(x1 * width) : math.ceil(x2 * width)
+    ]
     scale = GATE_WIDTH / width
     size = (max(8, round(cut.shape[1] * scale)), max(8, round(cut.shape[0] * scale)))
     grey = cv2.cvtColor(cv2.resize(cut, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)

@@ -18,7 +18,7 @@ from detector.core.errors import UnreadableRecording
 from detector.core.geometry import Box
 from detector.core.values import Detections, Frame, Image, Observation, Recording, ViewState
 from detector.inference.detector import Detector
-from detector.observing.gate import Gate, Scene, small
+from detector.observing.gate import GATE_VERSION, Gate, Scene, small
 
 T = TypeVar("T")
 Frames = Iterable[Frame | str]
@@ -70,6 +70,12 @@ class Sight:
 
     part: Box | None = None
     gated: bool = False
+
+    @property
+    def id(self) -> str:
+        """Another sight may see something else."""
+        part = ",".join(f"{edge:g}" for edge in self.part) if self.part else "whole"
+        return f"{part} gate {GATE_VERSION}" if self.gated else part
 
 
 WHOLE = Sight()

@@ -16,7 +16,15 @@ from detector.decoding.reader import probe
 from detector.inference.detector import Detector
 from detector.judging.camera_fault import ViewFault
 from detector.observing.observe import Failed, Observed
-from detector.pipeline.flow import Part, judge_and_prove, litter_looks, observe_part, plan_part
+from detector.pipeline.flow import (
+    Part,
+    job_of,
+    judge_and_prove,
+    litter_looks,
+    observe_jobs,
+    plan_part,
+    sight_of,
+)
 from detector.proving.prove import Dropped
 from detector.proving.verdict import Decide, verdict_on
 from detector.sampling.plan import Look
@@ -77,9 +85,13 @@ def observe_files(
     """Look at each part by its plan. Raises UnreadableRecording."""
     observations: list[Observation] = []
     failed: list[Failed] = []
-    for part, plan in zip(parts, plans, strict=True):
-        slow = litter_looks(part, point, camera, rules, litter)
-        seen = observe_part(part, plan, Path(), detector, slow=slow)
+    jobs = (
+        job_of(part, plan, Path(), detector, litter_looks(part, point, camera, rules, litter))
+        for part, plan in zip(parts, plans, strict=True)
+    )
+    for _, seen in observe_jobs(jobs, detector, sight_of(camera)):
+        if isinstance(seen, UnreadableRecording):
+            raise seen
         observations += seen.seen
         failed += seen.failed
     return Observed(tuple(observations), tuple(failed))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from detector.core.errors import KerbwatchError
+from detector.core.geometry import Box
 from detector.core.times import Interval, days_of, local_day
 from detector.core.values import Camera, Detections, Image, Point, RecordingState
 from detector.footage.archive import parts
@@ -167,9 +168,9 @@ class _Watched:
     def input_hw(self) -> tuple[int, int]:
         return self.inner.input_hw
 
-    def detect(self, images: Sequence[Image]) -> list[Detections]:
+    def detect(self, images: Sequence[Image], part: Box | None = None) -> list[Detections]:
         self.check()
-        return self.inner.detect(images)
+        return self.inner.detect(images, part)
 
 
 def survey(shop: Shop, point: Point, camera: Camera, period: Interval, now: datetime) -> Surveyed:

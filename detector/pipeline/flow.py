@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from detector.config.rules import RuleSet
+from detector.core.errors import UnreadableRecording
 from detector.core.geometry import iou
 from detector.core.times import Interval, days_of
 from detector.core.values import (
@@ -24,7 +25,8 @@ from detector.decoding.reader import Reader, frames_at
 from detector.decoding.view import packed, view_state
 from detector.inference.detector import Detector
 from detector.judging.judge import Judgement, judge
-from detector.observing.observe import Observed, SlowLooks, observe
+from detector.observing.observe import Job, Observed, Sight, SlowLooks, observe_each
+from detector.observing.watched import watched
 from detector.proving import verdict
 from detector.proving.looker import Looker
 from detector.proving.prove import Dropped
@@ -67,37 +69,44 @@ def litter_looks(
     return SlowLooks(cadence_for(min(limits_s)).every_s, packed, litter) if limits_s else None
 
 
-def observe_part(
+def sight_of(camera: Camera, *, gated: bool = True) -> Sight:
+    """How a camera's pictures are looked at: only where its zones are, and only when something moved there."""
+    return Sight(watched(camera.zones), gated)
+
+
+def job_of(
     part: Part,
     plan: Sequence[Look],
     root: Path,
     detector: Detector,
-    *,
-    batch: int = 4,
     slow: SlowLooks | None = None,
-) -> Observed:
-    """Look at one recording at the planned moments. Raises UnreadableRecording where it cannot be opened."""
+    begin: Callable[[Path], None] = lambda _: None,
+) -> Job:
+    """One recording to be looked at, at the planned moments. `begin` is told of it before it is opened."""
     recording, _ = part
     offsets_s = [max(0.0, (look.at - recording.interval.start).total_seconds()) for look in plan]
     tolerance_s = min((look.tolerance_s for look in plan), default=0.0)
     height, width = detector.input_hw
-    frames = frames_at(
-        root / recording.path,
-        offsets_s,
-        tolerance_s=tolerance_s,
-        fit_wh=(width, height),
-        large_at=slow.large_at(offsets_s) if slow else None,
-    )
-    pictures = (frame if isinstance(frame, Frame) else frame.reason for frame in frames)
-    return observe(
-        recording,
-        offsets_s,
-        pictures,
-        detector,
-        lambda frame: view_state(frame.image),
-        batch=batch,
-        slow=slow,
-    )
+
+    def pictures() -> Iterator[Frame | str]:
+        begin(root / recording.path)
+        frames = frames_at(
+            root / recording.path,
+            offsets_s,
+            tolerance_s=tolerance_s,
+            fit_wh=(width, height),
+            large_at=slow.large_at(offsets_s) if slow else None,
+        )
+        return (frame if isinstance(frame, Frame) else frame.reason for frame in frames)
+
+    return Job(recording, offsets_s, pictures, slow)
+
+
+def observe_jobs(
+    jobs: Iterable[Job], detector: Detector, sight: Sight, *, batch: int = 4
+) -> Iterator[tuple[Job, Observed | UnreadableRecording]]:
+    """Look at one camera's recordings; each is given as soon as it is done, or with why it could not be opened."""
+    return observe_each(jobs, detector, lambda frame: view_state(frame.image), batch=batch, sight=sight)
 
 
 def looker_over(

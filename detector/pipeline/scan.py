@@ -40,9 +40,18 @@ from detector.issues.queue import IssueQueue
 from detector.issues.values import Filed, Issue, IssueFilter
 from detector.judging.camera_fault import WORDS, ViewFault
 from detector.judging.judge import judge
-from detector.observing.observe import Observed
+from detector.observing.observe import Job, Observed
 from detector.observing.store import ObservationStore
-from detector.pipeline.flow import Part, litter_looks, looker_over, observe_part, plan_part, stretches_of
+from detector.pipeline.flow import (
+    Part,
+    job_of,
+    litter_looks,
+    looker_over,
+    observe_jobs,
+    plan_part,
+    sight_of,
+    stretches_of,
+)
 from detector.proving.looker import Looker
 from detector.proving.prove import Dropped
 from detector.proving.verdict import verdicts_on
@@ -94,6 +103,8 @@ class Shop:
     """Told of each recording before it is opened, so that whoever watches knows which one broke a worker."""
     given_up: Callable[[str], Mapping[str, str]] = _nothing_given_up
     """By recording of a camera, why it is not to be opened any more."""
+    gated: bool = True
+    """Whether the model's last answer serves again where nothing moved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +271,7 @@ def seen_by(shop: Shop, point: Point, camera: Camera) -> str:
     kept, at a cadence of their own, and a second detector looks.
     """
     rule = shop.settings.rules.rules.get(Violation.LITTER)
-    model_id = shop.detector.model_id
+    model_id = f"{shop.detector.model_id}|{sight_of(camera, gated=shop.gated).id}"
     if rule is None or not rule.at(point.category).enabled:
         return model_id
     own = rule.at(point.category).dwell_s
@@ -303,46 +314,58 @@ def cadence_needed(point: Point, camera: Camera, settings: Settings, part: Inter
 def _observe(shop: Shop, report: CameraReport, tell: Tell) -> CameraReport:
     """Observe every part that no earlier scan has observed closely enough."""
     model = _short(seen_by(shop, report.point, report.camera))
-    samples, reused = 0, 0
+    owed = _owed(shop, report, model)
+    samples, reused = 0, len(report.parts) - len(owed)
     failed: list[tuple[Recording, str]] = []
     unseen: list[Recording] = []
-    done = _observed(shop.catalogue, report.camera, report.parts)
-    before: Cadence | None = None
-    for index, part in enumerate(report.parts):
-        recording, interval = part
-        cadence = cadence_needed(report.point, report.camera, shop.settings, interval).cadence
-        seam, before = before not in (None, cadence), cadence
-        if _closely_enough(done.get(recording.id, ()), model, cadence, interval):
-            reused += 1
+    sight = sight_of(report.camera, gated=shop.gated)
+    stream = observe_jobs((one.job for one in owed), shop.detector, sight, batch=shop.settings.model.batch)
+    for index, (one, (job, seen)) in enumerate(zip(owed, stream, strict=True), 1):
+        if isinstance(seen, UnreadableRecording):
+            failed.append((job.recording, seen.reason))
+            unseen.append(job.recording)
         else:
-            try:
-                seen = _observe_one(shop, report, part, cadence, model, seam=seam)
-            except UnreadableRecording as error:
-                failed.append((recording, error.reason))
-                unseen.append(recording)
-            else:
-                samples += len(seen.seen)
-                if seen.failed:
-                    reasons = ", ".join(sorted({f.reason for f in seen.failed}))
-                    failed.append((recording, f"{len(seen.failed)} moments: {reasons}"))
+            _keep(shop, report, one, model, seen)
+            samples += len(seen.seen)
+            if seen.failed:
+                reasons = ", ".join(sorted({f.reason for f in seen.failed}))
+                failed.append((job.recording, f"{len(seen.failed)} moments: {reasons}"))
         give_back_memory()
-        tell(Progress(report.camera.id, index + 1, len(report.parts)))
+        tell(Progress(report.camera.id, reused + index, len(report.parts)))
     return replace(report, samples=samples, reused=reused, failed=tuple(failed), unseen=tuple(unseen))
 
 
-def _observe_one(
-    shop: Shop, report: CameraReport, part: Part, cadence: Cadence, model: str, *, seam: bool
-) -> Observed:
-    recording, interval = part
-    plan = plan_part(part, report.point, report.camera, shop.settings.rules, cadence, seam=seam)
-    settings = shop.settings
-    slow = litter_looks(part, report.point, report.camera, settings.rules, shop.litter)
-    shop.begin(settings.archive_root / recording.path)
-    seen = observe_part(
-        part, plan, settings.archive_root, shop.detector, batch=settings.model.batch, slow=slow
-    )
+@dataclass(frozen=True, slots=True)
+class _Owed:
+    """A part that is yet to be observed, and how closely."""
+
+    part: Part
+    cadence: Cadence
+    job: Job
+
+
+def _owed(shop: Shop, report: CameraReport, model: str) -> list[_Owed]:
+    settings, point, camera = shop.settings, report.point, report.camera
+    done = _observed(shop.catalogue, camera, report.parts)
+    owed: list[_Owed] = []
+    before: Cadence | None = None
+    for part in report.parts:
+        recording, interval = part
+        cadence = cadence_needed(point, camera, settings, interval).cadence
+        seam, before = before not in (None, cadence), cadence
+        if not _closely_enough(done.get(recording.id, ()), model, cadence, interval):
+            plan = plan_part(part, point, camera, settings.rules, cadence, seam=seam)
+            slow = litter_looks(part, point, camera, settings.rules, shop.litter)
+            job = job_of(part, plan, settings.archive_root, shop.detector, slow, shop.begin)
+            owed.append(_Owed(part, cadence, job))
+    return owed
+
+
+def _keep(shop: Shop, report: CameraReport, one: _Owed, model: str, seen: Observed) -> None:
+    """Store what a recording showed, and then say in the catalogue that it is done."""
+    recording, interval = one.part
     local = interval.start.astimezone(report.camera.timezone)
-    key = f"{cadence.every_s:g}s-{model}"
+    key = f"{one.cadence.every_s:g}s-{model}"
     file = shop.store.write(report.camera.id, recording.id, key, local, seen.seen)
     shop.catalogue.mark_observed(
         recording,
@@ -351,10 +374,9 @@ def _observe_one(
         file=file,
         samples=len(seen.seen),
         failed=len(seen.failed),
-        observed=interval if seen.seen or not plan else None,
-        blind=_failed_stretches(recording, interval, seen, cadence),
+        observed=interval if seen.seen or not one.job.offsets_s else None,
+        blind=_failed_stretches(recording, interval, seen, one.cadence),
     )
-    return seen
 
 
 def _failed_stretches(

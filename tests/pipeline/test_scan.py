@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import pytest
 from made_archive import FIRST, LIMIT_S, SECOND, Made, Scanned
 
 from detector.cli.common import detector_of, period_of
+from detector.core.geometry import Box
 from detector.core.times import Interval, local_day
 from detector.core.values import Detections, Image
 from detector.database import Database
@@ -52,11 +53,11 @@ class Counting:
     def input_hw(self) -> tuple[int, int]:
         return self.inner.input_hw
 
-    def detect(self, images: Sequence[Image]) -> list[Detections]:
+    def detect(self, images: Sequence[Image], part: Box | None = None) -> list[Detections]:
         for path in self.first:
             path.unlink(missing_ok=True)
         self.pictures += len(images)
-        return self.inner.detect(images)
+        return self.inner.detect(images, part)
 
 
 @pytest.fixture(scope="session")
@@ -180,8 +181,10 @@ def test_a_recording_that_vanishes_after_it_was_listed_costs_only_its_own_sample
 ) -> None:
     root = fresh.settings.archive_root
     gone = next((root / "p001").rglob("*_20260109*"))
-    with opened(fresh, Counting(detector, first=[gone])) as shop:
-        (road,) = scan(shop, only="p001")
+    with opened(fresh, detector) as shop:
+        # As it is about to be opened, which is after it was listed.
+        vanishing = replace(shop, begin=lambda path: path.unlink(missing_ok=True) if path == gone else None)
+        (road,) = scan(vanishing, only="p001")
     assert [recording.path for recording, _ in road.failed] == [str(gone.relative_to(root))]
     assert "gone" in road.failed[0][1]
     assert len(road.filed) == 1

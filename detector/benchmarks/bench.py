@@ -1,0 +1,251 @@
+"""The benchmark as one flow: footage, kerbwatch, the others, the limits; all in one run, on the same pictures."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from detector.benchmarks.county import (
+    SAME_PLACE_IOU,
+    County,
+    Score,
+    county,
+    reused_share,
+    score,
+    write_folder,
+)
+from detector.benchmarks.footage import MadeRecording, Plot, Street, pool
+from detector.benchmarks.measure import Cost, measured
+from detector.benchmarks.others import Method
+from detector.core.geometry import iou
+
+SEED: Final = 41
+TRACK_S: Final = 16.0
+"""Of every frame only so much is looked at; the rest is extrapolated."""
+
+LIMIT_PICTURES: Final = 200
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much footage: minutes of a pool recording and of those for the others, cameras and recordings a camera."""
+
+    minutes: int
+    other_minutes: int
+    cameras: Mapping[Street, int]
+    recordings: Mapping[Street, int]
+
+
+FULL: Final = Size(30, 10, {Street.BUSY: 4, Street.QUIET: 4}, {Street.BUSY: 24, Street.QUIET: 48})
+QUICK: Final = Size(10, 10, {Street.BUSY: 2, Street.QUIET: 2}, {Street.BUSY: 8, Street.QUIET: 16})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One method on one kind of street."""
+
+    street: Street
+    method: str
+    camera_hours: float
+    """Really looked through; rates are per hour of these."""
+    cost: Cost
+    score: Score | None
+    note: str = ""
+
+    @property
+    def rate(self) -> float:
+        """Camera-hours per core-hour."""
+        return self.camera_hours / (self.cost.cpu_s / 3600)
+
+    def to_json(self) -> dict[str, Any]:
+        own = asdict(self)
+        recall = {"recall": self.score.recall} if self.score else {}
+        return {**own, "camera_hours_per_core_hour": round(self.rate, 2), **recall}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the cores can do of these pictures with nothing else around them, in processor seconds a picture."""
+
+    street: Street
+    decode_s: float
+    infer_s: float
+    asked_share: float
+    """The part of the looks at which the model was asked."""
+    looks_per_hour: float
+
+    @property
+    def rate(self) -> float:
+        """Camera-hours per core-hour."""
+        return 3600 / (self.looks_per_hour * (self.decode_s + self.asked_share * self.infer_s))
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """All that was measured."""
+
+    machine: str
+    cores: int
+    at: datetime
+    rows: tuple[Row, ...]
+    limits: tuple[tuple[str, Limits], ...]
+    """By the method that they bound."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "machine": self.machine,
+            "cores": self.cores,
+            "at": self.at.isoformat(),
+            "rows": [row.to_json() for row in self.rows],
+            "limits": [
+                {"method": m, **asdict(one), "camera_hours_per_core_hour": one.rate} for m, one in self.limits
+            ],
+        }
+
+
+def bench(
+    cache: Path, weights: Path, exports: Path, *, size: Size, workers: int, others: bool, say: Say
+) -> Bench:
+    """Measure everything. The pool of footage is kept in `cache`; drawing it takes a quarter of an hour once."""
+    rows: list[Row] = []
+    limits: list[tuple[str, Limits]] = []
+    with tempfile.TemporaryDirectory(dir=cache, prefix=".county-") as scratch:
+        sample = write_folder(Path(scratch) / "sample", 1, gate=True)
+        camera = sample.points[0].cameras[0]
+        for street in Street:
+            say(f"{street}: footage")
+            made = pool(cache, camera, street, seed=SEED, minutes=size.minutes, workers=workers)
+            decode_s, infer_s = _alone(Path(scratch), made, weights, exports, sample.folder, workers)
+            for gate in (True, False):
+                name = f"kerbwatch{'' if gate else ', no gate'}"
+                say(f"{street}: {name}")
+                folder = Path(scratch) / f"{street}-{gate}"
+                place = county(
+                    folder, made, cameras=size.cameras[street], recordings=size.recordings[street], gate=gate
+                )
+                row, looks = _kerbwatch(name, street, place, workers)
+                rows.append(row)
+                per_hour = looks / place.camera_hours
+                limits.append((name, Limits(street, decode_s, infer_s, 1 - reused_share(place), per_hour)))
+                shutil.rmtree(folder)
+            if others:
+                short = pool(cache, camera, street, seed=SEED, minutes=size.other_minutes, workers=workers)
+                for method in Method:
+                    say(f"{street}: {method}")
+                    rows.append(_other(method, street, short, Path(scratch), weights, exports, sample.folder))
+    return Bench(_machine(), os.cpu_count() or 1, datetime.now(UTC), tuple(rows), tuple(limits))
+
+
+def _kerbwatch(name: str, street: Street, place: County, workers: int) -> tuple[Row, int]:
+    """The command itself, from the file names to the filed issues."""
+    command = [sys.executable, "-c", "from detector.cli.main import main; main()", "scan", "-C", place.folder,
+               "--until", place.last_day, "--days", place.days, "--workers", workers, "--json"]  # fmt: skip
+    said, cost = measured([str(word) for word in command])
+    looks = sum(one["samples"] for one in json.loads(said)["cameras"])
+    row = Row(
+        street,
+        name,
+        place.camera_hours,
+        cost,
+        score(place),
+        f"{looks} looks, {reused_share(place):.0%} reused",
+    )
+    return row, looks
+
+
+def _alone(
+    scratch: Path,
+    made: Mapping[Plot, MadeRecording],
+    weights: Path,
+    exports: Path,
+    sample: Path,
+    workers: int,
+) -> tuple[float, float]:
+    """Processor seconds a picture for decoding alone, and for inference alone, each on all cores at once."""
+    common = {"folder": str(sample), "weights": str(weights), "cache": str(exports), "part": True,
+              "videos": [str(one.path) for one in made.values()], "duration_s": made[Plot.FREE].duration_s,
+              "pictures": LIMIT_PICTURES}  # fmt: skip
+    costs = []
+    for what in ("decode", "infer"):
+        answers = _at_once(scratch, {**common, "what": what}, workers)
+        costs.append(sum(a["cpu_s"] for a in answers) / sum(a["pictures"] for a in answers))
+    return costs[0], costs[1]
+
+
+def _at_once(scratch: Path, task: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
+    with ThreadPoolExecutor(count) as executor:
+        return [json.loads(out) for out, _ in executor.map(lambda _: _worker(scratch, task), range(count))]
+
+
+def _worker(scratch: Path, task: Mapping[str, Any]) -> tuple[str, Cost]:
+    with _written(scratch, task) as file:
+        return measured([sys.executable, "-m", "detector.benchmarks.worker", file])
+
+
+@contextmanager
+def _written(scratch: Path, task: Mapping[str, Any]) -> Iterator[Path]:
+    with tempfile.NamedTemporaryFile("w", dir=scratch, suffix=".json", encoding="utf-8") as file:
+        json.dump(dict(task), file)
+        file.flush()
+        yield Path(file.name)
+
+
+def _other(
+    method: Method, street: Street, made: Mapping[Plot, MadeRecording], scratch: Path, weights: Path, exports: Path,
+    sample: Path,
+) -> Row:  # fmt: skip
+    """One of the others, on the recordings with something to find, one process on all cores."""
+    whole = method is not Method.TRACK
+    recordings = [one for plot, one in made.items() if plot is not Plot.FREE]
+    costs, hours, scores = [], 0.0, []
+    for one in recordings if whole else recordings[:1]:
+        task = {"what": "other", "method": str(method), "video": str(one.path), "folder": str(sample),
+                "weights": str(weights), "cache": str(exports), "until_s": one.duration_s if whole else TRACK_S}  # fmt: skip
+        out, cost = _worker(scratch, task)
+        answer = json.loads(out)
+        costs.append(cost)
+        hours += answer["looked_s"] / 3600
+        scores.append(_score(one, answer["found"]))
+    total = Cost(
+        sum(c.wall_s for c in costs), sum(c.cpu_s for c in costs), max(c.peak_mb for c in costs),
+        sum(c.read_mb for c in costs),
+    )  # fmt: skip
+    found = Score(
+        sum(s.events for s in scores), sum(s.found for s in scores), sum(s.false_alarms for s in scores)
+    )
+    note = f"{hours * 60:.1f} min measured" + ("" if whole else ", too little to find anything in")
+    return Row(street, str(method), hours, total, found if whole else None, note)
+
+
+def _score(one: MadeRecording, found: Sequence[Mapping[str, Any]]) -> Score:
+    left = list(found)
+    hits = 0
+    for event in one.events:
+        mine = [
+            f
+            for f in left
+            if f["first_s"] < event.until_s and f["last_s"] > event.from_s
+            and iou((f["box"][0], f["box"][1], f["box"][2], f["box"][3]), event.box) >= SAME_PLACE_IOU
+        ]  # fmt: skip
+        hits += bool(mine)
+        left = [f for f in left if f not in mine]
+    return Score(len(one.events), hits, len(left))
+
+
+def _machine() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor()

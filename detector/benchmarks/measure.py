@@ -1,0 +1,84 @@
+"""What a command costs: processor time, wall time, peak resident memory and bytes read of it and all its children."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from detector.core.errors import KerbwatchError
+
+EVERY_S = 0.1
+"""How often memory and bytes read are looked at; what a process reads in its last moment may be missed."""
+
+
+class CommandFailed(KerbwatchError):
+    """A command of the benchmark failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of one command and its children. `peak_mb` is the largest sum of their resident memories at one moment."""
+
+    wall_s: float
+    cpu_s: float
+    peak_mb: float
+    read_mb: float
+    """Read by system calls, from the disk or the page cache alike."""
+
+
+def measured(command: Sequence[str | Path], *, good: Sequence[int] = (0,)) -> tuple[str, Cost]:
+    """Run a command; what it printed and what it cost. Raises CommandFailed where its exit code is not a good one."""
+    began_s = time.monotonic()
+    peak_kb, read = 0, dict[int, int]()
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
+        words = [str(word) for word in command]
+        with subprocess.Popen(words, stdout=out, stderr=errors) as process:  # noqa: S603  # no shell
+            while True:
+                group = [process.pid, *_descendants(process.pid)]
+                peak_kb = max(peak_kb, sum(_resident_kb(pid) for pid in group))
+                read.update({pid: size for pid in group if (size := _read_bytes(pid))})
+                ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+                if ended:
+                    break
+                time.sleep(EVERY_S)
+            process.returncode = code = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        errors.seek(0)
+        if code not in good:
+            raise CommandFailed(f"{' '.join(words[:6])} ended with {code}: {errors.read()[-2000:]}")
+        cost = Cost(
+            time.monotonic() - began_s,
+            usage.ru_utime + usage.ru_stime,
+            peak_kb / 1024,
+            sum(read.values()) / 1e6,
+        )
+        return out.read(), cost
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    for file in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in map(int, file.read_text().split()):
+                yield child
+                yield from _descendants(child)
+
+
+def _resident_kb(pid: int) -> int:
+    with contextlib.suppress(OSError, IndexError):
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") // 1024
+    return 0
+
+
+def _read_bytes(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/io").read_text().splitlines():
+            if line.startswith("rchar:"):
+                return int(line.split()[1])
+    return 0

@@ -1,0 +1,80 @@
+"""One measured piece of the benchmark in a process of its own: `python -m detector.benchmarks.worker TASK.json`.
+
+Prints JSON. A process of its own, so that its processor time and memory are its own.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+from detector.benchmarks import others
+from detector.config.settings import load_settings
+from detector.core.values import Frame
+from detector.decoding.reader import frames_at
+from detector.inference.detector import open_detector
+from detector.observing.watched import watched
+from detector.sampling.plan import cadence_for
+
+LIMIT_S = 180.0
+
+
+def main() -> None:
+    task: dict[str, Any] = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    answer = {"other": _other, "decode": _decode, "infer": _infer}[task["what"]](task)
+    sys.stdout.write(json.dumps(answer))
+
+
+def _other(task: dict[str, Any]) -> object:
+    zones = load_settings(Path(task["folder"])).points[0].cameras[0].zones
+    run = others.run(
+        others.Method(task["method"]),
+        Path(task["video"]),
+        Path(task["weights"]),
+        Path(task["cache"]),
+        zones,
+        every_s=cadence_for(LIMIT_S).every_s,
+        limit_s=LIMIT_S,
+        until_s=task["until_s"],
+    )
+    return asdict(run)
+
+
+def _decode(task: dict[str, Any]) -> object:
+    """Only this: open, seek, decode the keyframes that a scan would look at, scale to the model's size."""
+    cadence = cadence_for(LIMIT_S)
+    offsets_s = [cadence.every_s * k + 20 for k in range(int((task["duration_s"] - 20) // cadence.every_s))]
+    began_s, count = time.process_time(), 0
+    while count < task["pictures"]:
+        for video in task["videos"]:
+            frames = frames_at(Path(video), offsets_s, tolerance_s=cadence.tolerance_s, fit_wh=(640, 384))
+            count += sum(isinstance(frame, Frame) for frame in frames)
+    return {"pictures": count, "cpu_s": time.process_time() - began_s}
+
+
+def _infer(task: dict[str, Any]) -> object:
+    """Only this: the model on the watched part of pictures that lie ready in memory."""
+    camera = load_settings(Path(task["folder"])).points[0].cameras[0]
+    detector = open_detector(
+        Path(task["weights"]), Path(task["cache"]), device="cpu", input_hw=(384, 640), confidence=0.25,
+        precision="bf16", threads=1,
+    )  # fmt: skip
+    frames = frames_at(
+        Path(task["videos"][0]), [20 + 54.0 * k for k in range(8)], tolerance_s=6, fit_wh=(640, 384)
+    )
+    pictures = [frame.image for frame in frames if isinstance(frame, Frame)]
+    part = watched(camera.zones) if task["part"] else None
+    detector.detect(pictures[:2], part)
+    began_s = time.process_time()
+    for picture in islice(cycle(pictures), task["pictures"]):
+        detector.detect([picture], part)
+    return {"pictures": task["pictures"], "cpu_s": time.process_time() - began_s}
+
+
+if __name__ == "__main__":
+    main()

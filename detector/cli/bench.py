@@ -1,0 +1,87 @@
+"""`bench`: what a scan costs, beside what people would do instead."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from detector.benchmarks.bench import FULL, QUICK, Bench, bench
+from detector.benchmarks.plot import draw
+from detector.cli.common import AsJson, default_model, prepare_detector, weights_of
+from detector.cli.output import complain, say, say_json, table
+from detector.config.manifest import cache_folder
+from detector.engines.local import cores
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("bench")(bench_)
+
+
+def bench_(
+    out: Annotated[Path, typer.Option("--out", help="Folder for bench.json and bench.png.")] = Path("bench"),
+    cache: Annotated[
+        Path | None, typer.Option("--cache", help="Where the made footage is kept: 3 GB.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A tenth of the footage; rates are rougher.")
+    ] = False,
+    others: Annotated[
+        bool, typer.Option("--others/--no-others", help="Measure what people would do instead, too.")
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Measure this machine: camera-hours per core-hour, memory, bytes read and recall, beside other ways.
+
+    Made 1080p footage of a busy and a quiet street; drawing it takes a quarter of an hour, once.
+
+    Example: kerbwatch bench --quick --out bench
+    """
+    model = default_model()
+    prepare_detector(model)
+    folder = cache or cache_folder() / "bench"
+    folder.mkdir(parents=True, exist_ok=True)
+    size = QUICK if quick else FULL
+    measured = bench(
+        folder, weights_of(model), cache_folder(), size=size, workers=cores(), others=others,
+        say=lambda text: None if as_json else complain(text),
+    )  # fmt: skip
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "bench.json").write_text(
+        json.dumps(measured.to_json(), indent=1, default=str) + "\n", encoding="utf-8"
+    )
+    draw(measured, out / "bench.png")
+    if as_json:
+        say_json(json.loads((out / "bench.json").read_text(encoding="utf-8")))
+    else:
+        _show(measured)
+        say(f"written: {out}/bench.json, {out}/bench.png")
+
+
+def _show(measured: Bench) -> None:
+    table(
+        f"{measured.machine}, {measured.cores} cores",
+        ("street", "method", "hours", "camera-hours per core-hour", "CPU s", "wall s", "peak MB", "MB read per hour",
+         "recall", "false alarms", "note"),
+        [
+            (row.street, row.method, f"{row.camera_hours:.2f}", f"{row.rate:,.1f}", f"{row.cost.cpu_s:.1f}",
+             f"{row.cost.wall_s:.1f}", f"{row.cost.peak_mb:,.0f}", f"{row.cost.read_mb / row.camera_hours:,.0f}",
+             f"{row.score.found} of {row.score.events}" if row.score else "", row.score.false_alarms if row.score else "",
+             row.note)
+            for row in measured.rows
+        ],
+        right=("hours", "camera-hours per core-hour", "CPU s", "wall s", "peak MB", "MB read per hour", "false alarms"),
+    )  # fmt: skip
+    rates = {(row.street, row.method): row.rate for row in measured.rows}
+    table(
+        "limits: decoding and inference of the same pictures with nothing else around them",
+        ("street", "method", "decode ms", "infer ms", "model asked", "camera-hours per core-hour", "reached"),
+        [
+            (one.street, method, f"{1e3 * one.decode_s:.1f}", f"{1e3 * one.infer_s:.1f}", f"{one.asked_share:.0%}",
+             f"{one.rate:,.0f}", f"{rates[one.street, method] / one.rate:.0%}")
+            for method, one in measured.limits
+        ],
+        right=("decode ms", "infer ms", "model asked", "camera-hours per core-hour", "reached"),
+    )  # fmt: skip

@@ -1,0 +1,167 @@
+"""The change gate: what wakes the model and what does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_observe import RECORDING, view
+
+from detector.core.geometry import Box
+from detector.core.values import Detections, Frame, Image
+from detector.observing.gate import (
+    LOOKS_OF_A_SCENE,
+    REUSED_AT_MOST,
+    Gate,
+    Grey,
+    changed,
+    common,
+    small,
+)
+from detector.observing.observe import Observed, Sight, observe
+
+SIZE = (90, 160)
+
+
+@pytest.fixture(scope="module")
+def ground() -> Grey:
+    random = np.random.default_rng(5)
+    return np.kron(random.integers(60, 180, (9, 16)), np.ones((10, 10))).astype(np.uint8)
+
+
+def noisy(grey: Grey, seed: int, strength: float = 1.0) -> Grey:
+    noise = np.random.default_rng(seed).normal(0, strength, grey.shape)
+    return np.clip(np.round(grey + noise), 0, 255).astype(np.uint8)
+
+
+def with_thing(
+    grey: Grey, width: int, height: int, contrast: int = 30, at: tuple[int, int] = (70, 50)
+) -> Grey:
+    x, y = at
+    picture = grey.copy()
+    picture[y : y + height, x : x + width] = np.clip(
+        picture[y : y + height, x : x + width].astype(int) - contrast, 0, 255
+    )
+    return picture
+
+
+@given(st.integers(0, 1000))
+def test_noise_alone_is_no_change(seed: int) -> None:
+    grey = np.full(SIZE, 90, np.uint8)
+    assert not changed(noisy(grey, seed, 0.7), noisy(grey, seed + 1, 0.7))
+
+
+@pytest.mark.parametrize("gain", [0.85, 0.95, 1.1, 1.2])
+def test_a_change_of_light_as_a_whole_is_no_change(ground: Grey, gain: float) -> None:
+    assert not changed(ground, np.clip((ground.astype(float) + 8) * gain - 8, 0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize(("width", "height"), [(20, 12), (4, 9), (2, 4)])
+def test_a_car_a_person_and_a_bag_are_changes_by_day_and_by_night(
+    ground: Grey, width: int, height: int
+) -> None:
+    assert changed(noisy(ground, 1), noisy(with_thing(ground, width, height), 2))
+    night = (ground * 0.3).astype(np.uint8)
+    assert changed(noisy(night, 1, 0.5), noisy(with_thing(night, width, height, 12), 2, 0.5))
+
+
+def test_another_car_in_the_same_place_is_a_change(ground: Grey) -> None:
+    assert changed(with_thing(ground, 20, 12, 30), with_thing(ground, 20, 12, 45))
+
+
+def test_a_scene_is_looked_at_thrice_and_then_its_answer_serves_for_a_while(ground: Grey) -> None:
+    gate = Gate()
+    asked = [gate.admit(noisy(ground, seed, 0.5))[1] for seed in range(LOOKS_OF_A_SCENE + REUSED_AT_MOST + 1)]
+    assert asked == [True] * LOOKS_OF_A_SCENE + [False] * REUSED_AT_MOST + [True]
+
+
+def test_what_passes_does_not_make_the_model_look_thrice_again(ground: Grey) -> None:
+    gate = Gate()
+    for _ in range(LOOKS_OF_A_SCENE):
+        gate.admit(ground)
+    assert gate.admit(with_thing(ground, 20, 12))[1]
+    assert not gate.admit(ground)[1]
+
+
+def boxes(*found: Box) -> Detections:
+    return Detections(
+        ("car",) * len(found),
+        np.full(len(found), 0.5, np.float32),
+        np.array(found, np.float32).reshape(-1, 4),
+    )
+
+
+CAR, PHANTOM = (0.1, 0.5, 0.3, 0.7), (0.6, 0.5, 0.8, 0.7)
+
+
+def test_what_most_looks_saw_is_there_and_what_one_saw_is_not() -> None:
+    answer = common([boxes(CAR, PHANTOM), boxes(), boxes(CAR)])
+    assert answer.boxes.tolist() == boxes(CAR).boxes.tolist()
+    assert common([boxes(CAR), boxes(), boxes()]).labels == ()
+
+
+@given(st.permutations([boxes(CAR), boxes(CAR, PHANTOM), boxes(CAR)]))
+def test_one_object_is_answered_once(answers: list[Detections]) -> None:
+    assert len(common(answers)) == 1
+
+
+def test_the_gate_sees_only_the_part_that_is_watched() -> None:
+    image: Image = np.full((360, 640, 3), 90, np.uint8)
+    other = image.copy()
+    other[:40, :300] = 255
+    part = (0.0, 0.25, 1.0, 1.0)
+    assert not changed(small(image, part), small(other, part))
+    assert changed(small(image, None), small(other, None))
+
+
+class Counting:
+    """A detector that sees a car where the picture is dark, and counts its looks."""
+
+    model_id = "counting"
+    sha256 = "0" * 64
+    input_hw = (384, 640)
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def detect(self, images: list[Image], part: Box | None = None) -> list[Detections]:
+        self.looks += len(images)
+        return [boxes(CAR) if image[200, 100, 0] < 80 else boxes() for image in images]
+
+
+def street(car: bool, seed: int) -> Image:
+    grey = np.full((360, 640), 100, np.uint8)
+    if car:
+        grey[180:250, 64:192] = 40
+    return np.repeat(noisy(grey, seed, 2.0)[..., None], 3, axis=2)
+
+
+def gated(cars: list[bool], batch: int) -> tuple[Observed, int]:
+    def frames() -> Iterator[Frame]:
+        for index, car in enumerate(cars):
+            yield Frame(float(index), street(car, index), "0" * 64)
+
+    model = Counting()
+    seen = observe(
+        RECORDING, [float(i) for i in range(len(cars))], frames(), model, view, batch=batch,
+        sight=Sight(None, gated=True),
+    )  # fmt: skip
+    return seen, model.looks
+
+
+@pytest.mark.parametrize("cars", [
+    [False] * 6 + [True] * 7 + [False] * 4,
+    [False, True] * 8,
+    [True] * 20,
+])  # fmt: skip
+def test_a_gated_recording_shows_the_same_whatever_the_batches_and_costs_fewer_looks(
+    cars: list[bool],
+) -> None:
+    results = [gated(cars, batch) for batch in (1, 4, 32)]
+    for seen, looks in results:
+        assert [bool(len(o.detections)) for o in seen.seen] == cars
+        assert looks == sum(not o.reused for o in seen.seen) < len(cars)
+    assert len({looks for _, looks in results}) == 1
