@@ -182,8 +182,14 @@ def test_a_recording_that_vanishes_after_it_was_listed_costs_only_its_own_sample
     root = fresh.settings.archive_root
     gone = next((root / "p001").rglob("*_20260109*"))
     with opened(fresh, detector) as shop:
-        # As it is about to be opened, which is after it was listed.
-        vanishing = replace(shop, begin=lambda path: path.unlink(missing_ok=True) if path == gone else None)
+        begun: list[Path] = []
+
+        def begin(path: Path) -> None:
+            begun.append(path)
+            if begun.count(gone) == 2:  # first to be probed, then to be observed
+                gone.unlink(missing_ok=True)
+
+        vanishing = replace(shop, begin=begin)
         (road,) = scan(vanishing, only="p001")
     assert [recording.path for recording, _ in road.failed] == [str(gone.relative_to(root))]
     assert "gone" in road.failed[0][1]
