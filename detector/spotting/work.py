@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from detector.core.errors import BadInput, StorageFull, UnreadableRecording
+from detector.core.geometry import Box
 from detector.core.values import Camera, Detections, Image, Proof
 from detector.engines.local import end_with_parent
 from detector.evidence import Captions, annotated, jpeg
@@ -65,8 +66,8 @@ class Counted:
     def input_hw(self) -> tuple[int, int]:
         return self.inner.input_hw
 
-    def detect(self, images: Sequence[Image]) -> list[Detections]:
-        found = self.inner.detect(images)
+    def detect(self, images: Sequence[Image], part: Box | None = None) -> list[Detections]:
+        found = self.inner.detect(images, part)
         self.seen(len(images))
         return found
 
