@@ -151,6 +151,8 @@ def score(county: County) -> Score:
 
 def reused_share(county: County) -> float:
     """For which part of the looks the gate spared the model."""
-    store = ObservationStore(county.settings.observations_root)
-    seen = [o.reused for file in store.root.rglob("*.parquet") for o in store.read(str(file), "", "")]
+    root = Path(county.settings.observations_root)
+    store = ObservationStore(root)
+    names = [str(file.relative_to(root)) for file in root.rglob("*.parquet")]
+    seen = [o.reused for name in names for o in store.read(name, "", "")]
     return sum(seen) / len(seen) if seen else 0.0
