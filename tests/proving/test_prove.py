@@ -215,6 +215,6 @@ def test_a_place_that_is_open_to_view_for_longer_ends_a_stay() -> None:
 
 
 def test_a_vehicle_half_hidden_by_what_the_model_does_not_see_stands_on() -> None:
-    half = (0.4, 0.3, 0.5, 0.7)
+    half = (0.4, 0.3, 0.51, 0.7)
     proof = proven(Street([Thing(1, 60.0, 640.0), Thing(9, 280.0, 330.0, half, "")]))
     assert proof.incident.dwell_s == pytest.approx(580.0, abs=2.2)
