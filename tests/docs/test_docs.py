@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
+
+from detector.core.values import Violation
 
 CHECKOUT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
@@ -125,3 +128,21 @@ def test_the_example_folder_and_the_package_say_the_same() -> None:
 
 def test_the_picture_of_the_readme_is_small() -> None:
     assert (CHECKOUT / "docs" / "images" / "evidence.jpg").stat().st_size < 150_000
+
+
+RULES = (CHECKOUT / "docs" / "rules.md").read_text(encoding="utf-8")
+COMMON_KEYS = {"enabled", "hours", "by_category", "min_share", "min_confidence", "exempt_zones"}
+"""Told once, at the top of `rules.yaml`."""
+
+
+@pytest.mark.parametrize("violation", list(Violation))
+def test_every_rule_is_documented_in_english_and_chinese_with_its_own_keys(violation: Violation) -> None:
+    sections = [
+        part for part in re.split(r"^## ", RULES, flags=re.MULTILINE) if violation in part.splitlines()[0]
+    ]
+    assert len(sections) == 1
+    assert len(re.findall(r"[\u4e00-\u9fff]", sections[0])) > 100
+    assert len(re.findall(r"\b[a-z]{3,}\b", sections[0])) > 100
+    example = yaml.safe_load((CHECKOUT / "configs" / "rules.yaml").read_text(encoding="utf-8"))[violation]
+    missing = [key for key in set(example) - COMMON_KEYS if f"`{key}`" not in sections[0]]
+    assert not missing
