@@ -49,6 +49,9 @@ LARGER_BODIES: Mapping[str, int] = {
 }
 """Paths that take more than a form does, with their bytes."""
 
+TOLD_WHY: Final = (400, 409, 422, 503)
+"""Of these a page gives the reason besides, in English; the others say all in the page's own language."""
+
 
 def create_app(house: House) -> Guard:
     """The whole of it as an ASGI application. Raises ValueError where a route does not say who may use it."""
@@ -128,7 +131,8 @@ def _refused(request: Request, refusal: Refused) -> Response:
     t = tongue_of(request)
     key = f"error.{refusal.status}"
     what = t(key) if key in WORDS else t("error.400")
-    answer = page(request, "error.html", status=refusal.status, what=what, detail=refusal.detail)
+    detail = refusal.detail if refusal.status in TOLD_WHY else ""
+    answer = page(request, "error.html", status=refusal.status, what=what, detail=detail)
     answer.headers.update(headers)
     return answer
 
