@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
+from typing import Self
 
 import pytest
 from desk_made import ADMIN, flagged
@@ -39,41 +41,70 @@ def working(own_office: Path, tmp_path: Path) -> Path:
     return own_office
 
 
-def kill_while(what: str, url: str, folder: Path, chance: random.Random, first: int = 0) -> list[list[str]]:
-    """Lets it work for a random while, kills it, and returns what it said."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PLATFORM_KEY": KEY}
-    words = [sys.executable, str(DOER), what, url, str(folder), str(first)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
-        time.sleep(chance.uniform(0.0, 0.4))
-        process.kill()
-        lines = process.stdout.read().splitlines(keepends=True)
-    return [line.split() for line in lines if line.endswith("\n")]
+class Doers:
+    """Processes that work for a random while and are killed, one after the other."""
+
+    def __init__(self, url: str, folder: Path, seed: int) -> None:
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PLATFORM_KEY": KEY}
+        self._chance = random.Random(seed)
+        self._process = subprocess.Popen(
+            [sys.executable, str(DOER), url, str(folder)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
+        )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def kill_while(self, what: str) -> list[list[str]]:
+        """Lets one work for a random while, kills it, and returns what it said."""
+        assert self._process.stdout
+        self._tell(what)
+        ready, pid = self._process.stdout.readline().split()
+        assert ready == "ready"
+        time.sleep(self._chance.uniform(0.0, 0.4))
+        os.kill(int(pid), signal.SIGKILL)  # it is not buried yet, so the number is its own though it be done
+        self._tell("bury")
+        said: list[list[str]] = []
+        while (line := self._process.stdout.readline().split()) != ["over"]:
+            assert line, "the process that makes the others is dead"
+            said.append(line)
+        return said
+
+    def _tell(self, word: str) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(f"{word}\n")
+        self._process.stdin.flush()
 
 
 @pytest.mark.slow
 def test_filing_and_dispatching_that_are_killed_lose_and_double_nothing(
     database: Database, database_url: str, working: Path
 ) -> None:
-    desk, chance = Desk(database, load_settings(working)), random.Random(5)
+    desk = Desk(database, load_settings(working))
     filed: dict[str, str] = {}
     ordered: Counter[str] = Counter()
-    for _ in range(KILLS):
-        for line in kill_while("file", database_url, working, chance):
-            assert filed.setdefault(line[1], line[2]) == line[2], "one incident, one issue, whoever files it"
-        for line in kill_while("dispatch", database_url, working, chance):
-            ordered.update(line[2:])
-        issues = desk.find(ADMIN)
-        known = {issue.fingerprint: str(issue.id) for issue in issues}
-        assert len(known) == len(issues)
-        assert filed.items() <= known.items(), "what was said is there"
-        orders = [str(number) for order in desk.orders(ADMIN) for number in order.issue_ids]
-        assert len(orders) == len(set(orders)), "never two orders for one issue"
-        assert ordered.keys() <= set(orders)
-        out = {str(issue.id) for issue in issues if issue.state is State.DISPATCHED}
-        assert out == set(orders), "the move and the order are one"
-        assert desk.queue.verify() == []
+    with Doers(database_url, working, seed=5) as doers:
+        for _ in range(KILLS):
+            for line in doers.kill_while("file"):
+                assert filed.setdefault(line[1], line[2]) == line[2], (
+                    "one incident, one issue, whoever files it"
+                )
+            for line in doers.kill_while("dispatch"):
+                ordered.update(line[2:])
+            issues = desk.find(ADMIN)
+            known = {issue.fingerprint: str(issue.id) for issue in issues}
+            assert len(known) == len(issues)
+            assert filed.items() <= known.items(), "what was said is there"
+            orders = [str(number) for order in desk.orders(ADMIN) for number in order.issue_ids]
+            assert len(orders) == len(set(orders)), "never two orders for one issue"
+            assert ordered.keys() <= set(orders)
+            out = {str(issue.id) for issue in issues if issue.state is State.DISPATCHED}
+            assert out == set(orders), "the move and the order are one"
+            assert desk.queue.verify() == []
     rows = {
         (row.issue_id, row.version) for issue in desk.find(ADMIN) for row in desk.history(ADMIN, issue.id)
     }
@@ -90,7 +121,6 @@ def test_delivery_that_is_killed_loses_no_event_and_sends_none_under_two_ids(
     database: Database, database_url: str, working: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PLATFORM_KEY", KEY)
-    chance = random.Random(6)
     with receiving() as receiver:
         (working / "webhooks.yaml").write_text(
             f"endpoints:\n  - {{name: platform, url: '{receiver.url}', secret_env: PLATFORM_KEY, timeout_s: 1}}\n",
@@ -101,8 +131,9 @@ def test_delivery_that_is_killed_loses_no_event_and_sends_none_under_two_ids(
         numbers = [flagged(desk, 100 * k, 100 * k + 5) for k in range(10 * KILLS)]
         for number in numbers:
             desk.confirm(ADMIN, number)
-        for _ in range(KILLS):
-            kill_while("deliver", database_url, working, chance)
+        with Doers(database_url, working, seed=6) as doers:
+            for _ in range(KILLS):
+                doers.kill_while("deliver")
         finish(database, desk, receiver)
     events = {event.event_id: (event.issue_id, event.version) for event in desk.queue.events_after(0, 10**6)}
     got = {
