@@ -222,7 +222,9 @@ def _letters_of(
             else []
         )
     rows = office.rows("letter", wanted, full=full, only=None if issue is None else [issue])
-    rows = [row for row in rows if row.department.id]
+    own = wanted.departments or ((office.actor.bound_to,) if office.actor.bound_to else ())
+    # What a department only assists with is in its lead's letter, whole; half of that would be wrong.
+    rows = [row for row in rows if row.department.id and (not own or row.department.id in own)]
     if issue is not None and not rows:
         raise BadInput(f"issue {issue} has no department yet; dispatch it first")
     number = rows[0].order if issue is not None else ""

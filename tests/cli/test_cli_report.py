@@ -127,6 +127,17 @@ def test_a_letter_an_issue_bears_the_number_of_the_issues_own_order(county: Path
     assert re.fullmatch(r"JB-\d{8}-\d{3}-traffic_police-issue-4\.docx", file.name)
 
 
+def test_a_letter_to_one_department_holds_nothing_that_it_only_assists_with(county: Path, out: Path) -> None:
+    shutil.copytree(county, out / "work")
+    settings = load_settings(out / "work")
+    with Database.open(settings.database_url) as database:
+        desk = Desk(database, settings, Clock())
+        desk.dispatch(PROGRAM, [5], department="urban_management", assisting=["traffic_police"])
+    asked = ("--department", "traffic_police", "--no-pictures", "--out", out / "letters")
+    said = kerbwatch("report", "letter", "-C", out / "work", *asked)
+    assert [path.name for path in (out / "letters").iterdir()] == ["traffic_police.docx"], said.err
+
+
 def test_the_brief_as_docx_and_html(county: Path, out: Path) -> None:
     for name in ("brief.docx", "brief.html"):
         said = kerbwatch(

@@ -26,6 +26,7 @@ from detector.inference.detector import Detector
 from detector.issues import IssueFilter, LinkKind, State
 from detector.issues.queue import IssueQueue
 from detector.observing.store import ObservationStore
+from detector.people import Actor, Role
 from detector.people.roles import PROGRAM
 from detector.pipeline.accept import Inspection, Outcome, inspect_all
 from detector.pipeline.scan import Shop
@@ -141,6 +142,12 @@ def test_where_a_car_stands_at_the_place_again_the_issue_is_reopened_with_the_pr
         number = rectified(desk, clock, "2026-01-09T20:00+08:00")
         due = desk.get(PROGRAM, number).due_at
         clock.at += timedelta(days=3)
+        desk.claim(Actor("li", Role.REVIEWER), number)
+        (waits,) = look(shop, desk)
+        assert (waits.outcome, "claimed by li" in waits.why) == (Outcome.WAITING, True), (
+            "and the night goes on"
+        )
+        desk.release(Actor("li", Role.REVIEWER), number)
         (stands,) = look(shop, desk)
         assert (stands.outcome, stands.state) == (Outcome.STANDS, State.REOPENED), stands.why
         issue = desk.get(PROGRAM, number)
