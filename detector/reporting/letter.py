@@ -47,8 +47,8 @@ class Letter:
     def copies(self) -> tuple[str, ...]:
         """Who gets a copy: assisting departments, and the grid units of the points."""
         departments = [one.zh for row in self.rows for one in row.assisting if one != self.recipient]
-        grids = [f"{row.grid}网格" for row in self.rows if row.grid]
-        return tuple(dict.fromkeys([*departments, *sorted(grids)]))
+        grids = sorted({row.grid for row in self.rows if row.grid})
+        return (*dict.fromkeys(departments), *([f"{'、'.join(grids)}网格"] if grids else []))
 
 
 def write_letter(letter: Letter, template: tuple[str, bytes], pictures: Pictures) -> bytes:

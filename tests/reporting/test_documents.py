@@ -55,7 +55,7 @@ def test_a_letter_names_recipient_number_count_deadline_and_copies(letter: bytes
         "JB-20260108-001",
         "问题3件",
         "2026年1月9日4时00分",
-        "抄送：网格中心，W01网格，W08网格。",
+        "抄送：网格中心，W01、W08网格。",
     ):
         assert said in text
     assert text.count("2026年1月8日") >= 2

@@ -30,6 +30,7 @@ def rows() -> tuple[LedgerRow, ...]:
             number,
             start=MORNING + timedelta(minutes=number),
             department=(POLICE, STREET)[number % 2],
+            grid=f"W{number % 10 + 1:02d}",
             **({"point": LONG} if number % 7 == 0 else {}),
         )
         for number in range(1, COUNT + 1)
@@ -75,7 +76,7 @@ def test_libreoffice_shows_every_issue_and_every_name_whole(tmp_path: Path) -> N
         assert all(shown), f"{name} has no empty page"
         assert "{{" not in "".join(shown)
     first, annexes = pages["letter.docx"][0], "".join(pages["letter.docx"][1:])
-    assert "抄送：W01网格" in first, "the whole letter fits on its page"
+    assert "W09、W10网格。" in first, "the whole letter fits on its page, with its copies to all grid units"
     assert f"编号{COUNT}p001" in annexes
     assert annexes.count(LONG.zh) == 2 * (COUNT // 7), "whole in the list, and above the pictures"
     assert annexes.count("无图片") == 2 * len(without)
