@@ -1,6 +1,6 @@
 """A real Ray cluster of several machines, so to speak: raylets side by side on this one.
 
-Use: `pytest_plugins = ["ray_fixture"]` in a test module.
+Use: `pytest_plugins = ["ray_fixture", "bucket_fixture"]` in a test module.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Machines:
 
 
 @pytest.fixture(scope="session")
-def ray_machines() -> Iterator[Machines]:
-    """Two machines with a processor each; connected."""
+def ray_machines(s3_server: object) -> Iterator[Machines]:
+    """Two machines with a processor each; connected. They know where the S3 server of `bucket_fixture` is."""
     with cluster_of(2) as cluster:
         yield Machines(cluster)

@@ -24,7 +24,7 @@ from detector.pipeline.days import DayScan, Job, Stopped
 from detector.runs.runs import RunState
 from detector.scheduling.night import Orders, run_night
 
-pytest_plugins = ["ray_fixture", "archive_fixture"]
+pytest_plugins = ["ray_fixture", "archive_fixture", "bucket_fixture", "database_fixture"]
 Engage = Callable[..., AbstractContextManager[Crew]]
 MACHINES = 2
 """Of the cluster in `ray_fixture`: one that cannot work is left aside, the last one ends the crew."""
@@ -137,9 +137,19 @@ def test_no_process_outlives_its_crew(engage: Engage) -> None:
 
 
 @pytest.mark.slow
-def test_a_machine_lost_in_mid_run_changes_no_result(
-    ray_machines: Any, fresh: Made, scanned_once: Scanned
+def test_a_machine_lost_in_mid_run_changes_no_result_whatever_the_bucket_does(
+    ray_machines: Any,
+    postgresql_url: str,
+    bucket: Any,
+    fresh: Made,
+    scanned_once: Scanned,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """A cluster, PostgreSQL, and a bucket that fails one request in ten, against one process, SQLite and folders."""
+    bucket.failing.share = 0.1
+    monkeypatch.setenv("KERBWATCH_DATABASE_URL", postgresql_url)
+    monkeypatch.setenv("KERBWATCH_OBSERVATIONS_ROOT", f"{bucket.url}/observations")
+    monkeypatch.setenv("KERBWATCH_EVIDENCE_ROOT", f"{bucket.url}/evidence")
     with (fresh.folder / "kerbwatch.yaml").open("a") as site:
         site.write("\nnightly: {min_free_gb: 0}\n")  # whatever the disk of the machine that tests
     settings = on_engine(fresh.settings, EngineName.RAY, None)
@@ -153,8 +163,11 @@ def test_a_machine_lost_in_mid_run_changes_no_result(
     )
     told = run.summary
     assert (run.state, told["days_done"], told["lost_workers"]) == (RunState.DONE, 5, {"node_lost": 1})
-    assert results_of(fresh) == results_of(scanned_once.made)
     assert kerbwatch("issues", "verify", "-C", fresh.folder).code == 0
+    found = results_of(fresh)
+    monkeypatch.undo()
+    assert found == results_of(scanned_once.made)
+    assert bucket.failing.counts["failed"] >= 10
 
 
 @contextmanager
