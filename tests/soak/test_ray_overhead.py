@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from unittest.mock import patch
 
 import pytest
 from made_archive import LENGTH_S, Made, place_of, results_of, write_folder
+from processes import MARK, marked
 
 from detector.cli.common import open_shop, prepare
 from detector.core.times import Interval
@@ -58,21 +59,34 @@ def county(folder: Path, composed: Made) -> Made:
 
 
 def scanned(open_crew: OpenCrew, made: Made) -> dict[str, float]:
-    """Seconds until the models were open and the folders surveyed, and for the scan after that."""
+    """Seconds until the models were open and the folders surveyed, and for the scan after that; `cpu_s` is the
+    processor time of all processes that had to do with the scan.
+    """
     settings = made.settings
     period = Interval(MIDNIGHT, MIDNIGHT + timedelta(days=1))
     cameras = [point.cameras[0].id for point in settings.points]
     began = time.monotonic()
     with open_crew(partial(open_shop, settings), workers=WORKERS) as crew:
         list(results(crew, [Survey(camera, period, period.end) for camera in cameras]))
-        ready = time.monotonic()
+        ready, before_s = time.monotonic(), used_s()
         list(results(crew, [CameraScan(camera, period, period.end) for camera in cameras]))
-        done = time.monotonic()
+        done, after_s = time.monotonic(), used_s()
     return {
         "start_s": ready - began,
         "scan_s": done - ready,
+        "scan_cpu_s": after_s - before_s,
         "end_s": time.monotonic() - done,
     }
+
+
+def used_s() -> float:
+    """Processor time of this process and of those that it started, in seconds."""
+    ticks = 0
+    for pid in [*marked(str(os.getpid())), os.getpid()]:
+        with suppress(OSError):
+            words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(words[11]) + int(words[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def empty_job_ms(open_crew: OpenCrew) -> float:
@@ -98,7 +112,8 @@ def test_ray_gives_the_local_engines_results_and_costs_little(
     prepare(composed.settings, [])
     told: dict[str, list[object]] = {"local": [], "ray": []}
     found = []
-    with patch.dict(os.environ, {"PYTHONPATH": os.pathsep.join([str(ENGINES.parent.parent), *sys.path])}):
+    importable = os.pathsep.join([str(ENGINES.parent.parent), *sys.path])
+    with patch.dict(os.environ, {"PYTHONPATH": importable, MARK: str(os.getpid())}):
         for number in range(ROUNDS):
             for name, open_crew in (("local", local_crew), ("ray", ray_crew)):
                 made = county(tmp_path / f"{name}{number}", composed)
