@@ -116,7 +116,7 @@ def test_a_clip_that_says_it_is_too_large_is_not_read(spotted: Served) -> None:
     client, root = spotted.signed_in(Role.REVIEWER), spotted.house.bench.shelf.root
     before = {path.name for path in root.iterdir()}
     request = client.build_request("POST", CLIPS, params={"camera": "p001"})
-    headers = {**request.headers, "Content-Length": str(3 * 10**9)}
+    headers = {**request.headers, "content-length": str(3 * 10**9)}
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     with socket.create_connection((request.url.host, request.url.port or 80), timeout=10) as plain:
         plain.sendall(f"POST {request.url.raw_path.decode()} HTTP/1.1\r\n{head}\r\n".encode())
@@ -138,6 +138,23 @@ def test_a_clip_that_breaks_off_leaves_nothing(spotted: Served) -> None:
     until = time.monotonic() + 5
     while {path.name for path in root.iterdir()} != before and time.monotonic() < until:
         time.sleep(0.05)
+    assert {path.name for path in root.iterdir()} == before
+
+
+def test_a_clip_that_does_not_arrive_gives_its_place_back(
+    spotted: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("detector.review.routes.spots.ARRIVES_WITHIN_S", 0.3)
+    client, root = spotted.signed_in(Role.REVIEWER), spotted.house.bench.shelf.root
+    before = {path.name for path in root.iterdir()}
+
+    def pieces() -> Iterator[bytes]:
+        yield MP4
+        time.sleep(1)
+        yield bytes(10)
+
+    answer = client.post(CLIPS, params={"camera": "p001", "name": "clip.mp4"}, content=pieces())
+    assert (answer.status_code, answer.json()["error"]) == (400, "bad_request")
     assert {path.name for path in root.iterdir()} == before
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -20,6 +21,7 @@ from detector.core.values import Camera, Point, Recording, Violation
 from detector.decoding.reader import probe
 from detector.footage.archive import find_recordings
 from detector.footage.catalogue import Catalogue
+from detector.footage.troubles import Troubles
 from detector.people import Action, Looked
 from detector.pipeline.flow import Part
 from detector.review.access import Visitor, require_header
@@ -43,6 +45,8 @@ UPLOADS: Final = "/api/v1/spot-checks/clips"
 LARGEST_UPLOAD: Final = LARGEST_CLIP + 1_000_000
 BLOCK: Final = 1_000_000
 DRAINED: Final = 100_000_000
+ARRIVES_WITHIN_S: Final = 3600.0
+"""What is on its way holds a place in the line."""
 LONGEST_NAME: Final = 120
 NOON: Final = time(12)
 """When a clip begins of which nobody says so: every usual rule is in force."""
@@ -51,7 +55,7 @@ _VIDEO = {"content": {"application/octet-stream": {"schema": {"type": "string", 
 
 
 @router.get("/spot-checks")
-def spots_page(request: Request, visitor: SpotChecker) -> Response:
+def spots_page(request: Request, _: SpotChecker) -> Response:
     house = house_of(request)
     return page(
         request,
@@ -61,7 +65,6 @@ def spots_page(request: Request, visitor: SpotChecker) -> Response:
         camera=request.query_params.get("camera", ""),
         day=today_of(house) - timedelta(days=1),
         largest=LARGEST_CLIP,
-        may_remove=lambda spot: _may_remove(visitor, spot.by),
     )
 
 
@@ -139,7 +142,10 @@ async def check_clip(
     )
     pieces = request.stream()
     try:
-        await _receive(request, pieces, house, spot)
+        async with asyncio.timeout(ARRIVES_WITHIN_S):
+            await _receive(request, pieces, house, spot)
+    except TimeoutError as error:
+        raise Refused(400, "bad_request", "the clip took too long to arrive") from error
     except KerbwatchError:
         await _drain(pieces)
         raise
@@ -226,7 +232,12 @@ def found_in(house: House, camera: Camera, period: Interval) -> list[Recording]:
     catalogue, now = Catalogue(house.database), house.desk.now()
     try:
         archive = find_recordings(
-            camera, house.settings.archive_root, probe=probe, known=catalogue.known(camera.id), now=now
+            camera,
+            house.settings.archive_root,
+            probe=probe,
+            known=catalogue.known(camera.id),
+            now=now,
+            given_up=Troubles(house.database).given_up(camera.id),
         )
     except ValueError as error:
         raise BadInput(f"camera {camera.id}: recordings.template: {error}") from error
