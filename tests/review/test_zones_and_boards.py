@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,15 @@ def test_issues_are_dispatched_answered_with_a_photo_and_accepted(
     page.click(f"#i{number} button.good")
     _until(desk, number, State.CLOSED)
     assert desk.queue.verify() == []
+
+
+def test_a_year_that_the_calendar_lacks_is_told_to_whoever_dispatches(served: Served) -> None:
+    served.house.desk.now = lambda: datetime(2031, 3, 1, tzinfo=UTC)
+    assert (
+        "calendar.yaml has no holidays of 2031"
+        in served.signed_in(Role.DISPATCHER).get("/dispatch", headers={"Accept-Language": "en"}).text
+    )
+    assert 'id="lacking"' not in served.signed_in(Role.VIEWER).get("/dispatch").text
 
 
 def _until(desk: Any, number: int, state: State) -> None:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from detector.core.values import Category, Point
+from detector.dispatch.routing import calendar_warning
 from detector.issues import State
 from detector.people import Action
 from detector.review.access import Seeing
@@ -98,6 +99,7 @@ def dispatch_page(request: Request, visitor: Seeing) -> Response:
         "nav.dispatch",
         board=board_of(house, visitor, closed=closed),
         closed=closed,
+        lacking=calendar_warning(house.settings, house.desk.now()),
         may_dispatch=visitor.may(Action.DISPATCH),
         may_answer=visitor.may(Action.ANSWER),
         may_accept=visitor.may(Action.ACCEPT),
