@@ -65,7 +65,7 @@ class Doers:
         self._tell(what)
         ready, pid = self._process.stdout.readline().split()
         assert ready == "ready"
-        time.sleep(self._chance.uniform(0.0, 0.4))
+        time.sleep(self._chance.uniform(0.0, 0.8))
         os.kill(int(pid), signal.SIGKILL)  # it is not buried yet, so the number is its own though it be done
         self._tell("bury")
         said: list[list[str]] = []
