@@ -251,9 +251,9 @@ def verify(folder: Folder = Path()) -> None:
         faults = queue.verify()
         issues = queue.find()
         folders = {row.folder for issue in issues for row in queue.evidence(issue.id)}
+        attached = [file for issue in issues for file in queue.attachments(issue.id)]
     with Database.open(settings.database_url) as database:
         folders -= Removals(database).removed("evidence")
-        attached = [file for issue in issues for file in queue.attachments(issue.id)]
         faults += [fault for file in attached if (fault := desk.files.fault(file))]
     faults += [f"{name}: {fault}" for name in sorted(folders) for fault in verify_stored(store, name)]
     for fault in faults:

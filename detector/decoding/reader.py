@@ -19,6 +19,7 @@ from detector.core.values import Frame, Image, MediaInfo
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
+    from av.video.codeccontext import VideoCodecContext
     from av.video.frame import VideoFrame
 
 TINY_S = 1e-6
@@ -151,7 +152,9 @@ class Reader:
 
     def _video_stream(self) -> VideoStream:
         streams = self.container.streams.video
-        if not streams or not streams[0].codec_context.width:
+        # A damaged header may name a codec that nobody knows; then there is no context.
+        context = cast("VideoCodecContext | None", streams[0].codec_context) if streams else None
+        if context is None or not context.width:
             raise UnreadableRecording(str(self.path), "holds no video stream", not_video=True)
         return streams[0]
 
@@ -191,7 +194,10 @@ class Reader:
         fit_wh: tuple[int, int] | None = None,
         large_wh: tuple[int, int] | None = None,
     ) -> Frame | Missed:
-        """The picture that shows `offset_s` after the first, or a keyframe at most `tolerance_s` before; any order."""
+        """The picture that shows `offset_s` after the first, or a keyframe at most `tolerance_s` before; any order.
+
+        Raises UnreadableRecording where the file has gone.
+        """
         target_s = self.first_s + offset_s
         try:
             if not self._can_go_on(target_s, tolerance_s):
@@ -207,13 +213,23 @@ class Reader:
                 chosen = self._advance(target_s, tolerance_s)
         except (av.error.FFmpegError, OSError) as error:
             self._lone = True
-            return Missed(f"cannot be decoded: {error}")
+            return self._missed(f"cannot be decoded: {error}")
         if chosen is None or abs(chosen.at_s - target_s) > max(self._longest_show_s, tolerance_s):
-            return Missed("no picture can be decoded here")
+            return self._missed("no picture can be decoded here")
         if chosen.frame.is_corrupt:
             return Missed("the picture is damaged")
         large = _image(chosen.frame, large_wh) if large_wh else None
         return Frame(chosen.at_s - self.first_s, _image(chosen.frame, fit_wh), chosen.sha256, large)
+
+    def _missed(self, reason: str) -> Missed:
+        """What is missed of a file that is no longer there is no fault of its own: it may come back, and be read then."""
+        try:
+            self.path.stat()
+        except OSError as error:
+            raise UnreadableRecording(
+                str(self.path), f"went away while it was read: {error.strerror}"
+            ) from error
+        return Missed(reason)
 
     @property
     def _longest_show_s(self) -> float:
@@ -248,8 +264,9 @@ class Reader:
         self._restart()
 
     def _rewind(self) -> None:
+        again = _open(self.path)  # first: where the file has gone, what is open stays so
         self.container.close()
-        self.container = _open(self.path)
+        self.container = again
         self.stream = self._video_stream()
         self.stream.thread_count = 1
         self._restart()
@@ -324,10 +341,23 @@ class Reader:
     def _from_keyframe(self) -> Iterator[Packet[Any]]:
         """The packets from the next keyframe on: what comes before it would decode to a grey ghost."""
         begun = False
-        for packet in self.container.demux(self.stream):
+        for packet in self._packets_here():
             begun = begun or packet.is_keyframe
             if begun and packet.size:
                 yield packet
+
+    def _packets_here(self) -> Iterator[Packet[Any]]:
+        """The packets from where the container stands.
+
+        In a damaged transport stream a stream may appear that was not there when it was opened; PyAV then raises
+        IndexError at each of its packets, which are not ours.
+        """
+        while True:
+            try:
+                yield from self.container.demux(self.stream)
+            except IndexError:
+                continue
+            return
 
     def _first_picture_s(self) -> float:
         for _ in range(256):
@@ -343,7 +373,7 @@ class Reader:
         latest = -1.0
         try:
             self._seek(self.first_s + from_s)
-            for count, packet in enumerate(self.container.demux(self.stream)):
+            for count, packet in enumerate(self._packets_here()):
                 at_s = self._packet_s(packet)
                 if packet.size and at_s is not None and not packet.is_corrupt:
                     latest = max(latest, at_s - self.first_s)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from made_archive import PERIOD, Done, Made, command, kerbwatch, settle, write_folder
+from small_disk import resize, small_disk
 
 from detector.config.manifest import cache_folder, models_folder
 
@@ -199,15 +200,8 @@ def test_a_file_that_is_no_database_is_told(fresh: Made) -> None:
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system that is full in no time."""
-    place = tmp_path / "tiny"
-    place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", str(place)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"a small file system cannot be mounted: {mounted.stderr.decode().strip()}")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
+    with small_disk(tmp_path / "tiny", "160k") as folder:
+        yield folder
 
 
 @pytest.mark.parametrize("what", ["evidence", "observations", "state"])
@@ -224,7 +218,7 @@ def test_a_full_disk_is_told_and_with_more_space_the_scan_goes_on(
     assert len(done.err.strip().splitlines()) == 1
     assert list(tiny_disk.rglob(".*")) == []
     room.unlink(missing_ok=True)
-    subprocess.run(["mount", "-o", "remount,size=50m", str(tiny_disk)], check=True)
+    resize(tiny_disk, "50m")
     done = scan(fresh, "--point", "p001")
     assert done.code == 0, done.err
     assert kerbwatch("issues", "verify", "-C", fresh.folder).code == 0

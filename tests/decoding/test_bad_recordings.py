@@ -6,10 +6,11 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import av
 import pytest
 from video_fixture import FORMATS, FPS, Made, Maker, index_of
 
@@ -167,6 +168,57 @@ def test_a_hole_in_a_recording_is_missed_and_what_follows_is_seen(
     last = frames[-1]
     assert isinstance(last, Frame)
     assert last.offset_s == pytest.approx(28.0)
+
+
+def test_a_header_that_names_a_codec_nobody_knows_is_told(make: Maker, tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(make().path.read_bytes().replace(b"avc1", b"zzzz"))
+    assert unreadable(path).not_video
+
+
+class _StreamAppears:
+    """A container in whose middle another stream appears, at the packets of which PyAV raises IndexError.
+
+    Some damaged transport streams do that (three of two hundred in tests/soak/test_damaged.py).
+    """
+
+    def __init__(self, container: av.container.InputContainer) -> None:
+        self._container = container
+        self.appeared = 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._container, name)
+
+    def demux(self, stream: av.VideoStream) -> Iterator[av.Packet]:
+        for count, packet in enumerate(self._container.demux(stream)):
+            yield packet
+            if count == 1 and self.appeared < 3:
+                self.appeared += 1
+                raise IndexError("list index out of range")
+
+
+def test_packets_of_a_stream_that_appears_later_are_passed_over(make: Maker) -> None:
+    with Reader(make("libx264", "ts").path) as reader:
+        reader.container = appears = _StreamAppears(reader.container)
+        frame = reader.frame_at(4.75)
+        assert isinstance(frame, Frame)
+        assert index_of(frame) == 47
+        assert appears.appeared > 0
+
+
+def test_a_file_that_goes_away_while_it_is_read_is_told_apart_from_one_with_a_hole(
+    make: Maker, tmp_path: Path
+) -> None:
+    whole = make("mjpeg", "avi", pictures=300)
+    path = tmp_path / "a.avi"
+    path.write_bytes(whole.path.read_bytes())
+    with Reader(path) as reader:
+        assert isinstance(reader.frame_at(0.0), Frame)
+        os.truncate(path, 4096)  # as a share that is gone has nothing more to give
+        path.unlink()
+        for _ in range(2):
+            with pytest.raises(UnreadableRecording, match="the file is gone"):
+                reader.frame_at(20.0)
 
 
 def cut(made: Made, folder: Path, part: float) -> Path:

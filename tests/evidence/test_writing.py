@@ -17,6 +17,7 @@ from pathlib import Path
 import av
 import cv2
 import pytest
+from sync_spy import synced
 
 from detector.core.errors import StorageFull
 from detector.evidence import sweep, verify_evidence, write_evidence
@@ -190,6 +191,18 @@ def test_any_other_trouble_leaves_nothing_half_written_either(tmp_path, proof, s
     with pytest.raises(KeyboardInterrupt):
         write_evidence(tmp_path, proof, scene, breaking())
     assert [path for path in tmp_path.rglob("*") if path.is_file() or path.name.startswith(".tmp")] == []
+
+
+def test_a_power_cut_loses_nothing_of_evidence_that_was_written(
+    tmp_path, proof, scene, shots, monkeypatch
+) -> None:
+    with synced(monkeypatch) as told:
+        evidence = write_evidence(tmp_path / "evidence", proof, scene, shots)
+    target = tmp_path / "evidence" / evidence.folder
+    for path in (*target.iterdir(), target):
+        assert told(path) == [False], "synced while it had another name"
+    for folder in (target.parent, target.parent.parent, tmp_path / "evidence", tmp_path):
+        assert told(folder), f"{folder} has a new name in it"
 
 
 def test_a_sweep_removes_what_dead_runs_left_and_nothing_else(tmp_path, proof, scene, shots) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +13,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_disk import small_disk
+from sync_spy import synced
 
 from detector.core.errors import StorageFull
 from detector.core.values import SIGNATURE_WH, Detections, Observation, ViewState
@@ -110,6 +110,17 @@ def test_a_broken_write_leaves_the_file_before_it_whole(
     assert len(store.read(name, "p001", "rec")) == 1
 
 
+def test_a_power_cut_loses_nothing_that_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file is synced before it has its name, and every folder that is new or changed after that."""
+    with synced(monkeypatch) as told:
+        name = ObservationStore(tmp_path / "observations").write("p001", "rec", "plan", START, [one()])
+    target = tmp_path / "observations" / name
+    assert told(target) == [False], "its own name is not there yet when it is synced"
+    for folder in (target.parent, target.parent.parent, tmp_path / "observations", tmp_path):
+        assert told(folder), f"{folder} has a new name in it"
+    assert told(target.parent)[-1:] == [True]
+
+
 def test_what_is_removed_may_be_removed_again(tmp_path: Path) -> None:
     store = ObservationStore(tmp_path)
     name = store.write("p001", "rec", "plan", START, [one()])
@@ -121,21 +132,8 @@ def test_what_is_removed_may_be_removed_again(tmp_path: Path) -> None:
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     """A real disk of 64 kB."""
-    mount, unmount = shutil.which("mount"), shutil.which("umount")
-    if os.geteuid() != 0 or mount is None or unmount is None:
-        pytest.skip("only root may mount a small disk")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    done = subprocess.run(
-        [mount, "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        pytest.skip(f"no small disk can be mounted here: {done.stderr.strip()}")
-    yield folder
-    subprocess.run([unmount, str(folder)], check=True)
+    with small_disk(tmp_path / "disk", "64k") as folder:
+        yield folder
 
 
 def test_a_full_disk_is_said_and_leaves_no_half_file(tiny_disk: Path) -> None:

@@ -13,7 +13,7 @@ from hands import CAMERA, Hands, days_before, done, one_camera
 
 from detector.config.settings import Settings, load_settings
 from detector.core.errors import BadWeights, StorageFull
-from detector.database import Database, DatabaseBusy
+from detector.database import Database, DatabaseBusy, DatabaseUnusable
 from detector.engines.crew import Done, Event, Failed, How, Lost
 from detector.footage.troubles import Troubles
 from detector.pipeline.days import DayScan, Job, Unseen
@@ -287,3 +287,24 @@ def test_a_run_that_was_taken_over_writes_no_more_and_is_marked_as_dead(settings
     with Database.open(settings.database_url) as database:
         states = [one.state for one in Runs(database, Leases(database)).latest()]
     assert states == [RunState.RUNNING, RunState.DIED]
+
+
+def test_an_upgrade_loses_no_run_and_no_day_that_is_done(tmp_path: Path, empty_url: str) -> None:
+    """The program was ended in mid-run, with the database of the first version that had nights."""
+    made = one_camera(tmp_path / "county", empty_url)
+    settings = replace(made, nightly=replace(made.nightly, min_free_bytes=0))
+    hands = Hands(days_before(TODAY, 4))
+    with Database.open(empty_url, revision="0003") as database:
+        leases = Leases(database)
+        lease = leases.take("nightly", "here old-boot 7 1")
+        old = Runs(database, leases).begin(lease, night.horizon(settings, AT), AT, {"days_done": 1})
+        CameraDays(database).mark(leases, lease, CAMERA, TODAY, hands.days[TODAY], old.id, AT)
+        leases.give_back(lease)
+    with pytest.raises(DatabaseUnusable, match="older"):
+        Database.open(empty_url, migrate=False)
+    told = run(settings, hands, AT + timedelta(hours=1))
+    assert (told.state, hands.did) == (RunState.DONE, [TODAY - timedelta(days=k) for k in (1, 2, 3)])
+    with Database.open(empty_url) as database:
+        before = Runs(database, Leases(database)).get(old.id)
+    assert (before.state, before.summary) == (RunState.DIED, {"days_done": 1})
+    assert told.id > old.id

@@ -26,9 +26,11 @@ class Snapshot:
     observed: int
 
 
-def start(words: Sequence[object], mark: str, out: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
+def start(
+    words: Sequence[object], mark: str, out: IO[bytes] | None = None, *, program: Sequence[str] = ()
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [*command(), *map(str, words)],
+        [*(program or command()), *map(str, words)],
         stdout=out or subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         start_new_session=True,

@@ -1,0 +1,170 @@
+"""SIGKILL of workers, parent or both at any moment of a night: what is left is what an undisturbed night leaves."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import time
+from collections import Counter
+from itertools import count
+from pathlib import Path
+
+import pytest
+from made_archive import Made, kerbwatch
+from nights import Left, Night, left_by, runs_of, set_nightly, workers_of
+from own_server import own_server
+from processes import unfinished, wait_for_none
+
+from detector.runs.runs import RunState
+
+pytest_plugins = ["archive_fixture"]
+SOAK = os.environ.get("KERBWATCH_SOAK") == "1"
+KILLS = int(os.environ.get("KERBWATCH_KILLS", "200"))
+AS_OF = ("--as-of", "2026-01-10T03:00", "--workers", 2)
+ORPHANS_END_WITHIN_S = 60.0
+MOST_A_COPY = 40
+LONGEST_S = 3.5
+"""Of processor time between two kills: a night needs three times as much."""
+HOWS = ("worker", "worker", "workers", "parent", "group")
+"""Which processes are killed: one worker, all of them, the parent alone (its workers then end by themselves), all."""
+
+
+def small(made: Made) -> Made:
+    """Two cameras, two days: a parked car, a row of cars in one place, and a van on the footway."""
+    (made.folder / "points" / "p015.yaml").unlink()
+    set_nightly(made.folder, crashes=10_000)  # here it is not a recording's fault
+    return made
+
+
+def undisturbed(made: Made) -> tuple[Left, float]:
+    """What is left, and how much processor time it took after the start of the processes."""
+    night = Night(made, AS_OF)
+    used = os.times()
+    assert night.end() == 0, night.errors
+    now = os.times()
+    cpu_s = now.children_user + now.children_system - used.children_user - used.children_system
+    return left_by(made), cpu_s
+
+
+def kill_some(night: Night, how: str, chance: random.Random) -> bool:
+    """Kill as told; False where nothing was there to be killed."""
+    if how in ("parent", "group"):
+        night.kill(group=how == "group")
+        return True
+    workers = workers_of(night.process.pid)
+    chosen = workers if how == "workers" else workers and [chance.choice(workers)]
+    killed = 0
+    for pid in chosen:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            killed += 1
+    return killed > 0
+
+
+def disturbed(made: Made, chance: random.Random, most: int, longest_s: float) -> Counter[str]:
+    """Run nights with kills, so many at most, until one comes to its end."""
+    kills: Counter[str] = Counter()
+    while True:
+        night = Night(made, AS_OF, forked=True)
+        while kills.total() < most and night.wait_cpu(chance.uniform(0.2, longest_s)):
+            how = chance.choice(HOWS)
+            kills[how] += kill_some(night, how, chance)
+            if how in ("parent", "group"):
+                break
+        code = night.end()
+        assert wait_for_none(night.mark, ORPHANS_END_WITHIN_S) == []
+        if code >= 0:
+            assert code == 0, night.errors
+            return kills
+
+
+def check(made: Made, expected: Left) -> None:
+    assert left_by(made) == expected
+    assert unfinished(made) == []
+    verified = kerbwatch("issues", "verify", "-C", made.folder)
+    assert verified.code == 0, verified.out
+    runs = runs_of(made)
+    assert (runs[0].state, runs[0].summary["missing"]) == (RunState.DONE, [])
+    assert all(run.state is RunState.DIED for run in runs[1:])
+
+
+@pytest.fixture(scope="module")
+def expected(composed: Made, tmp_path_factory: pytest.TempPathFactory) -> Left:
+    """What one undisturbed night leaves."""
+    left, _ = undisturbed(small(composed.copy(tmp_path_factory.mktemp("undisturbed") / "county")))
+    assert len(left.chains) == 2
+    return left
+
+
+@pytest.mark.slow
+def test_a_night_killed_four_times_ends_as_an_undisturbed_one(
+    composed: Made, expected: Left, tmp_path: Path
+) -> None:
+    made = small(composed.copy(tmp_path / "killed"))
+    chance = random.Random(7)
+    for hows in (("worker", "workers", "group"), ("parent",)):
+        night = Night(made, AS_OF)
+        assert night.wait_for("run began")
+        for how in hows:
+            assert night.wait_cpu(chance.uniform(1.5, 4.0)), "it ended before it could be killed"
+            assert kill_some(night, how, chance)
+        night.end()
+        assert wait_for_none(night.mark, ORPHANS_END_WITHIN_S) == []
+    last = Night(made, AS_OF)
+    assert last.end() == 0, last.errors
+    check(made, expected)
+
+
+@pytest.mark.slow
+def test_a_night_whose_postgresql_is_stopped_and_started_ends_as_an_undisturbed_one(
+    composed: Made, expected: Left, tmp_path: Path
+) -> None:
+    made = small(composed.copy(tmp_path / "county"))
+    with own_server() as server:
+        site = made.folder / "kerbwatch.yaml"
+        site.write_text(site.read_text("utf-8").replace("database: null", f"database: {server.url}"), "utf-8")
+        night = Night(made, AS_OF)
+        assert night.wait_for("pass")
+        for at_once in (True, False):
+            night.wait_cpu(0.7)
+            server.stop(at_once=at_once)
+            time.sleep(1.0)
+            server.start()
+        assert night.end() == 0, night.errors
+        assert "the database does not answer" in night.errors or "is begun again" in night.errors
+        check(made, expected)
+
+
+@pytest.mark.slow
+def test_a_night_that_is_terminated_ends_in_ten_seconds_and_the_next_goes_on(
+    composed: Made, expected: Left, tmp_path: Path
+) -> None:
+    made = small(composed.copy(tmp_path / "county"))
+    night = Night(made, AS_OF)
+    assert night.wait_for("pass")
+    night.wait_cpu(0.5)
+    night.process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    code = night.end()
+    assert time.monotonic() - began < 15  # ten, and some for a machine that does other things besides
+    assert code in (0, 3, 75)
+    assert wait_for_none(night.mark, 5.0) == []
+    assert Night(made, AS_OF).end() == 0
+    assert left_by(made) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not SOAK, reason="two hundred kills take half an hour; set KERBWATCH_SOAK=1")
+def test_a_night_killed_two_hundred_times_ends_as_an_undisturbed_one(composed: Made, tmp_path: Path) -> None:
+    reference = small(composed.copy(tmp_path / "undisturbed"))
+    expected, whole_s = undisturbed(reference)
+    chance, kills, numbers, began = random.Random(2026), Counter[str](), count(), time.monotonic()
+    print(f"undisturbed: {whole_s:.1f} s of processor time, {len(expected.chains)} issues", flush=True)
+    while kills.total() < KILLS:
+        made = small(composed.copy(tmp_path / f"{next(numbers)}"))
+        kills += disturbed(made, chance, min(MOST_A_COPY, KILLS - kills.total()), LONGEST_S)
+        check(made, expected)
+        took_s = time.monotonic() - began
+        print(f"{kills.total()} kills, {next(numbers)} copies done, {took_s:.0f} s", dict(kills), flush=True)
