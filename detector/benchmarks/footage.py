@@ -69,9 +69,18 @@ class Segment(StrEnum):
     TURN_1 = "turn-1"
     TURN_2 = "turn-2"
     TURN_3 = "turn-3"
+    FREE_3 = "free-3"
+    FREE_4 = "free-4"
+    FREE_5 = "free-5"
+    FREE_6 = "free-6"
+    FREE_7 = "free-7"
+    FREE_8 = "free-8"
 
 
 FREE: Final = (Segment.FREE_1, Segment.FREE_2)
+MORE_FREE: Final = tuple(name for name in Segment if name >= "free-3" and name.startswith("free"))
+"""Of a busy street: were the same few vehicles to pass again and again, they would be found in one place by chance."""
+
 STANDS: Final = (Segment.STANDS_1, Segment.STANDS_2)
 TURNS: Final = (Segment.TURN_1, Segment.TURN_2, Segment.TURN_3)
 
@@ -84,8 +93,8 @@ STARTS: Final = {
 TRAFFIC_PER_MIN: Final = {Street.BUSY: (14.0, 4.0), Street.QUIET: (0.0, 0.0)}
 """Vehicles and people a minute; a quiet street has some in its second free segment, which is rare."""
 
-SECOND_SHARE: Final = {Street.BUSY: 0.5, Street.QUIET: 0.08}
-"""How many of the free segments are the second."""
+SECOND_SHARE: Final = 0.08
+"""Of a quiet street: how many of the free segments are the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +122,7 @@ def pool(
 ) -> dict[Plot, MadeRecording]:
     """A recording of each plot. What lies in the cache is used as it is; drawing what is missing takes minutes."""
     plots = [plot for plot in Plot if street is Street.BUSY or plot is not Plot.TRAP]
-    names = [name for name in Segment if street is Street.BUSY or name not in TURNS]
+    names = [name for name in Segment if street is Street.BUSY or name not in (*TURNS, *MORE_FREE)]
     segments = _segments(cache, camera, street, seed, names, workers)
     made = {}
     for number, plot in enumerate(plots):
@@ -131,7 +140,11 @@ def pool(
 
 def _row(street: Street, plot: Plot, length: int, random: np.random.Generator) -> list[Segment]:
     """The segments of a recording."""
-    row: list[Segment] = [FREE[int(random.random() < SECOND_SHARE[street])] for _ in range(length)]
+    if street is Street.BUSY:
+        free = (*FREE, *MORE_FREE)
+        row = [free[int(random.integers(len(free)))] for _ in range(length)]
+    else:
+        row = [FREE[int(random.random() < SECOND_SHARE)] for _ in range(length)]
     if plot is Plot.EVENT:
         stands = int(random.integers(10, 17))
         at = int(random.integers(1, max(2, length - stands - 3)))

@@ -20,7 +20,7 @@ from detector.database import Database
 from detector.footage.catalogue import Catalogue
 from detector.footage.templates import parse_template
 from detector.footage.troubles import Troubles
-from detector.inference.detector import Detector, open_detector
+from detector.inference.detector import Detector, make_ready, open_detector
 from detector.inference.weights import Weights, verified
 from detector.issues.queue import IssueQueue
 from detector.observing.store import ObservationStore
@@ -99,9 +99,12 @@ def litter_detector_of(settings: ModelSettings, threads: int = 0) -> Detector | 
 
 def prepare_detector(settings: ModelSettings, *, litter: bool = True) -> None:
     """Check the weights and make their export, so that workers find it ready."""
-    detector_of(settings)
-    if litter:
-        litter_detector_of(settings)
+    wanted = [(settings.weights, settings.imgsz_hw)]
+    if litter and settings.litter_weights:
+        wanted.append((settings.litter_weights, settings.litter_imgsz_hw))
+    for weights, input_hw in wanted:
+        file = weights_of(replace(settings, weights=weights))
+        make_ready(file, cache_folder(), device=settings.device, input_hw=input_hw)
 
 
 def looks_for_litter(settings: Settings) -> bool:

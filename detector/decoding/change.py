@@ -57,9 +57,33 @@ the one without."""
 
 def median_of(images: Sequence[Image]) -> Image:
     """Value by value; of an even number the lower of both middle ones, as good and quicker."""
+    if len(images) == 3:
+        return _middle_of_3(*images)
+    if len(images) == 5:
+        return _middle_of_5(*images)
     stack = np.stack(images)
     middle = (len(images) - 1) // 2
     return np.asarray(np.partition(stack, middle, axis=0)[middle], np.uint8)
+
+
+def _middle_of_3(a: Image, b: Image, c: Image) -> Image:
+    """By comparisons alone, which take a tenth of the time that partitioning each pixel's values takes."""
+    return _larger(_smaller(a, b), _smaller(_larger(a, b), c))
+
+
+def _middle_of_5(a: Image, b: Image, c: Image, d: Image, e: Image) -> Image:
+    """The smallest of two pairs' smaller ones is not the middle, nor the largest of their larger ones."""
+    low = _larger(_smaller(a, b), _smaller(c, d))
+    high = _smaller(_larger(a, b), _larger(c, d))
+    return _middle_of_3(low, high, e)
+
+
+def _smaller(a: Image, b: Image) -> Image:
+    return np.asarray(cv2.min(a, b), np.uint8)
+
+
+def _larger(a: Image, b: Image) -> Image:
+    return np.asarray(cv2.max(a, b), np.uint8)
 
 
 def relit(image: Image, like: Image) -> Image:

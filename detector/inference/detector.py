@@ -10,6 +10,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version as distribution_version
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
@@ -284,8 +285,7 @@ def open_detector(
 
     `threads` bounds what it uses of a processor; 0 is all of it.
     """
-    if device == "auto":
-        device = "cuda" if Path("/dev/nvidia0").exists() else "cpu"
+    device = _resolved(device)
     if device == "cpu":
         return OpenVinoDetector(
             weights, cache, input_hw=input_hw, confidence=confidence, precision=precision, threads=threads
@@ -293,9 +293,27 @@ def open_detector(
     return TorchDetector(weights, cache, device=device, input_hw=input_hw, confidence=confidence)
 
 
+def make_ready(weights: Path, cache: Path, *, device: str = "auto", input_hw: tuple[int, int]) -> None:
+    """Make what takes long the first time, so that workers find it; for a processor nothing is compiled or kept.
+
+    On a GPU the model is opened, for whatever is wrong with that to be told before any work starts.
+    """
+    device = _resolved(device)
+    if device == "cpu":
+        _exported(weights, sha256_of(weights), cache, input_hw)
+    else:
+        TorchDetector(weights, cache, device=device, input_hw=input_hw)
+
+
+def _resolved(device: str) -> str:
+    if device != "auto":
+        return device
+    return "cuda" if Path("/dev/nvidia0").exists() else "cpu"
+
+
 def _exported(weights: Path, digest: str, cache: Path, input_hw: tuple[int, int]) -> Path:
     """The folder with `model.xml` and `names.json`, made whole in one rename so that no run sees half an export."""
-    version = import_openvino().__version__.split("-")[0]
+    version = distribution_version("openvino")
     folder = cache / f"{digest[:16]}-{input_hw[0]}x{input_hw[1]}-openvino-{version}"
     if (folder / "model.xml").is_file():
         return folder

@@ -467,9 +467,9 @@ def background(plates: Sequence[_Plate], count: int) -> tuple[Image, Mask]:
     known where AGREEING votes or more agree with the median: there it stands still.
     """
     near = plates[:count]
-    images = np.stack([plate.image for plate in near])
-    middle = median_of([plate.image for plate in near]).copy()
-    agree = _agreeing(images, middle)
+    images = [plate.image for plate in near]
+    middle = median_of(images).copy()
+    agree = _pictures_agreeing(images, middle)
     some: Mask = np.logical_or.reduce([plate.hidden for plate in near])
     if some.any():
         votes, cast = _votes(plates, some, count)
@@ -478,6 +478,15 @@ def background(plates: Sequence[_Plate], count: int) -> tuple[Image, Mask]:
         middle[some] = np.minimum(255, np.take_along_axis(ranked, index[None, :, None], axis=0)[0])
         agree[some] = _agreeing(votes, middle[some])
     return middle, agree >= AGREEING
+
+
+def _pictures_agreeing(images: Sequence[Image], middle: Image) -> npt.NDArray[np.intp]:
+    """As `_agreeing`, of whole pictures, at a fifth of the time."""
+    count = np.zeros(middle.shape[:2], np.intp)
+    for image in images:
+        blue, green, red = cv2.split(cv2.absdiff(image, middle))
+        count += cv2.max(cv2.max(blue, green), red) <= CHANGED_GREYS
+    return count
 
 
 def _agreeing(votes: npt.NDArray[np.generic], middle: Image) -> npt.NDArray[np.intp]:

@@ -590,7 +590,10 @@ def _clip(proof: Proof, looker: Looker) -> Iterator[tuple[datetime, Image, Box |
     rest_s = (end - start).total_seconds() - 2 * near_s
     middle = [coming[0] + timedelta(seconds=near_s + rest_s * k / (2 * quarter)) for k in range(2 * quarter)]
     last: datetime | None = None
-    for moments, tolerance_s in ((coming, 0.0), (middle, rest_s / (4 * quarter)), (leaving, 0.0)):
+    # Keyframes serve where there is one since the picture before: decoding to the very moment would cost as much as
+    # all the rest of the proof.
+    ends_s = near_s / quarter
+    for moments, tolerance_s in ((coming, ends_s), (middle, rest_s / (4 * quarter)), (leaving, ends_s)):
         for seen in looker.each(moments, tolerance_s):
             if last is None or seen.at > last:
                 last = seen.at
