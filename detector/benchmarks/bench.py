@@ -40,16 +40,31 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much footage: minutes of a pool recording and of those for the others, cameras and recordings a camera."""
+    """How much footage: minutes of a pool recording and of those for the others, cameras and recordings a camera; and
+    which streets and recordings the others look through, who decode every frame of them.
+    """
 
     minutes: int
     other_minutes: int
     cameras: Mapping[Street, int]
     recordings: Mapping[Street, int]
+    others: Mapping[Street, Sequence[Plot]]
 
 
-FULL: Final = Size(30, 10, {Street.BUSY: 4, Street.QUIET: 4}, {Street.BUSY: 24, Street.QUIET: 48})
-QUICK: Final = Size(10, 10, {Street.BUSY: 2, Street.QUIET: 2}, {Street.BUSY: 8, Street.QUIET: 16})
+FULL: Final = Size(
+    30,
+    10,
+    {Street.BUSY: 4, Street.QUIET: 4},
+    {Street.BUSY: 24, Street.QUIET: 48},
+    {Street.BUSY: (Plot.EVENT, Plot.TRAP), Street.QUIET: (Plot.EVENT,)},
+)
+QUICK: Final = Size(
+    30,
+    10,
+    {Street.BUSY: 2, Street.QUIET: 2},
+    {Street.BUSY: 8, Street.QUIET: 16},
+    {Street.BUSY: (Plot.EVENT,), Street.QUIET: ()},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +155,14 @@ def bench(
                 per_hour = looks / place.camera_hours
                 limits.append((name, Limits(street, decode_s, infer_s, 1 - reused_share(place), per_hour)))
                 shutil.rmtree(folder)
-            if others:
+            if others and size.others[street]:
                 short = pool(cache, camera, street, seed=SEED, minutes=size.other_minutes, workers=workers)
+                looked = [short[plot] for plot in size.others[street]]
                 for method in Method:
                     say(f"{street}: {method}")
-                    rows.append(_other(method, street, short, Path(scratch), weights, exports, sample.folder))
+                    rows.append(
+                        _other(method, street, looked, Path(scratch), weights, exports, sample.folder)
+                    )
     return Bench(_machine(), os.cpu_count() or 1, datetime.now(UTC), tuple(rows), tuple(limits))
 
 
@@ -203,12 +221,11 @@ def _written(scratch: Path, task: Mapping[str, Any]) -> Iterator[Path]:
 
 
 def _other(
-    method: Method, street: Street, made: Mapping[Plot, MadeRecording], scratch: Path, weights: Path, exports: Path,
+    method: Method, street: Street, recordings: Sequence[MadeRecording], scratch: Path, weights: Path, exports: Path,
     sample: Path,
 ) -> Row:  # fmt: skip
-    """One of the others, on the recordings with something to find, one process on all cores."""
+    """One of the others, on recordings with something to find, one process on all cores."""
     whole = method is not Method.TRACK
-    recordings = [one for plot, one in made.items() if plot is not Plot.FREE]
     costs, hours, scores = [], 0.0, []
     for one in recordings if whole else recordings[:1]:
         task = {"what": "other", "method": str(method), "video": str(one.path), "folder": str(sample),

@@ -26,7 +26,8 @@ def bench_(
         Path | None, typer.Option("--cache", help="Where the made footage is kept: 3 GB.")
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="A tenth of the footage; rates are rougher.")
+        bool,
+        typer.Option("--quick", help="A sixth of the footage, and less for the others; rates are rougher."),
     ] = False,
     others: Annotated[
         bool, typer.Option("--others/--no-others", help="Measure what people would do instead, too.")

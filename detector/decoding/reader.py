@@ -277,13 +277,17 @@ class Reader:
             near = self._lone_keyframe(target_s, tolerance_s)
             if near is not None:
                 return near
+        shown = self._let_go_before(target_s)
         while not self._ended and (not self._decoded or self._decoded[-1].at_s <= target_s + TINY_S):
             self._decode_more()
+            shown = self._let_go_before(target_s)
+        return shown or (self._decoded[0] if self._decoded else None)
+
+    def _let_go_before(self, target_s: float) -> _Decoded | None:
+        """The last decoded picture that is not after the target, if any; those before it are not kept, at 3 MB each."""
         shown = [entry for entry in self._decoded if entry.at_s <= target_s + TINY_S]
-        if shown:
-            self._decoded = self._decoded[len(shown) - 1 :]
-            return shown[-1]
-        return self._decoded[0] if self._decoded else None
+        self._decoded = self._decoded[max(0, len(shown) - 1) :]
+        return shown[-1] if shown else None
 
     def _lone_keyframe(self, target_s: float, tolerance_s: float) -> _Decoded | None:
         """The keyframe that the seek landed on, decoded alone, if it is near enough before the target."""

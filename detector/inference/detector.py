@@ -317,6 +317,7 @@ def _exported(weights: Path, digest: str, cache: Path, input_hw: tuple[int, int]
     folder = cache / f"{digest[:16]}-{input_hw[0]}x{input_hw[1]}-openvino-{version}"
     if (folder / "model.xml").is_file():
         return folder
+    import_openvino()  # before ultralytics does, which would not leave its telemetry out
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix=".export-") as scratch:
         source = Path(scratch) / "weights.pt"

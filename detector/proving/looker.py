@@ -12,7 +12,7 @@ from detector.core.errors import UnreadableRecording
 from detector.core.times import Interval, union
 from detector.core.values import Frame, Recording
 
-KEPT_PICTURES = 16
+KEPT_PICTURES = 10
 """So many full pictures are kept in memory (6 MB each at 1080p)."""
 
 JOIN_GAP_S = 3.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -223,8 +224,9 @@ def test_what_a_killed_run_left_half_written_of_an_observation_file_goes_when_it
     with Database.open(settings.database_url) as database:
         part = Catalogue(database).observed_parts(camera.id, period_of(settings, "2026-01-09", 2))[0]
     seen = store.read(part.file, camera.id, part.recording_id)
-    written = store.root / part.file
-    abandoned, others = (written.with_name(f".{written.name}.{pid}") for pid in (2**22 + 1, 1))
+    written = Path(settings.observations_root) / part.file
+    here = socket.gethostname()
+    abandoned, others = (written.with_name(f".{written.name}.{pid}.{here}") for pid in (2**22 + 1, 1))
     abandoned.touch()
     others.touch()  # process 1 lives
     start = part.recording.start.astimezone(camera.timezone)
