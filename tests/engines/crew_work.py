@@ -29,6 +29,17 @@ def open_badly(_threads: int) -> Iterator[str]:
 
 
 @contextmanager
+def open_badly_once(told: Path, _threads: int) -> Iterator[str]:
+    """The first machine that opens has no weights, say; the others have."""
+    try:
+        told.touch(exist_ok=False)
+    except FileExistsError:
+        yield f"{os.getpid()}"
+        return
+    raise BadInput("the weights are gone")
+
+
+@contextmanager
 def die_at_once(_threads: int) -> Iterator[str]:
     os.kill(os.getpid(), signal.SIGKILL)
     yield ""

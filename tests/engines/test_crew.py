@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -10,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crew_work import die_at_once, job, open_badly, open_nothing, work
+from crew_work import die_at_once, job, open_badly, open_badly_once, open_nothing, work
 from made_archive import Made, Scanned, kerbwatch, results_of
 
 from detector.cli.common import chosen, prepare
@@ -18,7 +20,19 @@ from detector.cli.engines import crew_of, on_engine
 from detector.cli.nightly import clock
 from detector.config.engine import EngineName
 from detector.core.errors import BadInput
-from detector.engines.crew import STARTS, Crew, Done, Event, Failed, How, Lost, OpenCrew, local_crew
+from detector.engines.crew import (
+    STARTS,
+    Crew,
+    Done,
+    Event,
+    Failed,
+    How,
+    Lost,
+    MachineUnfit,
+    OpenCrew,
+    local_crew,
+    results,
+)
 from detector.engines.local import WorkerEnded
 from detector.pipeline.days import DayScan, Job, Stopped
 from detector.runs.runs import RunState
@@ -168,6 +182,40 @@ def test_a_machine_lost_in_mid_run_changes_no_result_whatever_the_bucket_does(
     monkeypatch.undo()
     assert found == results_of(scanned_once.made)
     assert bucket.failing.counts["failed"] >= 10
+
+
+@pytest.mark.slow
+def test_a_machine_that_cannot_work_is_left_aside_and_another_does_its_job(
+    ray_machines: Any, tmp_path: Path
+) -> None:
+    from detector.engines.ray_crew import ray_crew
+
+    with ray_crew(partial(open_badly_once, tmp_path / "told"), workers=1, work=work) as crew:
+        failed = play(crew, [job("ok")])["ok"]
+        assert isinstance(failed, Failed)
+        assert isinstance(failed.error, MachineUnfit)
+        assert "is left aside: the weights are gone" in str(failed.error)
+        (done,) = results(crew, [job("ok")])
+        assert done.camera_id == "ok"
+
+
+@pytest.mark.slow
+def test_an_actor_that_does_not_answer_is_given_up(
+    ray_machines: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from detector.engines import ray_crew as room
+
+    with room.ray_crew(open_nothing, workers=1, work=work) as crew:
+        (told,) = play(crew, [job("ok")]).values()
+        assert isinstance(told, Done)
+        worker = Path(f"/proc/{told.result.fault}/stat").read_text().rpartition(")")[2].split()
+        monkeypatch.setattr(room, "PULSE_S", 0.5)
+        monkeypatch.setattr(room, "ANSWER_S", 3.0)
+        os.kill(int(worker[1]), signal.SIGSTOP)
+        (lost,) = play(crew, [job("ok")]).values()
+        assert isinstance(lost, Lost)
+        assert (lost.how, lost.path) == (How.STALLED, None)
+        assert "did not answer" in lost.detail
 
 
 @contextmanager
