@@ -42,7 +42,7 @@ def working(own_office: Path, tmp_path: Path) -> Path:
 
 
 class Doers:
-    """Processes that work for a random while and are killed, one after the other."""
+    """Processes that work for a while and are killed, one after the other."""
 
     def __init__(self, url: str, folder: Path, seed: int) -> None:
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PLATFORM_KEY": KEY}
@@ -60,19 +60,30 @@ class Doers:
         self._process.communicate()
 
     def kill_while(self, what: str) -> list[list[str]]:
-        """Lets one work for a random while, kills it, and returns what it said."""
-        assert self._process.stdout
+        """Lets one do some things and a part of the next, kills it, and returns what it said.
+
+        How much it does is chosen by what it says and not by the clock: on a busy machine it might do nothing.
+        """
         self._tell(what)
-        ready, pid = self._process.stdout.readline().split()
+        ready, pid = self._read()
         assert ready == "ready"
-        time.sleep(self._chance.uniform(0.0, 0.8))
+        said: list[list[str]] = []
+        for _ in range(self._chance.randrange(5)):
+            if said and said[-1] == ["idle"]:
+                break
+            said.append(self._read())
+        time.sleep(self._chance.uniform(0.0, 0.1))
         os.kill(int(pid), signal.SIGKILL)  # it is not buried yet, so the number is its own though it be done
         self._tell("bury")
-        said: list[list[str]] = []
-        while (line := self._process.stdout.readline().split()) != ["over"]:
-            assert line, "the process that makes the others is dead"
+        while (line := self._read()) != ["over"]:
             said.append(line)
         return said
+
+    def _read(self) -> list[str]:
+        assert self._process.stdout
+        line = self._process.stdout.readline().split()
+        assert line, "the process that makes the others is dead"
+        return line
 
     def _tell(self, word: str) -> None:
         assert self._process.stdin
