@@ -19,6 +19,7 @@ from detector.core.wording import duration_en
 from detector.database import Database
 from detector.dispatch.desk import Desk
 from detector.dispatch.webhooks import deliver
+from detector.evidence import sweep
 from detector.keeping.backup import LEASE as KEEPING
 from detector.keeping.retention import retain
 from detector.people.roles import PROGRAM
@@ -64,7 +65,7 @@ def duties(works: Works) -> Sequence[Duty]:
         Duty("brief", lambda s: s.nightly.brief, partial(brief, works), owed=partial(_without_brief, works)),
         Duty("keeping", lambda s: s.nightly.keeping, partial(keep, works), alone=True),
         Duty("remind", lambda s: s.nightly.remind if s.loop else None, partial(remind, works)),
-        Duty("accept", lambda s: s.nightly.accept if s.loop else None, partial(accept, works)),
+        Duty("accept", lambda s: s.nightly.accept if s.loop else None, partial(accept, works), alone=True),
         Duty("deliver", _delivery_time, partial(deliver_events, works)),
     )  # fmt: skip
 
@@ -76,6 +77,7 @@ def run_once(settings: Settings, works: Works) -> Run:
         Orders(
             settings=settings,
             prepare=partial(prepare, settings, chosen(settings, None)),
+            tidy=partial(_tidy, settings),
             open_crew=crew_of(settings, works.workers),
             now=works.now,
             engine=settings.engine.name,
@@ -84,6 +86,10 @@ def run_once(settings: Settings, works: Works) -> Run:
             tell=partial(_tell, works.log),
         )
     )
+
+
+def _tidy(settings: Settings) -> None:
+    sweep(settings.evidence_root)
 
 
 def _tell(log: Log, book: Book) -> None:

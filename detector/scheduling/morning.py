@@ -105,10 +105,14 @@ def morning_of(settings: Settings, database: Database, now: datetime) -> Morning
 
 
 def _missed(settings: Settings, runs: Sequence[Run], now: datetime) -> Iterator[tuple[str, str]]:
-    """Nights of the last three days on which a run was due and none began before the next was."""
+    """Nights of the last three days on which a run was due and none began before the next was.
+
+    Those before the very first run are nobody's.
+    """
+    first = min((run.started_at for run in runs if run.id == 1), default=None)
     due = next_time(settings.nightly.start, settings.timezone, now - timedelta(days=3))
     while (following := next_time(settings.nightly.start, settings.timezone, due)) and due < now - GRACE:
-        if not any(due <= run.started_at < following for run in runs):
+        if not any(due <= run.started_at < following for run in runs) and not (first and due < first):
             local = due.astimezone(settings.timezone)
             yield (
                 f"no run began in the night of {local:%Y-%m-%d %H:%M}",

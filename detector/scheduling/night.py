@@ -66,6 +66,8 @@ class Orders:
     tell: Callable[[Book], None] = lambda _: None
     prepare: Callable[[], None] = lambda: None
     """Makes ready what workers need; raises KerbwatchError where that cannot be."""
+    tidy: Callable[[], None] = lambda: None
+    """Removes what workers that were lost have left half done; called once all of them have ended."""
     beat_s: float = 10.0
 
 
@@ -98,6 +100,7 @@ def _led(orders: Orders, database: Database, leases: Leases, lease: Lease) -> Ru
         orders.prepare()
         with orders.open_crew() as crew:
             night.work(crew)
+        orders.tidy()
     except LeaseLost:
         log.failure("run was taken over by another")
         raise

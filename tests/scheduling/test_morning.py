@@ -89,6 +89,14 @@ def test_a_night_without_a_run_is_missed_and_named(settings: Settings) -> None:
     assert [en for en, _ in told(settings).alerts] == ["no run began in the night of 2026-05-30 20:00"]
 
 
+def test_nights_before_the_very_first_run_were_not_missed_but_without_any_run_all_were(
+    settings: Settings,
+) -> None:
+    assert len(told(settings).alerts) == 3
+    run_at(settings, datetime(2026, 5, 31, 20, tzinfo=SHANGHAI), RunState.DONE)
+    assert told(settings).alerts == ()
+
+
 def test_a_run_that_failed_or_left_something_or_gave_something_up_alarms(settings: Settings) -> None:
     nights(settings, 1)
     run_at(

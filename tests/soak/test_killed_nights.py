@@ -8,7 +8,6 @@ import random
 import signal
 import time
 from collections import Counter
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -22,6 +21,7 @@ from detector.runs.runs import RunState
 pytest_plugins = ["archive_fixture"]
 SOAK = os.environ.get("KERBWATCH_SOAK") == "1"
 KILLS = int(os.environ.get("KERBWATCH_KILLS", "200"))
+SEED = int(os.environ.get("KERBWATCH_SEED", "2026"))
 AS_OF = ("--as-of", "2026-01-10T03:00", "--workers", 2)
 ORPHANS_END_WITHIN_S = 60.0
 MOST_A_COPY = 40
@@ -158,13 +158,13 @@ def test_a_night_that_is_terminated_ends_in_ten_seconds_and_the_next_goes_on(
 @pytest.mark.slow
 @pytest.mark.skipif(not SOAK, reason="two hundred kills take half an hour; set KERBWATCH_SOAK=1")
 def test_a_night_killed_two_hundred_times_ends_as_an_undisturbed_one(composed: Made, tmp_path: Path) -> None:
-    reference = small(composed.copy(tmp_path / "undisturbed"))
-    expected, whole_s = undisturbed(reference)
-    chance, kills, numbers, began = random.Random(2026), Counter[str](), count(), time.monotonic()
+    expected, whole_s = undisturbed(small(composed.copy(tmp_path / "undisturbed")))
+    chance, kills, copies, began = random.Random(SEED), Counter[str](), 0, time.monotonic()
     print(f"undisturbed: {whole_s:.1f} s of processor time, {len(expected.chains)} issues", flush=True)
     while kills.total() < KILLS:
-        made = small(composed.copy(tmp_path / f"{next(numbers)}"))
+        made = small(composed.copy(tmp_path / f"{copies}"))
         kills += disturbed(made, chance, min(MOST_A_COPY, KILLS - kills.total()), LONGEST_S)
         check(made, expected)
+        copies += 1
         took_s = time.monotonic() - began
-        print(f"{kills.total()} kills, {next(numbers)} copies done, {took_s:.0f} s", dict(kills), flush=True)
+        print(f"{kills.total()} kills, {copies} copies done, {took_s:.0f} s", dict(kills), flush=True)
