@@ -68,6 +68,11 @@ CHROMIUM = (
 )  # fmt: skip
 
 
+def crowding() -> float:
+    """How many want a core of this machine: 1 where everybody has one. What takes so long alone takes so much longer."""
+    return max(1.0, os.getloadavg()[0] / len(os.sched_getaffinity(0)))
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC)
 

@@ -25,7 +25,7 @@ from detector.review.app import create_inner
 
 pytest_plugins = ["review_fixture"]
 
-EXAMPLES = 40 if os.environ.get("KERBWATCH_SOAK") else 4
+EXAMPLES = 40 if os.environ.get("KERBWATCH_SOAK") else 3
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance, status_code_conformance]
 ENDLESS = "/api/v1/events"
 """A stream of events never ends; `test_events` looks at it."""
@@ -54,8 +54,8 @@ def test_whatever_is_sent_by_whomever_the_answer_is_as_described(served: Served)
         if operation.path != ENDLESS:
             _try(operation, senders, known, answers)
     print(f"{sum(answers.values())} answers: {dict(sorted(answers.items()))}")
-    assert answers["2xx"] > 100
-    assert answers["4xx"] > 400
+    assert answers["2xx"] > 80
+    assert answers["4xx"] > 300
 
 
 def _sender(served: Served, role: Role | None) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from made_county import PASSWORD, Chromium, Opens, Served
+from made_county import PASSWORD, Chromium, Opens, Served, crowding
 
 from detector.issues import Issue, State
 from detector.people import Role
@@ -213,7 +213,7 @@ def test_the_next_clip_is_on_the_screen_within_200_ms(served: Served, opens: Ope
             page.wait_for_function("(n) => window.times.length > n", arg=before)
         middles.append(sorted(page.evaluate("() => window.times.slice(-5)"))[2])
     print("next clip on the screen after ms:", [round(ms) for ms in middles])
-    assert min(middles) < NEXT_CLIP_MS, middles
+    assert min(middles) < NEXT_CLIP_MS * crowding(), middles
 
 
 SIZES = ((1366, 768), (1024, 768), (768, 1024))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from made_county import Opens, Served, make_users, serve, write_county
+from made_county import Opens, Served, crowding, make_users, serve, write_county
 
 from detector.config.settings import load_settings
 from detector.database import Database
@@ -21,8 +21,8 @@ from detector.people import Role
 pytest_plugins = ["review_fixture"]
 pytestmark = pytest.mark.timeout(400)
 
-ISSUES, SECONDS_EACH = (300, 1.0) if os.environ.get("KERBWATCH_SOAK") else (30, 3.0)
-"""Three hundred are measured on a quiet machine; the short list only shows that nothing holds it up."""
+ISSUES = 300 if os.environ.get("KERBWATCH_SOAK") else 20
+SECONDS_EACH = 1.0
 
 
 @pytest.fixture
@@ -40,6 +40,7 @@ def test_a_long_list_is_reviewed_by_keyboard_in_time(long_list: Served, opens: O
     page = opens(long_list, Role.REVIEWER).page
     page.goto(f"{long_list.url}/review")
     began = time.monotonic()
+    allowed_s = ISSUES * SECONDS_EACH * crowding()
     for number in range(ISSUES):
         page.wait_for_function(
             """() => {
@@ -52,11 +53,11 @@ def test_a_long_list_is_reviewed_by_keyboard_in_time(long_list: Served, opens: O
         page.wait_for_selector(f"#review:not([data-shown='{issue}'])")
     page.wait_for_selector("#review.finished")
     counts = long_list.house.desk.queue.counts("state")
-    while counts.get(State.FLAGGED) and time.monotonic() - began < ISSUES * SECONDS_EACH:
+    while counts.get(State.FLAGGED) and time.monotonic() - began < allowed_s:
         page.wait_for_timeout(50)
         counts = long_list.house.desk.queue.counts("state")
     taken_s = time.monotonic() - began
     print(f"{ISSUES} issues in {taken_s:.1f} s, {taken_s / ISSUES:.2f} s each")
     assert counts == {"confirmed": -(-ISSUES // 2), "rejected": ISSUES // 2}
-    assert taken_s < ISSUES * SECONDS_EACH
+    assert taken_s < allowed_s
     assert long_list.house.desk.queue.verify() == []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from made_county import Served, copy_of, serve
+from made_county import Served, copy_of, crowding, serve
 from sqlalchemy import insert
 
 from detector.config.settings import load_settings
@@ -70,7 +70,7 @@ def test_the_page_takes_less_than_300_ms_at_the_server_with_100_000_issues(
     client.get("/queue")
     times = [_server_ms(client.get(f"/queue{query}")) for _ in range(5)]
     print(f"/queue{query}: {min(times):.0f} ms")
-    assert min(times) < SERVER_MS, times
+    assert min(times) < SERVER_MS * crowding(), times
 
 
 def _server_ms(answer: httpx.Response) -> float:
@@ -87,7 +87,7 @@ def test_a_deck_of_a_large_queue_is_cut_and_says_how_many_there_are(crowded: Ser
         found = client.get("/api/v1/deck", params={"state": "flagged"})
         took_ms.append(_server_ms(found))
     answer = found.json()
-    assert min(took_ms) < 1000, took_ms
+    assert min(took_ms) < 1000 * crowding(), took_ms
     assert len(answer["issues"]) == 1000
     assert answer["total"] > 10_000
 
@@ -159,4 +159,4 @@ def test_the_calendar_takes_less_than_300_ms_at_the_server(crowded: Served) -> N
         assert answer.status_code == 200
         took_ms.append(float(answer.headers["Server-Timing"].rpartition("=")[2]))
     assert answer.text.count('class="cell heat-') >= 39 * 30
-    assert min(took_ms) < SERVER_MS, took_ms
+    assert min(took_ms) < SERVER_MS * crowding(), took_ms

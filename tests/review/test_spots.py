@@ -6,13 +6,14 @@ import shutil
 import socket
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from made_archive import place_of, settle
-from made_clip import LENGTH_S, LIMIT_S, STARTS
+from made_clip import LENGTH_S, LIMIT_S, STANDS_S, STARTS
 from made_county import Opens, Served, copy_of, serve
 
 from detector.people import Looked, Role
@@ -67,6 +68,8 @@ def test_a_clip_is_uploaded_watched_and_its_findings_seen(
     )
     assert page.locator(".pictures img").count() >= 3
     assert "08:30:" in page.inner_text(".finding .line")
+    (spot,) = spotted.house.bench.all()
+    assert not spotted.house.bench.shelf.clip(spot.id).exists()
     looked = spotted.house.desk.log.find(who="reviewer", what=Looked.FOOTAGE)
     assert len([row for row in looked if row.file and row.file.startswith("spot check ")]) == 1
     page.click("#remove")
@@ -86,6 +89,9 @@ def test_a_stretch_of_recordings_is_checked_by_the_api(spotted: Served) -> None:
     found = over(client, answer.json())
     assert [one["violation"] for one in found["findings"]] == ["illegal_parking"], found
     assert found["duration_s"] == pytest.approx(95, abs=1)
+    for key, true_s in zip(("start", "end"), STANDS_S, strict=True):
+        at = datetime.fromisoformat(found["findings"][0][key])
+        assert (at - STARTS).total_seconds() == pytest.approx(true_s, abs=6)
     for path in found["findings"][0]["pictures"]:
         assert client.get(path).headers["content-type"] == "image/jpeg"
     assert spotted.signed_in(Role.VIEWER).get(path).status_code == 403
