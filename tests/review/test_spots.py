@@ -19,7 +19,7 @@ from made_county import Opens, Served, copy_of, serve
 from detector.people import Looked, Role
 
 pytest_plugins = ["review_fixture", "spot_fixture"]
-pytestmark = pytest.mark.timeout(200)
+pytestmark = pytest.mark.timeout(600)
 
 CLIPS = "/api/v1/spot-checks/clips"
 MP4 = b"\x00\x00\x00\x20ftypisom" + bytes(200)
@@ -45,7 +45,7 @@ def spotted(
 
 
 def over(client: httpx.Client, spot: dict[str, Any]) -> dict[str, Any]:
-    until = time.monotonic() + 120
+    until = time.monotonic() + 400
     while spot["state"] in ("waiting", "running") and time.monotonic() < until:
         time.sleep(0.1)
         spot = client.get(f"/api/v1/spot-checks/{spot['id']}").json()
@@ -62,19 +62,19 @@ def test_a_clip_is_uploaded_watched_and_its_findings_seen(
     page.fill("#clip-form input[name=start]", "2026-01-08T08:30:00")
     page.click("#clip-form button")
     page.wait_for_selector("#spot .under-way .told:not(:empty)")
-    page.wait_for_selector("#spot .finding .illegal_parking", timeout=120_000)
+    page.wait_for_selector("#spot .finding .illegal_parking", timeout=400_000)
     page.wait_for_function(
         "() => [...document.querySelectorAll('.pictures img')].every((i) => i.naturalWidth > 0)"
     )
     assert page.locator(".pictures img").count() >= 3
     assert "08:30:" in page.inner_text(".finding .line")
-    (spot,) = spotted.house.bench.all()
-    assert not spotted.house.bench.shelf.clip(spot.id).exists()
+    spot_id = page.url.rsplit("/")[-1]
+    assert not spotted.house.bench.shelf.clip(spot_id).exists()
     looked = spotted.house.desk.log.find(who="reviewer", what=Looked.FOOTAGE)
-    assert len([row for row in looked if row.file and row.file.startswith("spot check ")]) == 1
+    assert [row.file for row in looked if row.file == f"spot check {spot_id}"] == [f"spot check {spot_id}"]
     page.click("#remove")
     page.wait_for_url("**/spot-checks")
-    assert spotted.house.bench.all() == []
+    assert spot_id not in {spot.id for spot in spotted.house.bench.all()}
 
 
 @pytest.mark.slow
@@ -141,7 +141,7 @@ def test_a_clip_that_breaks_off_leaves_nothing(spotted: Served) -> None:
 
     with pytest.raises(httpx.ReadError):
         client.post(CLIPS, params={"camera": "p001", "name": "clip.mp4"}, content=pieces())
-    until = time.monotonic() + 5
+    until = time.monotonic() + 20
     while {path.name for path in root.iterdir()} != before and time.monotonic() < until:
         time.sleep(0.05)
     assert {path.name for path in root.iterdir()} == before

@@ -64,7 +64,7 @@ def ordered(bench: Bench, settings: Settings, clip: bytes | Path = MP4, by: str 
     return spot
 
 
-def over(bench: Bench, spot: Spot, within_s: float = 60) -> Spot:
+def over(bench: Bench, spot: Spot, within_s: float = 300) -> Spot:
     until = time.monotonic() + within_s
     while not (found := bench.get(spot.id)).state.over:
         assert time.monotonic() < until, found
@@ -173,7 +173,7 @@ def test_one_that_runs_can_be_given_up_and_one_that_waits_too(
             bench.remove(spot.id)
     began = time.monotonic()
     while any(path.is_dir() for path in bench.shelf.root.iterdir()):
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 60
         time.sleep(0.05)
 
 
