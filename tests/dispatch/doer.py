@@ -1,6 +1,6 @@
 """Processes that file, dispatch or deliver until they are killed, and say on standard output what they have done.
 
-Run as: python doer.py DATABASE_URL FOLDER. Each line of its standard input, `file`, `dispatch` or `deliver`, makes one
+Run as: python doer.py DATABASE_URL FOLDER. Each line of its standard input, `file 7`, `dispatch 0` or `deliver 0`, makes one
 such process, which says "ready PID" when it begins; the line after it, that it is to be buried, "over" that it is. What was said was committed; what
 was committed may not have been said. Starting each from nothing took most of the test's time.
 """
@@ -31,9 +31,9 @@ def said(*words: object) -> None:
     sys.stdout.flush()
 
 
-def files(desk: Desk) -> None:
-    """The same incidents again from the first, as a scan that was killed does."""
-    for number in count():
+def files(desk: Desk, first: int) -> None:
+    """Incidents from the one of that number on; a scan that was killed begins with some that it had filed."""
+    for number in count(first):
         of = incident(GAP_MIN * number, GAP_MIN * number + 5, camera_id="p025")
         filed = file(desk.queue, of)
         said("filed", of.fingerprint, filed.issue_id)
@@ -58,12 +58,12 @@ def delivers(database: Database, settings: Settings, desk: Desk) -> None:
     said("idle")
 
 
-def work(what: str, url: str, settings: Settings) -> None:
+def work(what: str, first: int, url: str, settings: Settings) -> None:
     with Database.open(url) as database:
         desk = Desk(database, settings)
         said("ready", os.getpid())
         if what == "file":
-            files(desk)
+            files(desk, first)
         elif what == "dispatch":
             dispatches(desk)
         else:
@@ -76,7 +76,8 @@ def main() -> None:
     while line := sys.stdin.readline():
         pid = os.fork()
         if pid == 0:
-            work(line.strip(), url, settings)
+            what, first = line.split()
+            work(what, int(first), url, settings)
             os._exit(0)
         sys.stdin.readline()
         os.waitpid(pid, 0)
