@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, PlainValidator, Strict
+from pydantic import AfterValidator, Field, PlainValidator, Strict
 
 from detector.config.reading import Part, shown, wrong
 
@@ -25,7 +25,13 @@ class EngineName(StrEnum):
     RAY = "ray"
 
 
-Share = Annotated[float, Strict(), Field(ge=0, allow_inf_nan=False)]
+def _whole_above_one(value: float) -> float:
+    if value > 1 and value % 1:
+        raise wrong(f"{shown(value)} is above 1 and not whole")
+    return value
+
+
+Share = Annotated[float, Strict(), Field(ge=0, allow_inf_nan=False), AfterValidator(_whole_above_one)]
 
 
 class EnginePart(Part):
@@ -33,7 +39,7 @@ class EnginePart(Part):
 
     name: Literal["local", "ray"] = "local"
     address: Annotated[str, PlainValidator(_address)] | None = None
-    cpus: Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False)] = 1.0
+    cpus: Annotated[Share, Field(gt=0)] = 1.0
     gpus: Share = 0.0
 
     def value(self) -> EngineSettings:

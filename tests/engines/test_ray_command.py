@@ -78,8 +78,8 @@ def test_what_does_not_go_together_is_said(fresh: Made) -> None:
     told = kerbwatch("scan", "-C", fresh.folder, "--ray-address", "10.0.0.5:6379")
     assert (told.code, "--ray-address goes with --engine ray" in told.err) == (2, True)
     with (fresh.folder / "kerbwatch.yaml").open("a") as site:
-        site.write("\nengine: {name: ray, address: somewhere, cpus: 0}\n")
+        site.write("\nengine: {name: ray, address: somewhere, cpus: 0, gpus: 1.5}\n")
     told = kerbwatch("points", "-C", fresh.folder)
     assert told.code == 2
-    for fault in ("engine.address: 'somewhere' is no address", "engine.cpus"):
+    for fault in ("engine.address: 'somewhere' is no address", "engine.cpus", "engine.gpus: 1.5 is above 1"):
         assert fault in told.err
