@@ -32,17 +32,7 @@ from made_archive import (
     write_folder,
 )
 
-from detector.config.manifest import models_folder
 from detector.core.values import ZoneKind
-
-
-@pytest.fixture(scope="session")
-def weights() -> Path:
-    """The real weights; without them nothing here means anything."""
-    path = models_folder() / "yolov8n.pt"
-    if not path.is_file():
-        pytest.skip(f"no weights at {path} ('make install' fetches them)")
-    return path
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +79,7 @@ _numbers = count(1)
 
 
 @pytest.fixture
-def fresh(composed: Made, tmp_path: Path) -> Made:
+def unscanned(composed: Made, tmp_path: Path) -> Made:
     """A copy that was never scanned, for a test to do with as it likes."""
     copied = composed.copy(tmp_path / f"fresh{next(_numbers)}")
     for left in ("state", "evidence"):  # of a test that looked at the original

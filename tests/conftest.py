@@ -28,3 +28,12 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def checkout() -> Path:
     return CHECKOUT
+
+
+@pytest.fixture(scope="session")
+def weights(checkout: Path) -> Path:
+    """COCO yolov8n, where it was fetched."""
+    path = checkout / "models" / "yolov8n.pt"
+    if not path.is_file():
+        pytest.skip(f"no weights at {path} ('make install' fetches them)")
+    return path

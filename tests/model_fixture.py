@@ -1,4 +1,4 @@
-"""The real weights, where they were fetched, and the detector that the command uses."""
+"""The detector that the command uses, with the real weights."""
 
 from __future__ import annotations
 
@@ -11,15 +11,6 @@ import pytest
 
 from detector.core.values import Image
 from detector.inference.detector import OpenVinoDetector
-
-
-@pytest.fixture(scope="session")
-def weights(checkout: Path) -> Path:
-    """COCO yolov8n."""
-    path = checkout / "models" / "yolov8n.pt"
-    if not path.is_file():
-        pytest.skip(f"no weights at {path} (run 'kerbwatch models fetch')")
-    return path
 
 
 @pytest.fixture(scope="session")

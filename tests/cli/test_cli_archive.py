@@ -103,15 +103,15 @@ def test_a_view_that_cannot_be_judged_is_never_told_as_observed(scanned: Made) -
             assert told_s == pytest.approx(day["readable_s"])
 
 
-def test_the_plan_says_how_many_samples_and_why_and_changes_nothing(fresh: Made) -> None:
-    done = kerbwatch("scan", "-C", fresh.folder, *PERIOD, "--plan-only", "--json")
+def test_the_plan_says_how_many_samples_and_why_and_changes_nothing(unscanned: Made) -> None:
+    done = kerbwatch("scan", "-C", unscanned.folder, *PERIOD, "--plan-only", "--json")
     assert done.code == 0
     road, street, crossing = done.json
     # A third of 60 s, less a tenth for keyframes, is 18 s: two recordings of 190 s.
     assert (road["samples"], street["samples"], crossing["samples"]) == (21, 11, 21)
     assert road["why"] == "illegal_parking in zone kerb, limit 1 min: every 18 s"
-    assert not (fresh.folder / "evidence").exists()
-    assert kerbwatch("issues", "list", "-C", fresh.folder, "--json").json == []
+    assert not (unscanned.folder / "evidence").exists()
+    assert kerbwatch("issues", "list", "-C", unscanned.folder, "--json").json == []
 
 
 def judge(made: Made, rules: str | None = None) -> dict[str, list[object]]:

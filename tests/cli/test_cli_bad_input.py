@@ -58,23 +58,25 @@ def flipped(content: bytes) -> bytes:
     ids=["empty", "a text named .mp4", "cut in half", "flipped bytes"],
 )
 def test_a_bad_recording_is_told_and_the_rest_of_the_scan_is_done(
-    fresh: Made, damage: Callable[[bytes], bytes], said: str
+    unscanned: Made, damage: Callable[[bytes], bytes], said: str
 ) -> None:
-    bad = recording(fresh)
+    bad = recording(unscanned)
     renew(bad, damage(bad.read_bytes()))
-    done = scan(fresh, "--point", "p001")
+    done = scan(unscanned, "--point", "p001")
     assert done.code == 3
     (road,) = done.json["cameras"]
-    filed = kerbwatch("issues", "list", "-C", fresh.folder, "--violation", "illegal_parking", "--json").json
+    filed = kerbwatch(
+        "issues", "list", "-C", unscanned.folder, "--violation", "illegal_parking", "--json"
+    ).json
     assert len(filed) == 1
     assert len(road["troubles"]) == 1
     assert bad.name in road["troubles"][0]
     assert said in road["troubles"][0]
 
 
-def test_a_missing_folder_of_recordings_is_told_and_the_others_are_scanned(fresh: Made) -> None:
-    shutil.rmtree(fresh.settings.archive_root / "p025")
-    done = scan(fresh)
+def test_a_missing_folder_of_recordings_is_told_and_the_others_are_scanned(unscanned: Made) -> None:
+    shutil.rmtree(unscanned.settings.archive_root / "p025")
+    done = scan(unscanned)
     assert done.code == 3
     road, _, crossing = done.json["cameras"]
     assert (len(road["filed"]), crossing["samples"]) == (1, 0)
@@ -85,11 +87,11 @@ def test_a_missing_folder_of_recordings_is_told_and_the_others_are_scanned(fresh
     os.geteuid() != 0 or not shutil.which("setpriv"), reason="only root can become somebody else"
 )
 def test_a_folder_without_permission_is_told_and_the_others_are_scanned(
-    fresh: Made, weights: Path, tmp_path_factory: pytest.TempPathFactory
+    unscanned: Made, weights: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     home = Path("/tmp") / f"kerbwatch-nobody-{os.getpid()}"
     try:
-        made = fresh.copy(home / "county")
+        made = unscanned.copy(home / "county")
         shutil.copytree(cache_folder(), home / "cache")
         for path in (home, *home.rglob("*")):
             os.chown(path, NOBODY, NOBODY)
@@ -157,14 +159,14 @@ def test_every_fault_of_a_configuration_is_told_at_once(tmp_path: Path) -> None:
 
 
 def test_weights_with_a_wrong_hash_are_refused_before_anything_is_looked_at(
-    fresh: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    unscanned: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(models_folder(), tmp_path / "models", ignore=shutil.ignore_patterns("*.pt"))
     content = bytearray((models_folder() / "yolov8n.pt").read_bytes())
     content[1000] ^= 1
     (tmp_path / "models" / "yolov8n.pt").write_bytes(content)
     monkeypatch.setenv("KERBWATCH_MODELS", str(tmp_path / "models"))
-    done = scan(fresh)
+    done = scan(unscanned)
     assert done.code == 2
     assert "SHA-256" in done.err
     assert "kerbwatch models fetch yolov8n" in done.err
@@ -181,18 +183,18 @@ def test_weights_with_a_wrong_hash_are_refused_before_anything_is_looked_at(
     ],
 )
 def test_a_database_that_cannot_be_used_is_told(
-    fresh: Made, monkeypatch: pytest.MonkeyPatch, url: str, said: str
+    unscanned: Made, monkeypatch: pytest.MonkeyPatch, url: str, said: str
 ) -> None:
     monkeypatch.setenv("KERBWATCH_DATABASE_URL", url)
-    done = scan(fresh)
+    done = scan(unscanned)
     assert done.code in (1, 2)
     assert said in done.err
 
 
-def test_a_file_that_is_no_database_is_told(fresh: Made) -> None:
-    (fresh.folder / "state").mkdir()
-    (fresh.folder / "state" / "kerbwatch.db").write_bytes(b"This is not a database. " * 100)
-    done = scan(fresh)
+def test_a_file_that_is_no_database_is_told(unscanned: Made) -> None:
+    (unscanned.folder / "state").mkdir()
+    (unscanned.folder / "state" / "kerbwatch.db").write_bytes(b"This is not a database. " * 100)
+    done = scan(unscanned)
     assert done.code == 2
     assert "not a database" in done.err
 
@@ -206,28 +208,28 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("what", ["evidence", "observations", "state"])
 def test_a_full_disk_is_told_and_with_more_space_the_scan_goes_on(
-    fresh: Made, tiny_disk: Path, monkeypatch: pytest.MonkeyPatch, what: str
+    unscanned: Made, tiny_disk: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     room = tiny_disk / "filler"
     if what == "observations":
         room.write_bytes(b"\0" * 156 * 1024)
     monkeypatch.setenv(f"KERBWATCH_{what.upper()}_ROOT", str(tiny_disk / what))
-    done = scan(fresh, "--point", "p001")
+    done = scan(unscanned, "--point", "p001")
     assert done.code == 1, done.err
     assert "space" in done.err or "full" in done.err
     assert len(done.err.strip().splitlines()) == 1
     assert list(tiny_disk.rglob(".*")) == []
     room.unlink(missing_ok=True)
     resize(tiny_disk, "50m")
-    done = scan(fresh, "--point", "p001")
+    done = scan(unscanned, "--point", "p001")
     assert done.code == 0, done.err
-    assert kerbwatch("issues", "verify", "-C", fresh.folder).code == 0
-    assert len(kerbwatch("issues", "list", "-C", fresh.folder, "--json").json) == 1
+    assert kerbwatch("issues", "verify", "-C", unscanned.folder).code == 0
+    assert len(kerbwatch("issues", "list", "-C", unscanned.folder, "--json").json) == 1
 
 
-def test_a_folder_that_may_not_be_written_is_told(fresh: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_may_not_be_written_is_told(unscanned: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERBWATCH_EVIDENCE_ROOT", "/proc/evidence")
-    done = scan(fresh)
+    done = scan(unscanned)
     assert done.code == 2
     assert done.err.startswith("/proc/evidence")
 

@@ -146,3 +146,15 @@ def test_every_rule_is_documented_in_english_and_chinese_with_its_own_keys(viola
     example = yaml.safe_load((CHECKOUT / "configs" / "rules.yaml").read_text(encoding="utf-8"))[violation]
     missing = [key for key in set(example) - COMMON_KEYS if f"`{key}`" not in sections[0]]
     assert not missing
+
+
+def test_no_two_files_of_fixtures_give_one_name_to_different_things() -> None:
+    """`pytest_plugins` makes a fixture known everywhere, so which of two is meant would depend on the order."""
+    fixture = re.compile(r"@pytest\.fixture\b.*\n(?:.*\n)??def (\w+)\(")
+    names = [
+        name
+        for path in sorted((CHECKOUT / "tests").glob("*.py"))
+        for name in fixture.findall(path.read_text(encoding="utf-8"))
+    ]
+    assert len(names) > 20
+    assert sorted(set(names)) == sorted(names)

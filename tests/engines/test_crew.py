@@ -155,7 +155,7 @@ def test_a_machine_lost_in_mid_run_changes_no_result_whatever_the_bucket_does(
     ray_machines: Any,
     postgresql_url: str,
     bucket: Any,
-    fresh: Made,
+    unscanned: Made,
     scanned_once: Scanned,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -164,9 +164,9 @@ def test_a_machine_lost_in_mid_run_changes_no_result_whatever_the_bucket_does(
     monkeypatch.setenv("KERBWATCH_DATABASE_URL", postgresql_url)
     monkeypatch.setenv("KERBWATCH_OBSERVATIONS_ROOT", f"{bucket.url}/observations")
     monkeypatch.setenv("KERBWATCH_EVIDENCE_ROOT", f"{bucket.url}/evidence")
-    with (fresh.folder / "kerbwatch.yaml").open("a") as site:
+    with (unscanned.folder / "kerbwatch.yaml").open("a") as site:
         site.write("\nnightly: {min_free_gb: 0}\n")  # whatever the disk of the machine that tests
-    settings = on_engine(fresh.settings, EngineName.RAY, None)
+    settings = on_engine(unscanned.settings, EngineName.RAY, None)
     run = run_night(
         Orders(
             settings,
@@ -177,8 +177,8 @@ def test_a_machine_lost_in_mid_run_changes_no_result_whatever_the_bucket_does(
     )
     told = run.summary
     assert (run.state, told["days_done"], told["lost_workers"]) == (RunState.DONE, 5, {"node_lost": 1})
-    assert kerbwatch("issues", "verify", "-C", fresh.folder).code == 0
-    found = results_of(fresh)
+    assert kerbwatch("issues", "verify", "-C", unscanned.folder).code == 0
+    found = results_of(unscanned)
     monkeypatch.undo()
     assert found == results_of(scanned_once.made)
     assert bucket.failing.counts["failed"] >= 10

@@ -33,18 +33,18 @@ def processes_in(place: Path) -> list[str]:
 
 @pytest.mark.slow
 def test_a_run_on_ray_stops_when_asked_leaves_nothing_running_and_the_local_engine_goes_on(
-    fresh: Made, scanned_once: Scanned, tmp_path_factory: pytest.TempPathFactory
+    unscanned: Made, scanned_once: Scanned, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    with (fresh.folder / "kerbwatch.yaml").open("a") as site:
+    with (unscanned.folder / "kerbwatch.yaml").open("a") as site:
         site.write("\nnightly: {min_free_gb: 0}\n")  # whatever the disk of the machine that tests
     place = Path("/tmp", f"kw-{os.getpid()}")  # a socket's path must be short
     place.mkdir()
     environment = os.environ | {"TMPDIR": str(place), "HOME": str(tmp_path_factory.mktemp("home"))}
     environment["KERBWATCH_CACHE"] = str(cache_folder())
-    words = [*command(), "nightly", "-C", str(fresh.folder), *AS_OF, "--json"]
+    words = [*command(), "nightly", "-C", str(unscanned.folder), *AS_OF, "--json"]
     try:
         with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True) as process:
-            until_a_day_is_done(fresh, process)
+            until_a_day_is_done(unscanned, process)
             process.send_signal(signal.SIGTERM)
             asked = time.monotonic()
             out, _ = process.communicate(timeout=60)
@@ -60,9 +60,9 @@ def test_a_run_on_ray_stops_when_asked_leaves_nothing_running_and_the_local_engi
         assert list(place.iterdir()) == []
     finally:
         place.rmdir()
-    rest = kerbwatch("nightly", "-C", fresh.folder, *AS_OF, "--engine", "local", "--json")
+    rest = kerbwatch("nightly", "-C", unscanned.folder, *AS_OF, "--engine", "local", "--json")
     assert rest.code == 0, rest.err
-    assert results_of(fresh) == results_of(scanned_once.made)
+    assert results_of(unscanned) == results_of(scanned_once.made)
 
 
 def until_a_day_is_done(made: Made, process: subprocess.Popen[str]) -> None:
@@ -74,12 +74,12 @@ def until_a_day_is_done(made: Made, process: subprocess.Popen[str]) -> None:
     raise AssertionError(f"no day was done: {process.poll()}")
 
 
-def test_what_does_not_go_together_is_said(fresh: Made) -> None:
-    told = kerbwatch("scan", "-C", fresh.folder, "--ray-address", "10.0.0.5:6379")
+def test_what_does_not_go_together_is_said(unscanned: Made) -> None:
+    told = kerbwatch("scan", "-C", unscanned.folder, "--ray-address", "10.0.0.5:6379")
     assert (told.code, "--ray-address goes with --engine ray" in told.err) == (2, True)
-    with (fresh.folder / "kerbwatch.yaml").open("a") as site:
+    with (unscanned.folder / "kerbwatch.yaml").open("a") as site:
         site.write("\nengine: {name: ray, address: somewhere, cpus: 0, gpus: 1.5}\n")
-    told = kerbwatch("points", "-C", fresh.folder)
+    told = kerbwatch("points", "-C", unscanned.folder)
     assert told.code == 2
     for fault in ("engine.address: 'somewhere' is no address", "engine.cpus", "engine.gpus: 1.5 is above 1"):
         assert fault in told.err

@@ -6,7 +6,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from model_fixture import weights  # noqa: F401
 
 from detector.cli.common import default_model, detector_of
 from detector.config.settings import default_rules
@@ -60,7 +59,7 @@ def test_a_case_is_right_with_its_mechanism_and_wrong_without(
     case: str,
     seed: int,
     tmp_path: Path,
-    weights: Path,  # noqa: F811
+    weights: Path,
 ) -> None:
     assert weights.is_file()
     assert right(tried(case, seed, tmp_path))

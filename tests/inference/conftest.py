@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from model_fixture import bus, exports, model, weights
+from model_fixture import bus, exports, model
 
-__all__ = ["bus", "exports", "model", "weights"]
+__all__ = ["bus", "exports", "model"]

@@ -166,23 +166,23 @@ def test_a_second_scan_of_the_same_period_looks_at_no_picture_and_files_nothing(
 
 
 def test_a_scan_of_two_days_one_by_one_files_what_a_scan_of_both_files(
-    fresh: Made, scanned_once: Scanned, detector: Detector
+    unscanned: Made, scanned_once: Scanned, detector: Detector
 ) -> None:
-    zone = fresh.settings.timezone
-    with opened(fresh, detector) as shop:
+    zone = unscanned.settings.timezone
+    with opened(unscanned, detector) as shop:
         for day in (FIRST, SECOND):
             scan(shop, local_day(day, zone), "p025")
-    assert {(i.fingerprint, i.interval) for i in issues_of(fresh)} == {
+    assert {(i.fingerprint, i.interval) for i in issues_of(unscanned)} == {
         (i.fingerprint, i.interval) for i in issues_of(scanned_once.made) if i.point_id == "p025"
     }
 
 
 def test_a_recording_that_vanishes_after_it_was_listed_costs_only_its_own_samples(
-    fresh: Made, detector: Detector
+    unscanned: Made, detector: Detector
 ) -> None:
-    root = fresh.settings.archive_root
+    root = unscanned.settings.archive_root
     gone = next((root / "p001").rglob("*_20260109*"))
-    with opened(fresh, detector) as shop:
+    with opened(unscanned, detector) as shop:
         begun: list[Path] = []
 
         def begin(path: Path) -> None:
@@ -198,18 +198,18 @@ def test_a_recording_that_vanishes_after_it_was_listed_costs_only_its_own_sample
 
 
 def test_a_suspicion_whose_recording_vanishes_before_the_closer_look_stays_open(
-    fresh: Made, detector: Detector
+    unscanned: Made, detector: Detector
 ) -> None:
-    lost = next((fresh.settings.archive_root / "p001").rglob("*_20260108*"))
+    lost = next((unscanned.settings.archive_root / "p001").rglob("*_20260108*"))
     kept = lost.with_suffix(".kept")
     kept.hardlink_to(lost)
     # The file goes while it is being read, which Linux allows: it is observed, and cannot be opened again.
-    with opened(fresh, Counting(detector, first=[lost])) as shop:
+    with opened(unscanned, Counting(detector, first=[lost])) as shop:
         (road,) = scan(shop, only="p001")
     assert (road.filed, road.dropped) == ((), ())
     assert [reason for _, reason in road.failed] == ["could not be read for a closer look"]
     kept.rename(lost)
-    with opened(fresh, counting := Counting(detector)) as shop:
+    with opened(unscanned, counting := Counting(detector)) as shop:
         (road,) = scan(shop, only="p001")
     assert (road.samples, len(road.filed)) == (0, 1)
     assert counting.pictures < 20  # the closer look's own

@@ -13,24 +13,24 @@ pytest_plugins = ["archive_fixture", "bucket_fixture"]
 
 @pytest.mark.slow
 def test_a_scan_into_a_failing_bucket_leaves_what_one_into_folders_leaves(
-    fresh: Made, scanned_once: Scanned, bucket, monkeypatch: pytest.MonkeyPatch
+    unscanned: Made, scanned_once: Scanned, bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KERBWATCH_OBSERVATIONS_ROOT", f"{bucket.url}/observations")
     monkeypatch.setenv("KERBWATCH_EVIDENCE_ROOT", f"{bucket.url}/evidence")
     bucket.failing.share = 0.1
-    said = kerbwatch("scan", "-C", fresh.folder, *PERIOD, "--workers", 2, "--json")
+    said = kerbwatch("scan", "-C", unscanned.folder, *PERIOD, "--workers", 2, "--json")
     assert said.code == 3, said.err  # 3: the empty file
-    assert kerbwatch("issues", "verify", "-C", fresh.folder).code == 0
-    again = kerbwatch("scan", "-C", fresh.folder, *PERIOD, "--workers", 1, "--json").json
+    assert kerbwatch("issues", "verify", "-C", unscanned.folder).code == 0
+    again = kerbwatch("scan", "-C", unscanned.folder, *PERIOD, "--workers", 1, "--json").json
     assert [camera["samples"] for camera in again["cameras"]] == [0] * len(again["cameras"])
-    judged = kerbwatch("judge", "-C", fresh.folder, *PERIOD, "--json").json
+    judged = kerbwatch("judge", "-C", unscanned.folder, *PERIOD, "--json").json
     assert all(not one["appeared"] and not one["vanished"] for one in judged)
-    found, failed = results_of(fresh), bucket.failing.counts["failed"]
+    found, failed = results_of(unscanned), bucket.failing.counts["failed"]
     monkeypatch.undo()
     assert found == results_of(scanned_once.made)
     assert failed >= 10
-    assert not (fresh.folder / "evidence").exists()
-    assert not (fresh.folder / "state" / "observations").exists()
+    assert not (unscanned.folder / "evidence").exists()
+    assert not (unscanned.folder / "state" / "observations").exists()
 
 
 def test_damage_to_evidence_in_a_bucket_is_found_out(
