@@ -31,13 +31,30 @@ def test_an_account_is_made_changed_and_closed_in_the_browser(served: Served, op
     page.select_option("#u-zhao select[name=role]", "department")
     page.select_option("#u-zhao select[name=department]", "traffic_police")
     page.click("#u-zhao form:first-child button")
-    page.wait_for_selector("#u-zhao:has-text('责任部门')")
+    page.wait_for_selector("#u-zhao td:nth-child(3):has-text('责任部门')")
     assert (people.user("zhao").role, people.user("zhao").department) == (Role.DEPARTMENT, "traffic_police")
     page.on("dialog", lambda dialog: dialog.accept())
     page.click("#u-zhao summary")
     page.click("#u-zhao button.bad")
     page.wait_for_selector("#u-zhao.closed")
     assert not people.user("zhao").active
+
+
+def test_no_password_gets_into_an_address_before_the_script_of_its_form_has_run(
+    served_once: Served, opens: Opens
+) -> None:
+    page, held = opens(served_once, Role.ADMIN).page, []
+    page.route("**/static/js/forms.js", lambda route: held.extend([route]))
+    with page.expect_request("**/static/js/forms.js"):
+        page.goto(f"{served_once.url}/users", wait_until="commit")
+    page.fill("#new-user input[name=login]", "early")
+    page.fill("#new-user input[name=name]", "early")
+    page.fill("#new-user input[name=password]", PASSWORD)
+    page.press("#new-user input[name=password]", "Enter")
+    assert page.is_disabled("#new-user button.main")
+    assert page.url == f"{served_once.url}/users"
+    held[0].continue_()
+    page.wait_for_selector("#new-user button.main:enabled")
 
 
 @pytest.mark.parametrize(

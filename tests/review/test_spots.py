@@ -137,6 +137,10 @@ def test_a_clip_that_breaks_off_leaves_nothing(spotted: Served) -> None:
     def pieces() -> Iterator[bytes]:
         yield MP4
         yield bytes(2_000_000)
+        until = time.monotonic() + 20
+        while {path.name for path in root.iterdir()} == before:
+            assert time.monotonic() < until, "nothing of the clip was taken"
+            time.sleep(0.01)
         raise httpx.ReadError("the cable was pulled")
 
     with pytest.raises(httpx.ReadError):

@@ -1,7 +1,7 @@
 // The dispatch board: chosen issues go out together.
 
 import { post } from "./api.js";
-import { sent } from "./forms.js";
+import { sent, submitted } from "./forms.js";
 
 const form = document.getElementById("dispatch-form");
 const boxes = () => [...document.querySelectorAll('input[name="issue"]:checked')];
@@ -10,8 +10,7 @@ if (form) {
   const told = document.getElementById("chosen");
   const tell = () => (told.textContent = boxes().length ? `(${boxes().length})` : "");
   document.addEventListener("change", (event) => event.target.name === "issue" && tell());
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
+  submitted(form, () => {
     const body = { issues: boxes().map((box) => ({ id: box.value, seen_version: Number(box.dataset.version) })) };
     const due = form.elements.due_at.value;
     if (form.elements.department.value) body.department = form.elements.department.value;

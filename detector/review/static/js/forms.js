@@ -1,14 +1,23 @@
 // Forms that are sent to the API: <form data-api="POST /api/v1/...">, as JSON, or as they are with data-multipart.
+// Their buttons come disabled: pressed before its script has run, a form would go into the page's address instead.
 
 import { call, upload } from "./api.js";
 import { toast } from "./toast.js";
 import { t } from "./words.js";
 
-for (const form of document.querySelectorAll("form[data-api]")) {
+for (const form of document.querySelectorAll("form[data-api]")) submitted(form, () => send(form));
+
+/** From now on a form's buttons may be pressed, and do this. */
+export function submitted(form, run) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    send(form);
+    run();
   });
+  rest(form, false);
+}
+
+function rest(form, resting) {
+  for (const button of form.querySelectorAll("button")) button.disabled = resting;
 }
 
 /** Sends a form and loads the page anew; what is refused is told in the form. */
@@ -19,16 +28,15 @@ export async function send(form) {
   await sent(form, work);
 }
 
-/** Runs the work of a form while its buttons rest. */
+/** Runs the work of a form while its buttons rest; they do so until the page is loaded anew, if it is. */
 export async function sent(form, work) {
-  const buttons = form.querySelectorAll("button");
   const fault = form.querySelector(".form-error");
   if (fault) fault.hidden = true;
-  for (const button of buttons) button.disabled = true;
+  rest(form, true);
   try {
     const answer = await work();
-    if (form.dataset.then === "stay") return answer;
-    location.reload();
+    if (form.dataset.then === "stay") rest(form, false);
+    else location.reload();
     return answer;
   } catch (refused) {
     const why = refused.status === 0 ? t("js.offline") : refused.message;
@@ -36,9 +44,8 @@ export async function sent(form, work) {
       fault.textContent = why;
       fault.hidden = false;
     } else toast(t("js.failed", { why }), { bad: true });
+    rest(form, false);
     return undefined;
-  } finally {
-    for (const button of buttons) button.disabled = false;
   }
 }
 

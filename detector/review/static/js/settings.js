@@ -1,11 +1,10 @@
 // Settings: only what was changed is sent, with the text of the file that it was changed in.
 
 import { put } from "./api.js";
-import { sent } from "./forms.js";
+import { sent, submitted } from "./forms.js";
 
 for (const form of document.querySelectorAll("form[data-file]")) {
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
+  submitted(form, () => {
     const values = {};
     for (const input of form.elements) {
       if (!input.name) continue;

@@ -2,7 +2,7 @@
 
 import { get, post, upload } from "./api.js";
 import { h } from "./dom.js";
-import { sent } from "./forms.js";
+import { sent, submitted } from "./forms.js";
 import { clock, t } from "./words.js";
 
 const clips = document.getElementById("clip-form");
@@ -22,8 +22,7 @@ async function started(form, work) {
 
 for (const form of [clips, stretches]) form.dataset.then = "stay";
 
-clips.addEventListener("submit", (event) => {
-  event.preventDefault();
+submitted(clips, () => {
   const { camera, clip, start } = clips.elements;
   const file = clip.files[0];
   const bar = clips.querySelector("progress");
@@ -61,8 +60,7 @@ stretches.elements.recording.addEventListener("change", ({ target }) => {
   stretches.elements.start.value = chosen.value.slice(0, 19);
   stretches.elements.minutes.value = Math.min(240, Math.max(1, Math.round((Date.parse(chosen.dataset.end) - Date.parse(chosen.value)) / 60_000)));
 });
-stretches.addEventListener("submit", (event) => {
-  event.preventDefault();
+submitted(stretches, () => {
   const { camera, start, minutes } = stretches.elements;
   started(stretches, () => post("/api/v1/spot-checks", { camera: camera.value, start: start.value, length_s: Number(minutes.value) * 60 }));
 });

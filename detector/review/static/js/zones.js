@@ -86,10 +86,10 @@ part("facts").addEventListener("change", () => {
   for (const input of part("limits").querySelectorAll("input")) {
     if (limited.includes(input.name) && input.value) zone.limits[input.name] = Number(input.value);
   }
+  fill(zone); // At once: later it would undo what is typed into the next field by then.
   // Not before the focus has gone where it is going: what is drawn anew could not have it.
   setTimeout(() => {
     polygons.draw();
-    fill(zone);
     shown();
   });
 });
