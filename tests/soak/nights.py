@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from made_archive import Made
 from processes import MARK, Snapshot, cpu_s, snapshot, start
@@ -181,15 +181,27 @@ class Night:
         else:
             self.process = start(words, self.mark, program=PROGRAM)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is left of it, also where a test failed: no process, and no open pipe that another test meets."""
+        assert self.process.stderr
+        if not self.process.stderr.closed:
+            self.kill(group=True)
+            self.end()
+
     @property
     def alive(self) -> bool:
         return self.process.poll() is None
 
     def wait_cpu(self, seconds: float) -> bool:
         """Until it has used so much more processor time; False where it ended before. However busy the machine is."""
-        began = cpu_s(self.process.pid)
+        used, last = 0.0, cpu_s(self.process.pid)
         while self.alive:
-            if cpu_s(self.process.pid) - began >= seconds:
+            now = cpu_s(self.process.pid)
+            used, last = used + max(0.0, now - last), now  # less: what a dead worker had used counts no more
+            if used >= seconds:
                 return True
             time.sleep(0.03)
         return False

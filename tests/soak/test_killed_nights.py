@@ -8,6 +8,7 @@ import random
 import signal
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,9 @@ ORPHANS_END_WITHIN_S = 60.0
 MOST_A_COPY = 40
 LONGEST_S = 3.5
 """Of processor time between two kills: a night needs three times as much."""
+SHARE = 0.12
+"""Of the processor time of a whole night: the most between two of the four kills."""
+MOST_COPIES = 5
 HOWS = ("worker", "worker", "workers", "parent", "group")
 """Which processes are killed: one worker, all of them, the parent alone (its workers then end by themselves), all."""
 
@@ -40,9 +44,9 @@ def small(made: Made) -> Made:
 
 def undisturbed(made: Made) -> tuple[Left, float]:
     """What is left, and how much processor time it took after the start of the processes."""
-    night = Night(made, AS_OF)
-    used = os.times()
-    assert night.end() == 0, night.errors
+    with Night(made, AS_OF) as night:
+        used = os.times()
+        assert night.end() == 0, night.errors
     now = os.times()
     cpu_s = now.children_user + now.children_system - used.children_user - used.children_system
     return left_by(made), cpu_s
@@ -67,13 +71,13 @@ def disturbed(made: Made, chance: random.Random, most: int, longest_s: float) ->
     """Run nights with kills, so many at most, until one comes to its end."""
     kills: Counter[str] = Counter()
     while True:
-        night = Night(made, AS_OF, forked=True)
-        while kills.total() < most and night.wait_cpu(chance.uniform(0.2, longest_s)):
-            how = chance.choice(HOWS)
-            kills[how] += kill_some(night, how, chance)
-            if how in ("parent", "group"):
-                break
-        code = night.end()
+        with Night(made, AS_OF, forked=True) as night:
+            while kills.total() < most and night.wait_cpu(chance.uniform(0.2, longest_s)):
+                how = chance.choice(HOWS)
+                kills[how] += kill_some(night, how, chance)
+                if how in ("parent", "group"):
+                    break
+            code = night.end()
         assert wait_for_none(night.mark, ORPHANS_END_WITHIN_S) == []
         if code >= 0:
             assert code == 0, night.errors
@@ -91,30 +95,63 @@ def check(made: Made, expected: Left) -> None:
 
 
 @pytest.fixture(scope="module")
-def expected(composed: Made, tmp_path_factory: pytest.TempPathFactory) -> Left:
-    """What one undisturbed night leaves."""
-    left, _ = undisturbed(small(composed.copy(tmp_path_factory.mktemp("undisturbed") / "county")))
+def whole(composed: Made, tmp_path_factory: pytest.TempPathFactory) -> tuple[Left, float]:
+    """One undisturbed night: what it leaves, and the processor time it takes."""
+    left, cpu_s = undisturbed(small(composed.copy(tmp_path_factory.mktemp("undisturbed") / "county")))
     assert len(left.chains) == 2
-    return left
+    return left, cpu_s
+
+
+@pytest.fixture(scope="module")
+def expected(whole: tuple[Left, float]) -> Left:
+    return whole[0]
+
+
+def killed(made: Made, after: str, hows: Sequence[str], chance: random.Random, longest_s: float) -> bool:
+    """One night with these kills, in turn, after an event; False where it was done before all of them."""
+    with Night(made, AS_OF) as night:
+        done = night.wait_for(after) and all(
+            night.wait_cpu(chance.uniform(0.2, 1.0) * longest_s) and kill_when_there(night, how, chance)
+            for how in hows
+        )
+        code = night.end()
+    assert wait_for_none(night.mark, ORPHANS_END_WITHIN_S) == []
+    assert code in (0, -signal.SIGKILL), night.errors
+    state = runs_of(made)[0].state
+    assert state in (RunState.RUNNING, RunState.DONE), night.errors
+    return done and state is RunState.RUNNING
+
+
+def kill_when_there(night: Night, how: str, chance: random.Random) -> bool:
+    """Kill as told, as soon as there is something to kill; False where the night ended before."""
+    while night.alive:
+        if kill_some(night, how, chance):
+            return True
+        time.sleep(0.03)
+    return False
 
 
 @pytest.mark.slow
 def test_a_night_killed_four_times_ends_as_an_undisturbed_one(
-    composed: Made, expected: Left, tmp_path: Path
+    composed: Made, whole: tuple[Left, float], tmp_path: Path
 ) -> None:
-    made = small(composed.copy(tmp_path / "killed"))
+    expected, whole_s = whole
     chance = random.Random(7)
-    for hows in (("worker", "workers", "group"), ("parent",)):
-        night = Night(made, AS_OF)
-        assert night.wait_for("run began")
-        for how in hows:
-            assert night.wait_cpu(chance.uniform(1.5, 4.0)), "it ended before it could be killed"
-            assert kill_some(night, how, chance)
-        night.end()
-        assert wait_for_none(night.mark, ORPHANS_END_WITHIN_S) == []
-    last = Night(made, AS_OF)
-    assert last.end() == 0, last.errors
+    for copy in range(MOST_COPIES):
+        made = small(composed.copy(tmp_path / f"killed{copy}"))
+        longest_s = whole_s * SHARE / 2**copy  # a night that was too fast for its kills gets them earlier
+        # Three workers that end before they are ready end a run; after the first pass one is ready at least.
+        if killed(made, "pass", ("worker", "workers", "group"), chance, longest_s) and killed(
+            made, "run began", ("parent",), chance, longest_s
+        ):
+            break
+    else:
+        pytest.fail(f"{MOST_COPIES} copies ended before they could be killed four times")
+    with Night(made, AS_OF) as last:
+        assert last.end() == 0, last.errors
     check(made, expected)
+    runs = runs_of(made)
+    assert [run.state for run in runs] == [RunState.DONE, RunState.DIED, RunState.DIED]
 
 
 @pytest.mark.slow
@@ -125,14 +162,14 @@ def test_a_night_whose_postgresql_is_stopped_and_started_ends_as_an_undisturbed_
     with own_server() as server:
         site = made.folder / "kerbwatch.yaml"
         site.write_text(site.read_text("utf-8").replace("database: null", f"database: {server.url}"), "utf-8")
-        night = Night(made, AS_OF)
-        assert night.wait_for("pass")
-        for at_once in (True, False):
-            night.wait_cpu(0.7)
-            server.stop(at_once=at_once)
-            time.sleep(1.0)
-            server.start()
-        assert night.end() == 0, night.errors
+        with Night(made, AS_OF) as night:
+            assert night.wait_for("pass")
+            for at_once in (True, False):
+                night.wait_cpu(0.7)
+                server.stop(at_once=at_once)
+                time.sleep(1.0)
+                server.start()
+            assert night.end() == 0, night.errors
         assert "the database does not answer" in night.errors or "is begun again" in night.errors
         check(made, expected)
 
@@ -142,16 +179,17 @@ def test_a_night_that_is_terminated_ends_in_ten_seconds_and_the_next_goes_on(
     composed: Made, expected: Left, tmp_path: Path
 ) -> None:
     made = small(composed.copy(tmp_path / "county"))
-    night = Night(made, AS_OF)
-    assert night.wait_for("pass")
-    night.wait_cpu(0.5)
-    night.process.send_signal(signal.SIGTERM)
-    began = time.monotonic()
-    code = night.end()
-    assert time.monotonic() - began < 15  # ten, and some for a machine that does other things besides
+    with Night(made, AS_OF) as night:
+        assert night.wait_for("pass")
+        night.wait_cpu(0.5)
+        night.process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        code = night.end()
+        assert time.monotonic() - began < 15  # ten, and some for a machine that does other things besides
     assert code in (0, 3, 75)
     assert wait_for_none(night.mark, 5.0) == []
-    assert Night(made, AS_OF).end() == 0
+    with Night(made, AS_OF) as following:
+        assert following.end() == 0, following.errors
     assert left_by(made) == expected
 
 
