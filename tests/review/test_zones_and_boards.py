@@ -19,6 +19,15 @@ from detector.people import Role
 pytest_plugins = ["review_fixture"]
 pytestmark = pytest.mark.timeout(120)
 
+POINT_OF_ANOTHER = """() => {
+  const frame = document.getElementById("drawing").getBoundingClientRect();
+  for (let y = frame.top + 3; y < Math.min(frame.bottom, innerHeight); y += 7)
+    for (let x = frame.left + 3; x < frame.right; x += 7) {
+      const zone = document.elementFromPoint(x, y)?.dataset.zone;
+      if (zone !== undefined && zone !== "0") return [x, y, Number(zone)];
+    }
+}"""
+
 
 def test_a_zone_is_drawn_by_mouse_moved_by_keyboard_and_saved(served: Served, opens: Opens) -> None:
     page = opens(served, Role.ADMIN).page
@@ -42,6 +51,23 @@ def test_a_zone_is_drawn_by_mouse_moved_by_keyboard_and_saved(served: Served, op
     zone = load_settings(served.house.settings.folder).point("p001").cameras[0].zones[-1]
     assert (zone.id, str(zone.permitted[0])) == ("new-strip", "18:00-23:30")
     assert zone.polygon[0] == pytest.approx((0.1 + 10 / 960, 0.1), abs=2 / 540)
+
+
+def test_what_is_typed_stays_with_its_zone_when_another_is_picked_in_the_picture(
+    served: Served, opens: Opens
+) -> None:
+    page = opens(served, Role.ADMIN).page
+    page.goto(f"{served.url}/zones/p001")
+    page.wait_for_selector("#drawing polygon")
+    page.locator("#list button").first.click()
+    before = page.locator("#list button").all_inner_texts()
+    page.fill("#zone-id", "renamed")
+    x, y, other = page.evaluate(POINT_OF_ANOTHER)
+    page.mouse.click(x, y)
+    page.wait_for_function(f"() => document.querySelectorAll('#list button')[{other}].ariaPressed === 'true'")
+    page.wait_for_function("() => document.querySelector('#list button').innerText.startsWith('renamed')")
+    assert page.locator("#list button").all_inner_texts()[1:] == before[1:]
+    assert before[other].split()[0] == page.input_value("#zone-id")
 
 
 def test_a_file_that_somebody_else_changed_is_not_overwritten(served: Served) -> None:

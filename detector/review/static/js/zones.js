@@ -15,11 +15,16 @@ let seen = "";
 let saved = "";
 let past = [];
 let shots = 0;
+let told = -1; // Which zone the fields tell of.
 
 const polygons = new Polygons(part("drawing"), {
   before: () => remember(),
   changed: () => shown(),
-  chosen: () => shown(),
+  chosen: () => {
+    // What is still being typed belongs to the zone that was chosen before: leaving the field keeps it there.
+    if (part("facts").contains(document.activeElement)) document.activeElement.blur();
+    shown();
+  },
   drawn: (corners) => add(corners),
 });
 
@@ -64,6 +69,7 @@ function shown() {
 }
 
 function fill(zone) {
+  told = polygons.zones.indexOf(zone);
   part("zone-id").value = zone.id;
   part("zone-kind").value = zone.kind;
   part("zone-permitted").value = zone.permitted.join(", ");
@@ -75,7 +81,7 @@ function fill(zone) {
 }
 
 part("facts").addEventListener("change", () => {
-  const zone = polygons.zones[polygons.at];
+  const zone = polygons.zones[told];
   if (!zone) return;
   remember();
   zone.id = part("zone-id").value.trim();
