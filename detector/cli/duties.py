@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from detector.cli.report import Office, brief_document, brief_of, write_whole
 from detector.config.engine import EngineName
 from detector.config.settings import Settings
 from detector.core.errors import StorageFull
+from detector.core.times import utc_now
 from detector.core.wording import duration_en
 from detector.database import Database
 from detector.dispatch.desk import Desk
@@ -34,10 +35,6 @@ from detector.scheduling.night import Orders, run_night
 from detector.scheduling.service import Duty, Service, is_night, previous_time
 
 ACCEPTANCE = "acceptance"
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import warnings
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version as distribution_version
 from itertools import groupby
@@ -56,6 +56,35 @@ class Detector(Protocol):
         picture, and at that much less cost; boxes are of the whole picture all the same.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Attended:
+    """A detector with something done before it looks, and after, when it is told how many pictures were looked at."""
+
+    inner: Detector
+    before: Callable[[], object] | None = None
+    after: Callable[[int], object] | None = None
+
+    @property
+    def model_id(self) -> str:
+        return self.inner.model_id
+
+    @property
+    def sha256(self) -> str:
+        return self.inner.sha256
+
+    @property
+    def input_hw(self) -> tuple[int, int]:
+        return self.inner.input_hw
+
+    def detect(self, images: Sequence[Image], part: Box | None = None) -> list[Detections]:
+        if self.before:
+            self.before()
+        found = self.inner.detect(images, part)
+        if self.after:
+            self.after(len(images))
+        return found
 
 
 STRIDE = 32

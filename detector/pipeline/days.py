@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
 
 from detector.core.errors import KerbwatchError
-from detector.core.geometry import Box
 from detector.core.times import Interval, days_of, local_day
-from detector.core.values import Camera, Detections, Image, Point, RecordingState
+from detector.core.values import Camera, Point, RecordingState
 from detector.footage.archive import parts
-from detector.inference.detector import Detector
+from detector.inference.detector import Attended
 from detector.issues.values import Filed
 from detector.pipeline.flow import Part
 from detector.pipeline.scan import (
@@ -138,8 +137,8 @@ def work(shop: Shop, job: Job, hands: Hands) -> Result:
     watched = replace(
         shop,
         begin=hands.begin,
-        detector=_Watched(shop.detector, hands.check),
-        litter=_Watched(shop.litter, hands.check) if shop.litter else None,
+        detector=Attended(shop.detector, before=hands.check),
+        litter=Attended(shop.litter, before=hands.check) if shop.litter else None,
     )
     point, camera = shop.settings.camera(job.camera_id)
     if isinstance(job, Survey):
@@ -147,30 +146,6 @@ def work(shop: Shop, job: Job, hands: Hands) -> Result:
     if isinstance(job, CameraScan):
         return scan_camera(watched, point, camera, job.period, now=job.now)
     return scan_day(watched, point, camera, job.day, job.now)
-
-
-@dataclass(frozen=True, slots=True)
-class _Watched:
-    """A detector between whose pictures the work may be stopped."""
-
-    inner: Detector
-    check: Callable[[], None]
-
-    @property
-    def model_id(self) -> str:
-        return self.inner.model_id
-
-    @property
-    def sha256(self) -> str:
-        return self.inner.sha256
-
-    @property
-    def input_hw(self) -> tuple[int, int]:
-        return self.inner.input_hw
-
-    def detect(self, images: Sequence[Image], part: Box | None = None) -> list[Detections]:
-        self.check()
-        return self.inner.detect(images, part)
 
 
 def survey(shop: Shop, point: Point, camera: Camera, period: Interval, now: datetime) -> Surveyed:

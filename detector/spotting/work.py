@@ -6,17 +6,15 @@ import errno
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from detector.core.errors import BadInput, StorageFull, UnreadableRecording
-from detector.core.geometry import Box
-from detector.core.values import Camera, Detections, Image, Proof
+from detector.core.values import Camera, Proof
 from detector.engines.local import end_with_parent
 from detector.evidence import Captions, annotated, jpeg
-from detector.inference.detector import Detector
+from detector.inference.detector import Attended, Detector
 from detector.pipeline.clips import Checked, judge_files, observe_files, parts_of
 from detector.pipeline.flow import Part, plan_part
 from detector.spotting.values import Finding, Order, Phase, Result, Why
@@ -47,31 +45,6 @@ class CheckFailed(BadInput):
         self.why = why
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """A detector that tells how many pictures it was shown."""
-
-    inner: Detector
-    seen: Callable[[int], None]
-
-    @property
-    def model_id(self) -> str:
-        return self.inner.model_id
-
-    @property
-    def sha256(self) -> str:
-        return self.inner.sha256
-
-    @property
-    def input_hw(self) -> tuple[int, int]:
-        return self.inner.input_hw
-
-    def detect(self, images: Sequence[Image], part: Box | None = None) -> list[Detections]:
-        found = self.inner.detect(images, part)
-        self.seen(len(images))
-        return found
-
-
 def look_at(order: Order, eyes: Eyes, tell: Tell) -> Result:
     """Run the flow over what the order names. Raises CheckFailed, UnreadableRecording."""
     parts = order.parts or _clip_parts(order)
@@ -86,7 +59,7 @@ def look_at(order: Order, eyes: Eyes, tell: Tell) -> Result:
     detector, litter = eyes
     tell(Phase.LOOKING, 0.0)
     place = (order.point, order.camera, order.rules)
-    seen = observe_files(parts, plans, *place, Counted(detector, count), litter)
+    seen = observe_files(parts, plans, *place, Attended(detector, after=count), litter)
     tell(Phase.CLOSER, 1.0)
     checked = judge_files(parts, seen, *place, detector, litter)
     return _result(checked, order)
