@@ -111,13 +111,12 @@ def test_damaged_recordings_cost_themselves_only(tmp_path: Path, make: Maker, we
     settings, most_open, began = made.settings, 0, time.monotonic()
     recordings = {p: p.read_bytes() for p in settings.archive_root.rglob("*") if p.is_file()}
     for number in range(NIGHTS):  # what cannot be read is tried in three nights
-        night = Night(
-            made, ("--as-of", f"{LAST + timedelta(days=number)}T01:00", "--workers", WORKERS), forked=SOAK
-        )
-        while night.alive:
-            most_open = max(most_open, handles_into(workers_of(night.process.pid), settings.archive_root))
-            time.sleep(0.2)
-        assert night.end() in (0, 3), night.errors
+        as_of = f"{LAST + timedelta(days=number)}T01:00"
+        with Night(made, ("--as-of", as_of, "--workers", WORKERS), forked=SOAK) as night:
+            while night.alive:
+                most_open = max(most_open, handles_into(workers_of(night.process.pid), settings.archive_root))
+                time.sleep(0.2)
+            assert night.end() in (0, 3), night.errors
         assert wait_for_none(night.mark, 10.0) == []
     took_s = time.monotonic() - began
     assert most_open <= 4  # a reader, and one that reads ahead

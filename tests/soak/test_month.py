@@ -105,9 +105,9 @@ class Month:
         """One run; what it says, or None where it could not even begin."""
         at = self.clock(number, **({"hour": 20} | clock))
         before = len(runs_of(self.made))
-        night = Night(self.made, ("--as-of", at, "--workers", WORKERS), forked=True)
-        meddle(night)
-        code = night.end()
+        with Night(self.made, ("--as-of", at, "--workers", WORKERS), forked=True) as night:
+            meddle(night)
+            code = night.end()
         assert wait_for_none(night.mark, 60.0) == [], "a process was left behind"
         self.runs += 1
         runs = runs_of(self.made)
