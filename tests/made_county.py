@@ -51,7 +51,7 @@ from detector.people import Actor, People, Role
 from detector.review import House, Masks, open_house
 from detector.review.access import SESSION_COOKIE
 from detector.review.serving import listening, server_of
-from detector.spotting import Bench
+from detector.spotting import SpotChecks
 
 PASSWORD = "correct horse 9"
 LOGINS: dict[Role, str] = {role: str(role) for role in Role}
@@ -232,12 +232,12 @@ def serve(folder: Path, **changes: Any) -> Iterator[Served]:
     settings = load_settings(folder)
     with (
         Database.open(settings.database_url) as database,
-        Bench(settings.state_root, partial(eyes_of, settings.model), utc_now).opened() as bench,
+        SpotChecks(settings.state_root, partial(eyes_of, settings.model), utc_now).opened() as checks,
         listening("127.0.0.1", 0) as listener,
     ):
         root = Path(settings.evidence_root)
         masks = Masks(partial(sight_of, settings))
-        house = open_house(settings, database, root, utc_now, bench, masks, setup_code=SETUP_CODE)
+        house = open_house(settings, database, root, utc_now, checks, masks, setup_code=SETUP_CODE)
         house = replace(house, **changes)
         server = server_of(house)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -29,7 +29,7 @@ from detector.inference.detector import Detector
 from detector.review import House, Masks, open_house, run
 from detector.scheduling.logs import Log
 from detector.scheduling.stopping import EXIT_WITHIN_S, end_after
-from detector.spotting import Bench
+from detector.spotting import SpotChecks
 
 Host = Annotated[str, typer.Option("--host", help="The address to listen on; 0.0.0.0 for the whole network.")]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="The port to listen on.")]
@@ -110,14 +110,14 @@ def eyes_of(model: ModelSettings) -> tuple[Detector, Detector | None]:
 def opened_house(settings: Settings, *, secure_cookies: bool = False) -> Iterator[House]:
     with (
         Database.open(settings.database_url) as database,
-        Bench(settings.state_root, partial(eyes_of, settings.model), now).opened() as bench,
+        SpotChecks(settings.state_root, partial(eyes_of, settings.model), now).opened() as spot_checks,
     ):
         yield open_house(
             settings,
             database,
             settings.evidence_root,
             now,
-            bench,
+            spot_checks,
             Masks(partial(sight_of, settings)),
             setup_code=secrets.token_urlsafe(9),
             secure_cookies=secure_cookies,

@@ -17,7 +17,7 @@ from detector.issues.reading import IssueReader
 from detector.review.events import Hub
 from detector.review.looks import Looks
 from detector.review.masks import Masks
-from detector.spotting import Bench
+from detector.spotting import SpotChecks
 from detector.storage import Root, Store, open_store
 
 
@@ -31,7 +31,7 @@ class House:
     reader: IssueReader
     hub: Hub
     looks: Looks
-    bench: Bench
+    spot_checks: SpotChecks
     masks: Masks
     evidence_root: Root
     setup_code: str
@@ -61,7 +61,7 @@ def open_house(
     database: Database,
     evidence_root: Root,
     now: Callable[[], datetime],
-    bench: Bench,
+    spot_checks: SpotChecks,
     masks: Masks,
     *,
     setup_code: str,
@@ -76,7 +76,7 @@ def open_house(
         reader,
         Hub(desk.queue, reader),
         Looks(desk),
-        bench,
+        spot_checks,
         masks,
         evidence_root,
         setup_code,

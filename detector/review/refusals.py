@@ -13,7 +13,7 @@ from detector.issues.errors import (
     UnknownIssue,
 )
 from detector.people import NotAllowed, SignInRefused, SignInThrottled
-from detector.spotting.bench import NoSuchCheck, NoVideo, QueueFull, TooLarge
+from detector.spotting.checks import NoSuchCheck, NoVideo, QueueFull, TooLarge
 
 
 class Refused(KerbwatchError):

@@ -69,12 +69,12 @@ def test_a_clip_is_uploaded_watched_and_its_findings_seen(
     assert page.locator(".pictures img").count() >= 3
     assert "08:30:" in page.inner_text(".finding .line")
     spot_id = page.url.rsplit("/")[-1]
-    assert not spotted.house.bench.shelf.clip(spot_id).exists()
+    assert not spotted.house.spot_checks.shelf.clip(spot_id).exists()
     looked = spotted.house.desk.log.find(who="reviewer", what=Looked.FOOTAGE)
     assert [row.file for row in looked if row.file == f"spot check {spot_id}"] == [f"spot check {spot_id}"]
     page.click("#remove")
     page.wait_for_url("**/spot-checks")
-    assert spot_id not in {spot.id for spot in spotted.house.bench.all()}
+    assert spot_id not in {spot.id for spot in spotted.house.spot_checks.all()}
 
 
 @pytest.mark.slow
@@ -111,7 +111,7 @@ FALSE = {
 
 @pytest.mark.parametrize("content", FALSE.values(), ids=FALSE.keys())
 def test_what_is_no_video_is_refused_whatever_it_is_called(spotted: Served, content: bytes) -> None:
-    client, root = spotted.signed_in(Role.REVIEWER), spotted.house.bench.shelf.root
+    client, root = spotted.signed_in(Role.REVIEWER), spotted.house.spot_checks.shelf.root
     before = {path.name for path in root.iterdir()}
     answer = client.post(CLIPS, params={"camera": "p001", "name": "clip.mp4"}, content=content)
     assert (answer.status_code, answer.json()["error"]) == (415, "no_video")
@@ -119,7 +119,7 @@ def test_what_is_no_video_is_refused_whatever_it_is_called(spotted: Served, cont
 
 
 def test_a_clip_that_says_it_is_too_large_is_not_read(spotted: Served) -> None:
-    client, root = spotted.signed_in(Role.REVIEWER), spotted.house.bench.shelf.root
+    client, root = spotted.signed_in(Role.REVIEWER), spotted.house.spot_checks.shelf.root
     before = {path.name for path in root.iterdir()}
     request = client.build_request("POST", CLIPS, params={"camera": "p001"})
     headers = {**request.headers, "content-length": str(3 * 10**9)}
@@ -131,7 +131,7 @@ def test_a_clip_that_says_it_is_too_large_is_not_read(spotted: Served) -> None:
 
 
 def test_a_clip_that_breaks_off_leaves_nothing(spotted: Served) -> None:
-    client, root = spotted.signed_in(Role.REVIEWER), spotted.house.bench.shelf.root
+    client, root = spotted.signed_in(Role.REVIEWER), spotted.house.spot_checks.shelf.root
     before = {path.name for path in root.iterdir()}
 
     def pieces() -> Iterator[bytes]:
@@ -155,7 +155,7 @@ def test_a_clip_that_does_not_arrive_gives_its_place_back(
     spotted: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("detector.review.routes.spots.ARRIVES_WITHIN_S", 0.3)
-    client, root = spotted.signed_in(Role.REVIEWER), spotted.house.bench.shelf.root
+    client, root = spotted.signed_in(Role.REVIEWER), spotted.house.spot_checks.shelf.root
     before = {path.name for path in root.iterdir()}
 
     def pieces() -> Iterator[bytes]:
@@ -185,8 +185,8 @@ def test_a_clips_name_is_never_a_path_and_never_markup(spotted: Served, name: st
     assert answer.status_code == 202, answer.text
     spot = answer.json()
     assert spot["source"] == shown
-    kept = spotted.house.bench.shelf.folder(spot["id"])
-    assert kept.parent == spotted.house.bench.shelf.root
+    kept = spotted.house.spot_checks.shelf.folder(spot["id"])
+    assert kept.parent == spotted.house.spot_checks.shelf.root
     for path in ("/spot-checks", f"/spot-checks/{spot['id']}"):
         assert "<script>alert" not in client.get(path).text
     assert client.delete(f"/api/v1/spot-checks/{spot['id']}").status_code == 204
@@ -211,6 +211,6 @@ def test_a_clip_of_no_camera_or_no_time_is_refused(spotted: Served, query: dict[
 
 
 def test_a_full_line_says_so(spotted: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("detector.spotting.bench.OF_ONE_MOST", 0)
+    monkeypatch.setattr("detector.spotting.checks.OF_ONE_MOST", 0)
     answer = spotted.signed_in(Role.REVIEWER).post(CLIPS, params={"camera": "p001"}, content=MP4)
     assert (answer.status_code, answer.json()["error"]) == (503, "queue_full")

@@ -1,4 +1,4 @@
-"""What the worker of a tested bench looks with; in a module of its own, for the worker's process imports it."""
+"""What the worker of tested spot checks looks with; in a module of its own, for the worker's process imports it."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ from detector.review.routes.boards import possible
 from detector.review.routes.zones import SpotChecker, camera_for
 from detector.review.views import local, named
 from detector.spotting import Finding, Order, Spot
-from detector.spotting.bench import LARGEST_CLIP
+from detector.spotting.checks import LARGEST_CLIP
 
 router = APIRouter(include_in_schema=False)
 api = APIRouter(prefix="/api/v1", responses=PROBLEMS, tags=["spot checks"])
@@ -61,7 +61,7 @@ def spots_page(request: Request, _: SpotChecker) -> Response:
         request,
         "spots.html",
         "nav.spots",
-        spots=[spot_out(house, spot) for spot in house.bench.all()],
+        spots=[spot_out(house, spot) for spot in house.spot_checks.all()],
         camera=request.query_params.get("camera", ""),
         day=today_of(house) - timedelta(days=1),
         largest=LARGEST_CLIP,
@@ -71,7 +71,7 @@ def spots_page(request: Request, _: SpotChecker) -> Response:
 @router.get("/spot-checks/{spot_id}")
 def spot_page(request: Request, spot_id: str, visitor: SpotChecker) -> Response:
     house = house_of(request)
-    spot = house.bench.get(spot_id)
+    spot = house.spot_checks.get(spot_id)
     return page(
         request,
         "spot.html",
@@ -85,14 +85,14 @@ def spot_page(request: Request, spot_id: str, visitor: SpotChecker) -> Response:
 def spots(request: Request, _: SpotChecker) -> list[SpotOut]:
     """Every spot check that is kept, newest first."""
     house = house_of(request)
-    return [spot_out(house, spot) for spot in house.bench.all()]
+    return [spot_out(house, spot) for spot in house.spot_checks.all()]
 
 
 @api.get("/spot-checks/{spot_id}")
 def one_spot(request: Request, spot_id: str, _: SpotChecker) -> SpotOut:
     """One spot check: how far it is, and what it found."""
     house = house_of(request)
-    return spot_out(house, house.bench.get(spot_id))
+    return spot_out(house, house.spot_checks.get(spot_id))
 
 
 @api.post("/spot-checks", status_code=202)
@@ -109,7 +109,7 @@ def check_recordings(request: Request, body: SpotIn, visitor: SpotChecker) -> Sp
     source = ", ".join(PurePath(recording.path).name for recording, _ in parts)[:LONGEST_NAME]
     begins = parts[0][1].start
     spot = Spot.new(visitor.actor.who, house.desk.now(), point.id, camera.id, source, begins, uploaded=False)
-    house.bench.submit(spot, _order(house, spot, point, camera, parts=tuple(parts)))
+    house.spot_checks.submit(spot, _order(house, spot, point, camera, parts=tuple(parts)))
     house.desk.log.add(
         visitor.actor, Looked.FOOTAGE, file=source, details={"spot_check": spot.id, "masked": False}
     )
@@ -151,8 +151,8 @@ async def check_clip(
         raise
     except ClientDisconnect as error:
         raise Refused(400, "bad_request", "the clip did not arrive whole") from error
-    order = _order(house, spot, point, view, clip=house.bench.shelf.clip(spot.id))
-    await run_in_threadpool(house.bench.submit, spot, order)
+    order = _order(house, spot, point, view, clip=house.spot_checks.shelf.clip(spot.id))
+    await run_in_threadpool(house.spot_checks.submit, spot, order)
     return spot_out(house, spot)
 
 
@@ -160,7 +160,7 @@ async def _receive(request: Request, pieces: AsyncIterator[bytes], house: House,
     """The body into the check's folder, in blocks: a thread writes each while others are served."""
     size = request.headers.get("Content-Length", "0")
     block = bytearray()
-    with house.bench.receiving(spot, int(size) if size.isdecimal() else 0) as take:
+    with house.spot_checks.receiving(spot, int(size) if size.isdecimal() else 0) as take:
         async for piece in pieces:
             block += piece
             if len(block) >= BLOCK:
@@ -182,10 +182,10 @@ async def _drain(pieces: AsyncIterator[bytes]) -> None:
 @api.delete("/spot-checks/{spot_id}", status_code=204)
 def remove(request: Request, spot_id: str, visitor: SpotChecker) -> Response:
     """End a spot check that is not over, and remove what was found. For whoever asked for it, and administrators."""
-    bench = house_of(request).bench
-    if not _may_remove(visitor, bench.get(spot_id).by):
+    checks = house_of(request).spot_checks
+    if not _may_remove(visitor, checks.get(spot_id).by):
         raise Refused(403, "not_allowed", "it was asked for by somebody else")
-    bench.remove(spot_id)
+    checks.remove(spot_id)
     return Response(status_code=204)
 
 
@@ -197,7 +197,7 @@ def remove(request: Request, spot_id: str, visitor: SpotChecker) -> Response:
 def picture(request: Request, spot_id: str, name: str, visitor: SpotChecker) -> FileResponse:
     """A still of a finding. The log tells that the check was looked at."""
     house = house_of(request)
-    path = house.bench.picture(spot_id, name)
+    path = house.spot_checks.picture(spot_id, name)
     if not path.is_file():
         raise not_found("the picture is no longer there")
     house.looks.tell_file(visitor.actor, f"spot check {spot_id}")
@@ -277,7 +277,7 @@ def spot_out(house: House, spot: Spot) -> SpotOut:
         state_name=named(f"spot_state.{spot.state}"),
         phase=spot.phase,
         progress=spot.progress,
-        ahead=house.bench.ahead_of(spot) if not spot.state.over else 0,
+        ahead=house.spot_checks.ahead_of(spot) if not spot.state.over else 0,
         why=spot.why,
         why_name=named(f"spot_why.{spot.why}") if spot.why else None,
         detail=spot.detail,
@@ -319,7 +319,7 @@ def _order(
     clip: Path | None = None,
     parts: tuple[Part, ...] = (),
 ) -> Order:
-    folder, rules = house.bench.shelf.folder(spot.id), house.settings.rules
+    folder, rules = house.spot_checks.shelf.folder(spot.id), house.settings.rules
     return Order(folder, point, camera, rules, spot.start, clip, parts)
 
 

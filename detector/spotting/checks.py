@@ -1,4 +1,4 @@
-"""The bench: orders wait in a line of a few, and one process at a time works on them."""
+"""Spot checks under way: orders wait in a line of a few, and one process at a time works on them."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def is_video(head: bytes) -> bool:
     return any(head[at : at + len(start)] == start for at, start in STARTS)
 
 
-class Bench:
+class SpotChecks:
     """Takes orders and tells how far they are. Safe to share between threads; use `opened`."""
 
     def __init__(
@@ -107,7 +107,7 @@ class Bench:
         """The check that runs and that nobody wants any more."""
 
     @contextmanager
-    def opened(self) -> Iterator[Bench]:
+    def opened(self) -> Iterator[SpotChecks]:
         """With what was kept; a check that was cut off when the program ended has failed."""
         with self.shelf.alone() as alone:
             self._here = alone
@@ -346,4 +346,12 @@ class _Intake:
             raise NoVideo
 
 
-__all__: Sequence[str] = ("Bench", "NoSuchCheck", "NoVideo", "NotHere", "QueueFull", "TooLarge", "is_video")
+__all__: Sequence[str] = (
+    "NoSuchCheck",
+    "NoVideo",
+    "NotHere",
+    "QueueFull",
+    "SpotChecks",
+    "TooLarge",
+    "is_video",
+)

@@ -23,8 +23,8 @@ from detector.config.settings import Settings, default_rules, load_settings
 from detector.config.template import template_files
 from detector.core.errors import StorageFull
 from detector.core.values import Violation
-from detector.spotting import Bench, Finding, NoSuchCheck, Order, QueueFull, Spot, SpotState, Why
-from detector.spotting.bench import LARGEST_CLIP, NotHere, NoVideo, TooLarge, is_video
+from detector.spotting import Finding, NoSuchCheck, Order, QueueFull, Spot, SpotChecks, SpotState, Why
+from detector.spotting.checks import LARGEST_CLIP, NotHere, NoVideo, TooLarge, is_video
 from detector.spotting.shelf import KEPT, KEPT_MOST
 from detector.spotting.values import Result
 from detector.spotting.work import Eyes
@@ -54,29 +54,29 @@ def asked(by: str = "wang", start: datetime = STARTS) -> Spot:
     return Spot.new(by, utc_now(), "p001", "p001", "clip.mp4", start, uploaded=True)
 
 
-def ordered(bench: Bench, settings: Settings, clip: bytes | Path = MP4, by: str = "wang") -> Spot:
+def ordered(checks: SpotChecks, settings: Settings, clip: bytes | Path = MP4, by: str = "wang") -> Spot:
     spot = asked(by)
-    with bench.receiving(spot, 0) as take:
+    with checks.receiving(spot, 0) as take:
         take(clip if isinstance(clip, bytes) else clip.read_bytes())
     point = settings.point("p001")
-    folder, kept = bench.shelf.folder(spot.id), bench.shelf.clip(spot.id)
-    bench.submit(spot, Order(folder, point, point.cameras[0], short_limits(), STARTS, kept))
+    folder, kept = checks.shelf.folder(spot.id), checks.shelf.clip(spot.id)
+    checks.submit(spot, Order(folder, point, point.cameras[0], short_limits(), STARTS, kept))
     return spot
 
 
-def over(bench: Bench, spot: Spot, within_s: float = 300) -> Spot:
+def over(checks: SpotChecks, spot: Spot, within_s: float = 300) -> Spot:
     until = time.monotonic() + within_s
-    while not (found := bench.get(spot.id)).state.over:
+    while not (found := checks.get(spot.id)).state.over:
         assert time.monotonic() < until, found
         time.sleep(0.02)
     return found
 
 
 @pytest.fixture
-def bench_with(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
-    """Opens a bench whose worker has these eyes; all are closed at the end."""
+def checks_with(tmp_path: Path) -> Iterator[Callable[..., SpotChecks]]:
+    """Opens spot checks whose worker has these eyes; all are closed at the end."""
     with ExitStack() as stack:
-        yield lambda eyes, **more: stack.enter_context(Bench(tmp_path, eyes, utc_now, **more).opened())
+        yield lambda eyes, **more: stack.enter_context(SpotChecks(tmp_path, eyes, utc_now, **more).opened())
 
 
 def test_what_was_found_is_the_same_after_it_was_kept() -> None:
@@ -97,82 +97,82 @@ def test_what_was_found_is_the_same_after_it_was_kept() -> None:
 
 
 def test_only_pictures_of_findings_are_given_out(
-    bench_with: Callable[..., Bench], settings: Settings
+    checks_with: Callable[..., SpotChecks], settings: Settings
 ) -> None:
-    bench = bench_with(no_eyes)
-    spot = over(bench, ordered(bench, settings))
+    checks = checks_with(no_eyes)
+    spot = over(checks, ordered(checks, settings))
     for name in ("spot.json", "../spot.json", "01_litter_1.jpg", ""):
         with pytest.raises(NoSuchCheck):
-            bench.picture(spot.id, name)
+            checks.picture(spot.id, name)
 
 
 @pytest.mark.parametrize(
     ("eyes", "why"), [(no_eyes, Why.NO_MODEL), (dying_eyes, Why.CRASHED), (full_eyes, Why.DISK_FULL)]
 )
 def test_what_goes_wrong_in_the_worker_is_told_and_the_next_one_has_its_turn(
-    bench_with: Callable[..., Bench], settings: Settings, eyes: Callable[[], Eyes], why: Why
+    checks_with: Callable[..., SpotChecks], settings: Settings, eyes: Callable[[], Eyes], why: Why
 ) -> None:
-    bench = bench_with(eyes)
-    for spot in [ordered(bench, settings) for _ in range(2 if why is Why.CRASHED else 1)]:
-        found = over(bench, spot)
+    checks = checks_with(eyes)
+    for spot in [ordered(checks, settings) for _ in range(2 if why is Why.CRASHED else 1)]:
+        found = over(checks, spot)
         assert (found.state, found.why) == (SpotState.FAILED, why)
 
 
 def test_a_file_that_only_begins_like_a_video_is_told_to_be_none(
-    bench_with: Callable[..., Bench], settings: Settings
+    checks_with: Callable[..., SpotChecks], settings: Settings
 ) -> None:
-    bench = bench_with(partial(real_eyes, settings))
-    assert over(bench, ordered(bench, settings)).why is Why.UNREADABLE
+    checks = checks_with(partial(real_eyes, settings))
+    assert over(checks, ordered(checks, settings)).why is Why.UNREADABLE
 
 
-def test_one_that_takes_too_long_is_ended(bench_with: Callable[..., Bench], settings: Settings) -> None:
-    bench = bench_with(slow_eyes, limit_s=0.5)
-    assert over(bench, ordered(bench, settings)).why is Why.TOOK_TOO_LONG
+def test_one_that_takes_too_long_is_ended(checks_with: Callable[..., SpotChecks], settings: Settings) -> None:
+    checks = checks_with(slow_eyes, limit_s=0.5)
+    assert over(checks, ordered(checks, settings)).why is Why.TOOK_TOO_LONG
 
 
 def test_the_line_is_short_and_nobody_fills_it_alone(
-    bench_with: Callable[..., Bench], settings: Settings
+    checks_with: Callable[..., SpotChecks], settings: Settings
 ) -> None:
-    bench = bench_with(slow_eyes)
+    checks = checks_with(slow_eyes)
     for _ in range(3):
-        ordered(bench, settings, by="wang")
+        ordered(checks, settings, by="wang")
     with pytest.raises(QueueFull):
-        ordered(bench, settings, by="wang")
+        ordered(checks, settings, by="wang")
     for number in range(5):
-        ordered(bench, settings, by=f"officer{number}")
+        ordered(checks, settings, by=f"officer{number}")
     with pytest.raises(QueueFull):
-        ordered(bench, settings, by="li")
-    assert len(bench.all()) == 8
-    assert bench.ahead_of(bench.all()[0]) == 7
-    assert len([p for p in bench.shelf.root.iterdir() if p.is_dir()]) == 8  # nothing of the refused is left
+        ordered(checks, settings, by="li")
+    assert len(checks.all()) == 8
+    assert checks.ahead_of(checks.all()[0]) == 7
+    assert len([p for p in checks.shelf.root.iterdir() if p.is_dir()]) == 8  # nothing of the refused is left
 
 
-def test_clips_on_their_way_count_too(bench_with: Callable[..., Bench]) -> None:
-    bench = bench_with(no_eyes)
+def test_clips_on_their_way_count_too(checks_with: Callable[..., SpotChecks]) -> None:
+    checks = checks_with(no_eyes)
     with ExitStack() as stack:
         for _ in range(3):
-            stack.enter_context(bench.receiving(asked(), 0))(MP4)
-        with pytest.raises(QueueFull), bench.receiving(asked(), 0):
+            stack.enter_context(checks.receiving(asked(), 0))(MP4)
+        with pytest.raises(QueueFull), checks.receiving(asked(), 0):
             pass
-        with bench.receiving(asked("li"), 0) as take:
+        with checks.receiving(asked("li"), 0) as take:
             take(MP4)
-    with bench.receiving(asked(), 0) as take:  # room again
+    with checks.receiving(asked(), 0) as take:  # room again
         take(MP4)
 
 
 def test_one_that_runs_can_be_given_up_and_one_that_waits_too(
-    bench_with: Callable[..., Bench], settings: Settings
+    checks_with: Callable[..., SpotChecks], settings: Settings
 ) -> None:
-    bench = bench_with(slow_eyes)
-    running, waiting, last = (ordered(bench, settings) for _ in range(3))
+    checks = checks_with(slow_eyes)
+    running, waiting, last = (ordered(checks, settings) for _ in range(3))
     for spot in (waiting, running, last):
-        bench.remove(spot.id)
+        checks.remove(spot.id)
         with pytest.raises(NoSuchCheck):
-            bench.get(spot.id)
+            checks.get(spot.id)
         with pytest.raises(NoSuchCheck):
-            bench.remove(spot.id)
+            checks.remove(spot.id)
     began = time.monotonic()
-    while any(path.is_dir() for path in bench.shelf.root.iterdir()):
+    while any(path.is_dir() for path in checks.shelf.root.iterdir()):
         assert time.monotonic() - began < 60
         time.sleep(0.05)
 
@@ -180,37 +180,37 @@ def test_one_that_runs_can_be_given_up_and_one_that_waits_too(
 def test_after_a_restart_results_are_there_and_what_was_cut_off_says_so(
     tmp_path: Path, settings: Settings
 ) -> None:
-    with Bench(tmp_path, no_eyes, utc_now).opened() as bench:
-        done = over(bench, ordered(bench, settings))
-    with Bench(tmp_path, slow_eyes, utc_now).opened() as bench:
-        cut, waiting = ordered(bench, settings), ordered(bench, settings)
-        (bench.shelf.root / "half-an-upload").mkdir()
-    with Bench(tmp_path, no_eyes, utc_now).opened() as bench:
-        assert bench.get(done.id) == done
-        assert {bench.get(s.id).why for s in (cut, waiting)} == {Why.INTERRUPTED}
-        assert not (bench.shelf.root / "half-an-upload").exists()
-        assert not any(bench.shelf.clip(s.id).exists() for s in (done, cut, waiting))
+    with SpotChecks(tmp_path, no_eyes, utc_now).opened() as checks:
+        done = over(checks, ordered(checks, settings))
+    with SpotChecks(tmp_path, slow_eyes, utc_now).opened() as checks:
+        cut, waiting = ordered(checks, settings), ordered(checks, settings)
+        (checks.shelf.root / "half-an-upload").mkdir()
+    with SpotChecks(tmp_path, no_eyes, utc_now).opened() as checks:
+        assert checks.get(done.id) == done
+        assert {checks.get(s.id).why for s in (cut, waiting)} == {Why.INTERRUPTED}
+        assert not (checks.shelf.root / "half-an-upload").exists()
+        assert not any(checks.shelf.clip(s.id).exists() for s in (done, cut, waiting))
 
 
 def test_two_servers_do_not_work_on_one_folder(tmp_path: Path, settings: Settings) -> None:
-    first, second = (Bench(tmp_path, no_eyes, utc_now) for _ in range(2))
+    first, second = (SpotChecks(tmp_path, no_eyes, utc_now) for _ in range(2))
     with first.opened(), second.opened(), pytest.raises(NotHere):
         ordered(second, settings)
 
 
 def test_what_is_old_or_too_much_is_removed(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, no_eyes, utc_now)
+    checks = SpotChecks(tmp_path, no_eyes, utc_now)
     spots = {}
     for number in range(KEPT_MOST + 2):
         spot = asked().failed(Why.CRASHED, utc_now())
         age = KEPT + timedelta(hours=1) if number == 0 else timedelta(minutes=number)
         spots[spot.id] = replace(spot, created_at=utc_now() - age)
-        bench.shelf.folder(spot.id).mkdir(parents=True)
-        bench.shelf.keep(spots[spot.id])
-    gone = bench.shelf.sweep(spots, utc_now())
+        checks.shelf.folder(spot.id).mkdir(parents=True)
+        checks.shelf.keep(spots[spot.id])
+    gone = checks.shelf.sweep(spots, utc_now())
     assert len(gone) == 2
     assert gone[-1] == next(iter(spots))
-    assert len(list(bench.shelf.all())) == KEPT_MOST
+    assert len(list(checks.shelf.all())) == KEPT_MOST
 
 
 @pytest.mark.parametrize(
@@ -221,29 +221,29 @@ def test_what_is_old_or_too_much_is_removed(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_video_is_refused_by_its_first_bytes(
-    bench_with: Callable[..., Bench], settings: Settings, head: bytes
+    checks_with: Callable[..., SpotChecks], settings: Settings, head: bytes
 ) -> None:
-    bench = bench_with(no_eyes)
+    checks = checks_with(no_eyes)
     with pytest.raises(NoVideo):
-        ordered(bench, settings, head)
-    assert bench.all() == []
-    assert not any(path.is_dir() for path in bench.shelf.root.iterdir())
+        ordered(checks, settings, head)
+    assert checks.all() == []
+    assert not any(path.is_dir() for path in checks.shelf.root.iterdir())
 
 
 def test_what_is_too_large_is_refused_before_it_is_sent_and_while(
-    bench_with: Callable[..., Bench], settings: Settings, monkeypatch: pytest.MonkeyPatch
+    checks_with: Callable[..., SpotChecks], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench = bench_with(no_eyes)
-    with pytest.raises(TooLarge), bench.receiving(asked(), LARGEST_CLIP + 1):
+    checks = checks_with(no_eyes)
+    with pytest.raises(TooLarge), checks.receiving(asked(), LARGEST_CLIP + 1):
         pass
-    monkeypatch.setattr("detector.spotting.bench.LARGEST_CLIP", 200)
+    monkeypatch.setattr("detector.spotting.checks.LARGEST_CLIP", 200)
     with pytest.raises(TooLarge):
-        ordered(bench, settings, MP4 + bytes(100))
-    free = shutil.disk_usage(bench.shelf.root)._replace(free=2_000_000_000)
-    monkeypatch.setattr("detector.spotting.bench.shutil.disk_usage", lambda _: free)
-    with pytest.raises(StorageFull), bench.receiving(asked(), 150):
+        ordered(checks, settings, MP4 + bytes(100))
+    free = shutil.disk_usage(checks.shelf.root)._replace(free=2_000_000_000)
+    monkeypatch.setattr("detector.spotting.checks.shutil.disk_usage", lambda _: free)
+    with pytest.raises(StorageFull), checks.receiving(asked(), 150):
         pass
-    assert not any(path.is_dir() for path in bench.shelf.root.iterdir())
+    assert not any(path.is_dir() for path in checks.shelf.root.iterdir())
 
 
 @pytest.mark.parametrize(
