@@ -24,17 +24,35 @@ FAULTS = (("500 Internal Server Error", "InternalError"), ("503 Slow Down", "Slo
 
 @dataclass
 class Failing:
-    """A WSGI application before which some requests fail: half of them before they were done, half of them after."""
+    """A WSGI application before which some requests fail: half of them before they were done, half of them after.
+
+    A share of 0.1 is one of every ten requests, at a random place among them, so that a test can count on it.
+    """
 
     app: Callable[..., Iterable[bytes]]
     share: float = 0.0
     chance: Random = field(default_factory=lambda: Random(7))
     counts: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    coming: list[bool] = field(default_factory=list)
+
+    def fail(self, share: float) -> None:
+        """From now on, fail this share of the requests."""
+        with self.lock:
+            self.share, self.coming = share, []
+
+    def fails_next(self) -> bool:
+        """Whether the next request is to fail."""
+        if not self.share:
+            return False
+        if not self.coming:
+            self.coming = [True] + [False] * (round(1 / self.share) - 1)
+            self.chance.shuffle(self.coming)
+        return self.coming.pop()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         with self.lock:
-            fails, was_done = self.chance.random() < self.share, self.chance.random() < 0.5
+            fails, was_done = self.fails_next(), self.chance.random() < 0.5
             status, code = self.chance.choice(FAULTS)
             self.counts["failed" if fails else "served"] += 1
         if not fails:
@@ -90,7 +108,7 @@ _numbers = count(1)
 
 @pytest.fixture
 def bucket(s3_server: Failing) -> Iterator[Bucket]:
-    """A new bucket of the server, which fails never, until `failing.share` is set."""
+    """A new bucket of the server, which fails never, until `failing.fail` is called."""
     import fsspec
 
     name = f"county-{next(_numbers)}"
@@ -99,4 +117,4 @@ def bucket(s3_server: Failing) -> Iterator[Bucket]:
     try:
         yield Bucket(f"s3://{name}/kerbwatch", s3_server)
     finally:
-        s3_server.share = 0.0
+        s3_server.fail(0.0)

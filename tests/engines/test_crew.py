@@ -160,7 +160,7 @@ def test_a_machine_lost_in_mid_run_changes_no_result_whatever_the_bucket_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A cluster, PostgreSQL, and a bucket that fails one request in ten, against one process, SQLite and folders."""
-    bucket.failing.share = 0.1
+    bucket.failing.fail(0.1)
     monkeypatch.setenv("KERBWATCH_DATABASE_URL", postgresql_url)
     monkeypatch.setenv("KERBWATCH_OBSERVATIONS_ROOT", f"{bucket.url}/observations")
     monkeypatch.setenv("KERBWATCH_EVIDENCE_ROOT", f"{bucket.url}/evidence")

@@ -17,7 +17,7 @@ pytest_plugins = ["review_fixture", "bucket_fixture"]
 @pytest.mark.slow
 def test_stills_and_clips_are_served_from_a_bucket(county: Path, bucket) -> None:
     kept, store = open_store(load_settings(county).evidence_root), open_store(bucket.url)
-    bucket.failing.share = 0.1
+    bucket.failing.fail(0.1)
     with serve(county, evidence_root=bucket.url) as served:
         number = served.issues[0]["number"]
         rows = {row.name: row for row in served.house.desk.queue.evidence(number)}

@@ -17,7 +17,7 @@ def test_a_scan_into_a_failing_bucket_leaves_what_one_into_folders_leaves(
 ) -> None:
     monkeypatch.setenv("KERBWATCH_OBSERVATIONS_ROOT", f"{bucket.url}/observations")
     monkeypatch.setenv("KERBWATCH_EVIDENCE_ROOT", f"{bucket.url}/evidence")
-    bucket.failing.share = 0.1
+    bucket.failing.fail(0.1)
     said = kerbwatch("scan", "-C", unscanned.folder, *PERIOD, "--workers", 2, "--json")
     assert said.code == 3, said.err  # 3: the empty file
     assert kerbwatch("issues", "verify", "-C", unscanned.folder).code == 0

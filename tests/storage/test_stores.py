@@ -19,7 +19,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     if request.param == "folder":
         return open_store(tmp_path / "store")
     bucket = request.getfixturevalue("bucket")
-    bucket.failing.share = 0.1 if request.param == "failing bucket" else 0.0
+    bucket.failing.fail(0.1 if request.param == "failing bucket" else 0.0)
     return open_store(bucket.url)
 
 
@@ -120,7 +120,7 @@ def test_a_store_can_be_made_ready_whatever_is_in_it(store: Store) -> None:
 
 
 def test_the_failing_bucket_did_fail(bucket) -> None:
-    bucket.failing.share = 0.1
+    bucket.failing.fail(0.1)
     store = open_store(bucket.url)
     for number in range(30):
         store.write(f"a/{number}", b"%d" % number)
@@ -136,11 +136,11 @@ def test_a_server_that_only_fails_is_away_and_back_again_later(
     monkeypatch.setattr(room, "WAITS_S", (0.01,))
     store = open_store(bucket.url)
     store.write("a", b"x")
-    bucket.failing.share = 1.0
+    bucket.failing.fail(1.0)
     with pytest.raises(StoreAway, match="does not answer") as told:
         store.read("a")
     assert told.value.transient
-    bucket.failing.share = 0.0
+    bucket.failing.fail(0.0)
     assert store.read("a") == b"x"
 
 
