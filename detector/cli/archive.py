@@ -26,6 +26,7 @@ from detector.cli.common import (
 )
 from detector.cli.engines import Engine, RayAddress, on_engine, scanned
 from detector.cli.output import complain, progress, say, say_json, table
+from detector.cli.profile import profile, used_cpu_s, write_profile
 from detector.config.settings import Settings, load_rules
 from detector.config.template import write_template
 from detector.core.errors import BadInput
@@ -200,6 +201,10 @@ def scan(
     workers: Workers = None,
     engine: Engine = None,
     ray_address: RayAddress = None,
+    profile_to: Annotated[
+        Path | None,
+        typer.Option("--profile", help="Write where the processor time went, stage by stage, as JSON."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Look through the recordings, prove what stands where it may not, and file it in the queue.
@@ -213,8 +218,10 @@ def scan(
     if plan_only:
         _show_plan(settings, point, period, as_json)
         return
-    began = time.monotonic()
+    began, used_s = time.monotonic(), used_cpu_s()
     reports = scanned(settings, chosen(settings, point), period, workers=workers, quiet=as_json)
+    if profile_to:
+        write_profile(profile_to, profile(reports, used_cpu_s() - used_s), quiet=as_json)
     if as_json:
         say_json(_scan_json(reports, time.monotonic() - began))
     else:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,10 +26,12 @@ from detector.cli.output import say
 from detector.config.settings import ModelSettings, Settings
 from detector.database import Database
 from detector.inference.detector import Detector
-from detector.review import House, Masks, open_house, run
 from detector.scheduling.logs import Log
 from detector.scheduling.stopping import EXIT_WITHIN_S, end_after
 from detector.spotting import SpotChecks
+
+if TYPE_CHECKING:
+    from detector.review import House
 
 Host = Annotated[str, typer.Option("--host", help="The address to listen on; 0.0.0.0 for the whole network.")]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="The port to listen on.")]
@@ -56,6 +58,8 @@ def serve(
 
     Example: kerbwatch serve -C county --host 0.0.0.0 --port 8080 --nightly
     """
+    from detector.review import run  # noqa: PLC0415  # half a second to load, which no other command needs
+
     settings = settings_in(folder)
     with _nights(settings, on=nightly) as nights, opened_house(settings, secure_cookies=https) as house:
         if not house.desk.people.any():
@@ -108,6 +112,8 @@ def eyes_of(model: ModelSettings) -> tuple[Detector, Detector | None]:
 
 @contextmanager
 def opened_house(settings: Settings, *, secure_cookies: bool = False) -> Iterator[House]:
+    from detector.review import Masks, open_house  # noqa: PLC0415  # as above
+
     with (
         Database.open(settings.database_url) as database,
         SpotChecks(settings.state_root, partial(eyes_of, settings.model), now).opened() as spot_checks,

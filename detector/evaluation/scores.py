@@ -8,7 +8,6 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from detector.config.labels import LabelledEvent, LabelledFault
 from detector.core.geometry import Box, iou
@@ -85,6 +84,8 @@ def match_faults(findings: Sequence[Finding], faults: Sequence[LabelledFault]) -
 
 def _pairs(gains: Sequence[Sequence[float]]) -> tuple[tuple[int, int], ...]:
     """The one-to-one pairs of the largest sum of gains; a gain of 0 pairs nothing."""
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415  # 0.7 s to load, and few commands score
+
     table = np.array(gains)
     rows, columns = linear_sum_assignment(-table)
     return tuple((int(r), int(c)) for r, c in zip(rows, columns, strict=True) if table[r, c] > 0)

@@ -9,6 +9,7 @@ import tempfile
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version as distribution_version
 from itertools import groupby
@@ -60,11 +61,12 @@ class Detector(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Attended:
-    """A detector with something done before it looks, and after, when it is told how many pictures were looked at."""
+    """A detector with something done before it looks, around, and after, when it is told how many pictures it were."""
 
     inner: Detector
     before: Callable[[], object] | None = None
     after: Callable[[int], object] | None = None
+    around: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @property
     def model_id(self) -> str:
@@ -81,7 +83,8 @@ class Attended:
     def detect(self, images: Sequence[Image], part: Box | None = None) -> list[Detections]:
         if self.before:
             self.before()
-        found = self.inner.detect(images, part)
+        with self.around():
+            found = self.inner.detect(images, part)
         if self.after:
             self.after(len(images))
         return found

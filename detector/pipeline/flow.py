@@ -9,6 +9,7 @@ from pathlib import Path
 from detector.config.rules import RuleSet
 from detector.core.errors import UnreadableRecording
 from detector.core.geometry import iou
+from detector.core.stopwatch import Stopwatch
 from detector.core.times import Interval, days_of
 from detector.core.values import (
     Camera,
@@ -28,7 +29,7 @@ from detector.judging.judge import Judgement, judge
 from detector.observing.observe import Job, Observed, Sight, SlowLooks, observe_each
 from detector.observing.watched import watched
 from detector.proving import verdict
-from detector.proving.looker import Looker
+from detector.proving.looker import Looker, OpenRecording
 from detector.proving.prove import Dropped
 from detector.proving.verdict import Decide, verdict_on
 from detector.sampling.plan import Cadence, Look, Stretch, cadence_for, looks, looks_at
@@ -81,8 +82,10 @@ def job_of(
     detector: Detector,
     slow: SlowLooks | None = None,
     begin: Callable[[Path], None] = lambda _: None,
+    watch: Stopwatch | None = None,
 ) -> Job:
     """One recording to be looked at, at the planned moments. `begin` is told of it before it is opened."""
+    watch = watch or Stopwatch()
     recording, _ = part
     offsets_s = [max(0.0, (look.at - recording.interval.start).total_seconds()) for look in plan]
     tolerance_s = min((look.tolerance_s for look in plan), default=0.0)
@@ -97,16 +100,33 @@ def job_of(
             fit_wh=(width, height),
             large_at=slow.large_at(offsets_s) if slow else None,
         )
-        return (frame if isinstance(frame, Frame) else frame.reason for frame in frames)
+        timed = watch.each("decode", frames)
+        return (frame if isinstance(frame, Frame) else frame.reason for frame in timed)
 
     return Job(recording, offsets_s, pictures, slow)
 
 
 def observe_jobs(
-    jobs: Iterable[Job], detector: Detector, sight: Sight, *, batch: int = 4
+    jobs: Iterable[Job], detector: Detector, sight: Sight, *, batch: int = 4, watch: Stopwatch | None = None
 ) -> Iterator[tuple[Job, Observed | UnreadableRecording]]:
     """Look at one camera's recordings; each is given as soon as it is done, or with why it could not be opened."""
-    return observe_each(jobs, detector, lambda frame: view_state(frame.image), batch=batch, sight=sight)
+    view = (watch or Stopwatch()).calls("view", view_state)
+    return observe_each(jobs, detector, lambda frame: view(frame.image), batch=batch, sight=sight)
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """A recording for closer looks, whose decoding is a stage of its own."""
+
+    inner: Reader
+    watch: Stopwatch
+
+    def frame_at(self, offset_s: float, tolerance_s: float = 0.0) -> object:
+        with self.watch.stage("decode closer"):
+            return self.inner.frame_at(offset_s, tolerance_s)
+
+    def close(self) -> None:
+        self.inner.close()
 
 
 def looker_over(
@@ -114,13 +134,15 @@ def looker_over(
     root: Path,
     faults: Sequence[ViewFault] = (),
     begin: Callable[[Path], None] = lambda _: None,
+    watch: Stopwatch | None = None,
 ) -> Looker:
     """Eyes on one camera's recordings, at full size; blind where its view has a fault. `begin` is told of each."""
+    watch = watch or Stopwatch()
     blind = [fault.unsure or fault.interval for fault in faults]
 
-    def opened(recording: Recording) -> Reader:
+    def opened(recording: Recording) -> OpenRecording:
         begin(root / recording.path)
-        return Reader(root / recording.path)
+        return Timed(Reader(root / recording.path), watch)
 
     return Looker(parts, opened, blind=blind)
 

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from detector.config.settings import Settings
 from detector.core.errors import UnreadableRecording
 from detector.core.geometry import Box, iou
 from detector.core.memory import give_back_memory
+from detector.core.stopwatch import Lap, Stopwatch
 from detector.core.times import Interval, days_of, local_day, union
 from detector.core.values import (
     Camera,
@@ -34,7 +36,7 @@ from detector.decoding.reader import probe
 from detector.evidence import Scene, write_evidence
 from detector.footage.archive import Archive, find_recordings, parts
 from detector.footage.catalogue import BlindStretch, Catalogue, ObservedPart
-from detector.inference.detector import Detector
+from detector.inference.detector import Attended, Detector
 from detector.issues.duplicates import SAME_PLACE_IOU
 from detector.issues.queue import IssueQueue
 from detector.issues.values import Filed, Issue, IssueFilter
@@ -58,7 +60,7 @@ from detector.proving.verdict import verdicts_on
 from detector.sampling.plan import Cadence, cadence_for
 from detector.storage import Root
 
-PROOF_VERSION = "4"
+PROOF_VERSION = "5"
 """Changes when proving would decide otherwise; a suspicion is then looked at again."""
 
 REFERENCE_REACH_S = 86400.0
@@ -105,6 +107,14 @@ class Shop:
     """By recording of a camera, why it is not to be opened any more."""
     gated: bool = True
     """Whether the model's last answer serves again where nothing moved."""
+    watch: Stopwatch = field(default_factory=Stopwatch)
+
+    def timed(self) -> Shop:
+        """With a stopwatch of its own, which tells inference by itself."""
+        watch = Stopwatch()
+        litter = self.litter and Attended(self.litter, around=partial(watch.stage, "infer litter"))
+        detector = Attended(self.detector, around=partial(watch.stage, "infer"))
+        return replace(self, detector=detector, litter=litter, watch=watch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +136,9 @@ class CameraReport:
     faults: tuple[ViewFault, ...] = ()
     unseen: tuple[Recording, ...] = ()
     """Recordings of which no look is stored after this scan, or of which a suspicion could not be looked at closer."""
+
+    laps: Mapping[str, Lap] = field(default_factory=dict)
+    """What each stage took."""
 
     @property
     def footage_s(self) -> float:
@@ -152,7 +165,9 @@ def scan_camera(
 
     A recording that cannot be read costs its own samples. Raises StorageFull, and QueueRefusal never.
     """
-    archive = archive_of(shop, camera, now)
+    shop = shop.timed()
+    with shop.watch.stage("survey"):
+        archive = archive_of(shop, camera, now)
     usable = parts(archive.recordings)
     whole = [(r, part) for r, part in usable if part.overlaps(period)]
     todo = [(r, shared) for r, part in whole if (shared := part.intersection(period))]
@@ -164,7 +179,7 @@ def scan_camera(
         report = _judge_window(shop, report, window)
         give_back_memory()
     tell(Progress(camera.id, len(todo), len(todo), "finished"))
-    return replace(report, parts=tuple(todo))
+    return replace(report, parts=tuple(todo), laps=shop.watch.laps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,14 +231,14 @@ def _judge_window(shop: Shop, report: CameraReport, window: Interval) -> CameraR
     camera, stretch = report.camera, Interval(window.start - timedelta(seconds=LOOKBACK_S), window.end)
     wanted = [(r, shared) for r, part in report.parts if (shared := part.intersection(stretch))]
     model = _short(seen_by(shop, report.point, camera))
-    judgement = judge(
-        list(observations_of(shop.catalogue, shop.store, camera, wanted, model)),
-        report.point,
-        camera,
-        shop.settings.rules,
-        earlier=_earlier(shop, camera, report.archive, stretch, model),
-        unseen=[shared for one in _unseen(shop, report) if (shared := one.intersection(stretch))],
-    )
+    with shop.watch.stage("read observations"):
+        observations = list(observations_of(shop.catalogue, shop.store, camera, wanted, model))
+        earlier = _earlier(shop, camera, report.archive, stretch, model)
+        unseen = [shared for one in _unseen(shop, report) if (shared := one.intersection(stretch))]
+    with shop.watch.stage("judge"):
+        judgement = judge(
+            observations, report.point, camera, shop.settings.rules, earlier=earlier, unseen=unseen
+        )
     _mark_blind(shop, wanted, camera, judgement.faults)
     report = replace(report, faults=report.faults + judgement.faults)
     incidents = [
@@ -232,7 +247,11 @@ def _judge_window(shop: Shop, report: CameraReport, window: Interval) -> CameraR
         if incident.interval.end >= window.start
         and not (incident.interval.start < window.start and _told_by(shop, incident))
     ]
-    with looker_over(report.parts, shop.settings.archive_root, judgement.faults, shop.begin) as looker:
+    root, watch = shop.settings.archive_root, shop.watch
+    with (
+        looker_over(report.parts, root, judgement.faults, shop.begin, watch) as looker,
+        watch.stage("prove"),
+    ):
         return _prove_and_file(shop, report, incidents, looker)
 
 
@@ -319,13 +338,15 @@ def _observe(shop: Shop, report: CameraReport, tell: Tell) -> CameraReport:
     failed: list[tuple[Recording, str]] = []
     unseen: list[Recording] = []
     sight = sight_of(report.camera, gated=shop.gated)
-    stream = observe_jobs((one.job for one in owed), shop.detector, sight, batch=shop.settings.model.batch)
+    batch = shop.settings.model.batch
+    stream = observe_jobs((one.job for one in owed), shop.detector, sight, batch=batch, watch=shop.watch)
     for index, (one, (job, seen)) in enumerate(zip(owed, stream, strict=True), 1):
         if isinstance(seen, UnreadableRecording):
             failed.append((job.recording, seen.reason))
             unseen.append(job.recording)
         else:
-            _keep(shop, report, one, model, seen)
+            with shop.watch.stage("store"):
+                _keep(shop, report, one, model, seen)
             samples += len(seen.seen)
             if seen.failed:
                 reasons = ", ".join(sorted({f.reason for f in seen.failed}))
@@ -356,7 +377,7 @@ def _owed(shop: Shop, report: CameraReport, model: str) -> list[_Owed]:
         if not _closely_enough(done.get(recording.id, ()), model, cadence, interval):
             plan = plan_part(part, point, camera, settings.rules, cadence, seam=seam)
             slow = litter_looks(part, point, camera, settings.rules, shop.litter)
-            job = job_of(part, plan, settings.archive_root, shop.detector, slow, shop.begin)
+            job = job_of(part, plan, settings.archive_root, shop.detector, slow, shop.begin, shop.watch)
             owed.append(_Owed(part, cadence, job))
     return owed
 
@@ -482,7 +503,8 @@ def _prove_and_file(
             if same is not None and same.fingerprint != suspicion.fingerprint:
                 verdict = Dropped(suspicion, f"the same object as issue {same.id}")  # noqa: PLW2901
             if isinstance(verdict, Proof):
-                filed.append((verdict.incident, _file(shop, report, key, verdict, looker)))
+                with shop.watch.stage("evidence"):
+                    filed.append((verdict.incident, _file(shop, report, key, verdict, looker)))
             elif lost := _lost(shop, report, suspicion):
                 failed += lost
                 unseen += [recording for recording, _ in lost]

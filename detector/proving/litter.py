@@ -28,6 +28,7 @@ from detector.proving.prove import (
     CLOSEST_LOOKS,
     HIDING_SHARE,
     LOOKS,
+    NEARBY_SHARE,
     RESOLUTION_S,
     STEPS_S,
     STILLS,
@@ -278,7 +279,7 @@ def _readings(incident: Incident, thing: _Thing, eyes: _Eyes) -> list[tuple[date
     step_s = max(duration_s / LOOKS, incident.limit_s / CLOSEST_LOOKS)
     moments = {start + timedelta(seconds=(k + 0.5) * step_s) for k in range(int(duration_s / step_s))}
     moments |= {incident.stay.sightings[0].at, incident.stay.sightings[-1].at}
-    seen = eyes.looker.each(sorted(moments), step_s * 0.4)
+    seen = eyes.looker.each(sorted(moments), step_s * NEARBY_SHARE)
     return [(one.at, _state(one, thing, eyes.detector)) for one in seen]
 
 

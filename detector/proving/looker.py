@@ -13,7 +13,7 @@ from detector.core.times import Interval, union
 from detector.core.values import Frame, Recording
 
 KEPT_PICTURES = 10
-"""So many full pictures are kept in memory (6 MB each at 1080p)."""
+"""So many looks are kept in memory (6 MB each at 1080p)."""
 
 JOIN_GAP_S = 3.0
 """Recorder segments follow each other with gaps of up to so many seconds."""
@@ -95,19 +95,23 @@ class Looker:
         """The picture that shows at a moment, be the view as it may."""
         key = (at, tolerance_s)
         if key not in self._kept:
-            self._kept[key] = self._see(at, tolerance_s)
+            seen = self._kept[key] = self._see(at, tolerance_s)
+            if seen is not None:
+                self._kept[seen.at, 0.0] = seen
             while len(self._kept) > KEPT_PICTURES:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return self._kept[key]
 
     def each(self, moments: Iterable[datetime], tolerance_s: float = 0.0) -> Iterator[Seen]:
-        """The pictures at many moments, best given in rising order; moments without a picture are left out."""
+        """The pictures at many moments, best given in rising order, each once; moments without one are left out."""
+        last: datetime | None = None
         for at in moments:
             if any(blind.start < at < blind.end for blind in self._blind):
                 continue
             seen = self._see(at, tolerance_s)
-            if seen is not None:
+            if seen is not None and seen.at != last:
+                last = seen.at
                 yield seen
 
     def _see(self, at: datetime, tolerance_s: float) -> Seen | None:

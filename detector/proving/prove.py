@@ -7,11 +7,12 @@ compared: the object must be itself in all of them, and the moments at which it 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
-from itertools import chain, combinations, repeat, zip_longest
+from itertools import chain, combinations, repeat
 
 from detector.core.geometry import Box, box_area
 from detector.core.times import Interval, subtract
@@ -32,6 +33,9 @@ LOOKS = 48
 CLOSEST_LOOKS = 40
 """Looks lie no closer than the limit divided by this."""
 
+NEARBY_SHARE = 0.9
+"""A keyframe serves for such a look if it lies no further before it than this part of the time between two."""
+
 MOST_SIGHTINGS = 12
 """Of a long stay so many of the model's own sightings are compared."""
 
@@ -47,11 +51,14 @@ HIDING_SHARE = 0.3
 RESOLUTION_S = 1.0
 """Arrival and departure are bisected until they are known this well."""
 
+KEYFRAMES_FROM_S = 8.0
+"""As long as the two lie so far apart keyframes serve, for decoding up to the very middle costs tenfold."""
+
 GLANCES_S = (0.0, 1.3, 5.0)
 """Who was there before a moment and after it was there at that moment too, hidden by somebody walking past."""
 
 BLINK_S = 1.3
-"""Nothing that stands leaves and comes back within twice so long."""
+"""Nothing that stands leaves and comes back within four times so long."""
 
 STEPS_S = (60.0, 180.0, 600.0, 1800.0, 7200.0)
 """Where the object already stood before the look that missed it, it is looked for so much earlier, and so on."""
@@ -149,28 +156,33 @@ def _longest_stand(incident: Incident, looker: Looker, detector: Detector) -> _S
     references = list(places)
     if not _any_alike(places):
         return None
-    places |= _places_between(incident, looker, box)
+    views = _views_of(incident, looker, box, places)
     best: _Stand | None = None
     while references:
-        at = _most_typical(references, places)
-        alike = {t: likeness(places[at], place) for t, place in places.items()}
-        there, left, swaps = _unbroken(
-            at,
-            alike,
-            looker,
-            lambda t: (
-                alike[t] <= EMPTY  # noqa: B023  # called before the next turn
-                and _gone(looker.look(t), box, detector)
-                and not _blinks(t, places[at], box, looker)  # noqa: B023
-            ),
-            lambda a, b: swapped((a, places[a]), (b, places[b]), box, looker),
-        )
-        paint = min((swap.apart / 2 for swap in swaps), default=math.inf)
-        stand = _Stand(places[at], box, tuple(there), min(alike[t] for t in there), left, paint)
-        if len(there) > 1 and (best is None or stand.span_s > best.span_s):
+        stand = _stand_of(_most_typical(references, places), views, looker, detector)
+        if len(stand.there) > 1 and (best is None or stand.span_s > best.span_s):
             best = stand
-        references = [t for t in references if t not in there and t != at]
+        references = [t for t in references if t not in stand.there]
     return best
+
+
+def _stand_of(at: datetime, views: _Views, looker: Looker, detector: Detector) -> _Stand:
+    """How long what a look shows stood there, before that look and after it."""
+    reference, box = views.places[at], views.box
+
+    def gone(t: datetime) -> bool:
+        return (
+            views.alike(at, t) <= EMPTY
+            and _gone(looker.look(t), box, detector)
+            and not _blinks(t, reference, box, looker)
+        )
+
+    def swap(a: datetime, b: datetime) -> Swap | None:
+        return swapped((a, views.places[a]), (b, views.places[b]), box, looker)
+
+    there, left, swaps = _unbroken(at, views, looker, gone, swap)
+    paint = min((swap.apart / 2 for swap in swaps), default=math.inf)
+    return _Stand(reference, box, tuple(there), min(views.alike(at, t) for t in there), left, paint)
 
 
 def _any_alike(places: Mapping[datetime, Place]) -> bool:
@@ -178,12 +190,55 @@ def _any_alike(places: Mapping[datetime, Place]) -> bool:
     return any(likeness(a, b) >= ALIKE for a, b in combinations(places.values(), 2))
 
 
-def _places_between(incident: Incident, looker: Looker, box: Box) -> dict[datetime, Place]:
-    """Looks spread evenly over the suspicion; a keyframe nearby serves, for what stands stands there too."""
+@dataclass(slots=True)
+class _Views:
+    """What a place shows at the moments of a suspicion; each is decoded when it is first asked for.
+
+    Most suspicions are of vehicles that come and go, and few looks tell so.
+    """
+
+    box: Box
+    looker: Looker
+    wanted: Sequence[datetime]
+    """In order of time: the model's sightings, and looks spread evenly between them."""
+    tolerance_s: float
+    """A keyframe so much earlier serves as well: what stands stands there too."""
+    places: dict[datetime, Place]
+    """By the true moment of a picture."""
+    seen: dict[datetime, datetime | None]
+    """By a wanted moment, the true one; None where there is no picture."""
+
+    @property
+    def spacing_s(self) -> float:
+        return (self.wanted[-1] - self.wanted[0]).total_seconds() / max(1, len(self.wanted) - 1)
+
+    def alike(self, reference: datetime, at: datetime) -> float:
+        return likeness(self.places[reference], self.places[at])
+
+    def beyond(self, at: datetime, edge: _Edge) -> datetime | None:
+        """The next moment with a picture after another, or before it."""
+        later = bisect_right(self.wanted, at)
+        for wanted in self.wanted[later:] if edge is _Edge.DEPARTURE else self.wanted[:later][::-1]:
+            true = self._true(wanted)
+            if true is not None and (true - at).total_seconds() * edge > 0:
+                return true
+        return None
+
+    def _true(self, wanted: datetime) -> datetime | None:
+        if wanted not in self.seen:
+            seen = self.looker.look(wanted, self.tolerance_s)
+            self.seen[wanted] = seen.at if seen else None
+            if seen is not None and seen.at not in self.places:
+                self.places[seen.at] = place_of(seen.frame.image, self.box)
+        return self.seen[wanted]
+
+
+def _views_of(incident: Incident, looker: Looker, box: Box, places: Mapping[datetime, Place]) -> _Views:
     start, duration_s = incident.interval.start, incident.interval.duration_s
     step_s = max(duration_s / LOOKS, incident.limit_s / CLOSEST_LOOKS)
-    moments = [start + timedelta(seconds=(k + 0.5) * step_s) for k in range(int(duration_s / step_s))]
-    return {seen.at: place_of(seen.frame.image, box) for seen in looker.each(moments, step_s * 0.4)}
+    between = [start + timedelta(seconds=(k + 0.5) * step_s) for k in range(int(duration_s / step_s))]
+    wanted = sorted({*between, *places})
+    return _Views(box, looker, wanted, step_s * NEARBY_SHARE, dict(places), {at: at for at in places})
 
 
 def _thinned(moments: Sequence[datetime], most: int) -> list[datetime]:
@@ -198,25 +253,23 @@ def _most_typical(references: Sequence[datetime], places: Mapping[datetime, Plac
 
 
 def _unbroken(
-    at: datetime, alike: Mapping[datetime, float], looker: Looker, gone: _Gone, swap: _Swapped
+    at: datetime, views: _Views, looker: Looker, gone: _Gone, swap: _Swapped
 ) -> tuple[list[datetime], dict[_Edge, datetime], list[Swap]]:
     """The moments around `at` at which the object was itself, up to where the place was seen to be left, and those.
 
     Over BRIDGED_S in which the view could not be judged it goes on where the object itself is there again. It ends
     where another of its make took its place, and those swaps are told besides.
     """
-    moments = sorted(alike)
-    middle = moments.index(at)
-    spacing_s = (moments[-1] - moments[0]).total_seconds() / max(1, len(moments) - 1)
-    longest_s = max(HIDDEN_S, 2.5 * spacing_s)
+    longest_s = max(HIDDEN_S, 2.5 * views.spacing_s)
     there = [at]
     left: dict[_Edge, datetime] = {}
     swaps: list[Swap] = []
-    for edge, side in ((_Edge.DEPARTURE, moments[middle + 1 :]), (_Edge.ARRIVAL, moments[:middle][::-1])):
+    for edge in (_Edge.DEPARTURE, _Edge.ARRIVAL):
         last, hidden_since = at, None
-        for t, following in zip_longest(side, side[1:]):
-            if alike[t] >= ALIKE:
-                if found := _lasting(swap, alike, last, t, following):
+        t = views.beyond(at, edge)
+        while t is not None:
+            if views.alike(at, t) >= ALIKE:
+                if (found := swap(last, t)) and _lasts(swap, views, at, last, t, edge):
                     swaps.append(found)
                     left[edge] = found.at
                     break
@@ -230,17 +283,14 @@ def _unbroken(
                 if abs((t - last).total_seconds()) - _bridged_s(looker, t, last) > longest_s:
                     left[edge] = hidden_since
                     break
+            t = views.beyond(t, edge)
     return sorted(there), left, swaps
 
 
-def _lasting(
-    swap: _Swapped, alike: Mapping[datetime, float], last: datetime, t: datetime, following: datetime | None
-) -> Swap | None:
-    """A swap between two looks that the look after them shows as well: a headlight's flash is none."""
-    found = swap(last, t)
-    if found and following is not None and alike[following] >= ALIKE:
-        return found if swap(last, following) else None
-    return found
+def _lasts(swap: _Swapped, views: _Views, at: datetime, last: datetime, t: datetime, edge: _Edge) -> bool:
+    """Whether the look after the two that show a swap shows it as well: a headlight's flash is none."""
+    following = views.beyond(t, edge)
+    return following is None or views.alike(at, following) < ALIKE or swap(last, following) is not None
 
 
 def _bridged_s(looker: Looker, a: datetime, b: datetime) -> float:
@@ -264,7 +314,8 @@ def _blinks(at: datetime, reference: Place, box: Box, looker: Looker) -> bool:
     """Whether an object is itself right before and right after a moment that does not show it: no vehicle leaves and
     comes back so fast, but somebody whom the model does not see walks past.
     """
-    around = [looker.look(at + side * timedelta(seconds=BLINK_S)) for side in (-1, 1)]
+    # Keyframes serve where they lie between BLINK_S and twice that from the moment: decoding up to it costs tenfold.
+    around = [looker.look(at + timedelta(seconds=side * BLINK_S), BLINK_S) for side in (-1, 2)]
     return all(
         seen is not None and likeness(reference, place_of(seen.frame.image, box)) >= ALIKE for seen in around
     )
@@ -291,7 +342,7 @@ def _bisect(stand: _Stand, looker: Looker, missed_at: datetime | None, edge: _Ed
             return border, math.inf
         away = _clamped(away + edge * timedelta(seconds=step_s), run)
     while (gap_s := abs((there - away).total_seconds())) > RESOLUTION_S:
-        middle, tolerance_s = there + (away - there) / 2, gap_s / 8 if gap_s > 16 else 0.0
+        middle, tolerance_s = there + (away - there) / 2, gap_s / 4 if gap_s > KEYFRAMES_FROM_S else 0.0
         was_there = _was_there(stand, looker, middle, edge, border, tolerance_s)
         # What is known is known of the picture's own time, which may lie before the moment asked for.
         seen = looker.look(middle, tolerance_s)
@@ -310,7 +361,7 @@ def _was_there(
         moment = at + edge * timedelta(seconds=glance_s)
         if (moment - border).total_seconds() * edge > 0:
             break
-        if stand.shows(looker.look(moment, tolerance_s)):
+        if stand.shows(looker.look(moment, max(tolerance_s, glance_s / 2))):
             return True
     return False
 

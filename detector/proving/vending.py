@@ -5,13 +5,14 @@ At a minute between looks three people who pass in turn look like one who stays;
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 from detector.core.geometry import Box
 from detector.core.values import Incident, LabelGroup, Proof
 from detector.inference.detector import Detector
 from detector.proving.looker import Looker, Seen
-from detector.proving.prove import Dropped, prove
+from detector.proving.prove import NEARBY_SHARE, Dropped, prove
 
 LOOKS = 24
 """So many looks are spread over the time for which the vendor is said to be there."""
@@ -29,18 +30,18 @@ SAME_PLACE_HEIGHTS = 0.75
 def prove_vending(incident: Incident, looker: Looker, detector: Detector) -> Proof | Dropped:
     """Look closer at a suspicion whose `beside` is the vendor's usual box; without one only the thing is looked at."""
     if incident.beside is not None:
-        looks = _looks(incident, looker)
-        there = sum(_somebody_at(incident.beside, seen, detector) for seen in looks)
+        looks = [_somebody_at(incident.beside, seen, detector) for seen in _looks(incident, looker)]
+        there = sum(looks)
         if len(looks) >= FEWEST_LOOKS and there < VENDOR_SHARE * len(looks):
             return Dropped(incident, f"people pass it, nobody stays: {there} of {len(looks)} looks show one")
     return prove(incident, looker, detector)
 
 
-def _looks(incident: Incident, looker: Looker) -> list[Seen]:
+def _looks(incident: Incident, looker: Looker) -> Iterator[Seen]:
     step_s = incident.interval.duration_s / LOOKS
     start = incident.interval.start
     moments = [start + timedelta(seconds=(k + 0.5) * step_s) for k in range(LOOKS)]
-    return list(looker.each(moments, step_s * 0.4))
+    return looker.each(moments, step_s * NEARBY_SHARE)
 
 
 def _somebody_at(place: Box, seen: Seen, detector: Detector) -> bool:

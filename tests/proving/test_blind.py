@@ -24,12 +24,24 @@ def looker(blind: Interval | None) -> Looker:
     return Looker([(recording, whole)], lambda _: pytest.fail("looked"), blind=[blind] if blind else [])
 
 
+def views_of(alike: dict[datetime, float], eyes: Looker) -> prove._Views:
+    """Views of which it is known how alike they are, instead of pictures."""
+
+    class Views(prove._Views):
+        def alike(self, reference: datetime, at: datetime) -> float:
+            return alike[at]
+
+    moments = sorted(alike)
+    return Views((0, 0, 1, 1), eyes, moments, 0.0, {}, {moment: moment for moment in moments})
+
+
 def span(
     alike: dict[int, float], blind: Interval | None, empty: frozenset[int] = frozenset()
 ) -> tuple[float, float]:
     moments = {at(second): value for second, value in alike.items()}
     gone = {at(second) for second in empty}
-    there, _, _ = prove._unbroken(at(0), moments, looker(blind), lambda t: t in gone, lambda *_: None)
+    views = views_of(moments, looker(blind))
+    there, _, _ = prove._unbroken(at(0), views, views.looker, lambda t: t in gone, lambda *_: None)
     return (there[0] - START).total_seconds(), (there[-1] - START).total_seconds()
 
 
@@ -56,6 +68,7 @@ def test_nothing_is_claimed_through_a_blind_stretch_after_which_the_place_is_emp
 
 def test_where_the_place_was_seen_empty_the_object_left_before_that() -> None:
     moments = {at(0): 0.9, at(10): 0.9, at(20): 0.1, at(30): 0.9}
-    there, left, _ = prove._unbroken(at(0), moments, looker(None), lambda t: t == at(20), lambda *_: None)
+    views = views_of(moments, looker(None))
+    there, left, _ = prove._unbroken(at(0), views, views.looker, lambda t: t == at(20), lambda *_: None)
     assert there == [at(0), at(10)]
     assert left == {prove._Edge.DEPARTURE: at(20)}

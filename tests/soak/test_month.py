@@ -310,7 +310,8 @@ def events_in(month: Month) -> Counter[tuple[str, date]]:
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 @pytest.mark.skipif(
-    not SOAK, reason="a month takes a quarter of an hour; set KERBWATCH_SOAK=1, and KERBWATCH_NIGHTS for fewer"
+    not SOAK,
+    reason="a month takes a quarter of an hour; set KERBWATCH_SOAK=1, and KERBWATCH_NIGHTS for fewer",
 )
 def test_after_nights_of_faults_everything_is_seen_once_and_every_gap_is_explained(month: Month) -> None:
     began = time.monotonic()
