@@ -31,6 +31,8 @@ LONGEST_S = 3.5
 SHARE = 0.12
 """Of the processor time of a whole night: the most between two of the four kills."""
 MOST_COPIES = 5
+GIVEN_UP = "workers ended before they were ready"
+"""What a night says that lost its first three workers before any of them could work; it is started again like others."""
 HOWS = ("worker", "worker", "workers", "parent", "group")
 """Which processes are killed: one worker, all of them, the parent alone (its workers then end by themselves), all."""
 
@@ -79,9 +81,9 @@ def disturbed(made: Made, chance: random.Random, most: int, longest_s: float) ->
                     break
             code = night.end()
         assert wait_for_none(night.mark, ORPHANS_END_WITHIN_S) == []
-        if code >= 0:
-            assert code == 0, night.errors
+        if code == 0:
             return kills
+        assert code < 0 or GIVEN_UP in night.errors, night.errors
 
 
 def check(made: Made, expected: Left) -> None:
@@ -91,7 +93,7 @@ def check(made: Made, expected: Left) -> None:
     assert verified.code == 0, verified.out
     runs = runs_of(made)
     assert (runs[0].state, runs[0].summary["missing"]) == (RunState.DONE, [])
-    assert all(run.state is RunState.DIED for run in runs[1:])
+    assert all(run.state in (RunState.DIED, RunState.FAILED) for run in runs[1:])
 
 
 @pytest.fixture(scope="module")
