@@ -237,7 +237,7 @@ def _other(
         scores.append(_score(one, answer["found"]))
     total = Cost(
         sum(c.wall_s for c in costs), sum(c.cpu_s for c in costs), max(c.peak_mb for c in costs),
-        sum(c.read_mb for c in costs),
+        max(c.peak_rss_mb for c in costs), sum(c.read_mb for c in costs),
     )  # fmt: skip
     found = Score(
         sum(s.events for s in scores), sum(s.found for s in scores), sum(s.false_alarms for s in scores)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from detector.core.errors import KerbwatchError
 
-EVERY_S = 0.1
+EVERY_S = 0.25
 """How often memory and bytes read are looked at; what a process reads in its last moment may be missed."""
 
 
@@ -23,11 +23,15 @@ class CommandFailed(KerbwatchError):
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one command and its children. `peak_mb` is the largest sum of their resident memories at one moment."""
+    """Of one command and its children, at the moment at which they held most.
+
+    `peak_mb` counts a page that they share once (the kernel's proportional set size), `peak_rss_mb` once in each.
+    """
 
     wall_s: float
     cpu_s: float
     peak_mb: float
+    peak_rss_mb: float
     read_mb: float
     """Read by system calls, from the disk or the page cache alike."""
 
@@ -35,13 +39,14 @@ class Cost:
 def measured(command: Sequence[str | Path], *, good: Sequence[int] = (0,)) -> tuple[str, Cost]:
     """Run a command; what it printed and what it cost. Raises CommandFailed where its exit code is not a good one."""
     began_s = time.monotonic()
-    peak_kb, read = 0, dict[int, int]()
+    peak_kb, peak_rss_kb, read = 0, 0, dict[int, int]()
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
         words = [str(word) for word in command]
         with subprocess.Popen(words, stdout=out, stderr=errors) as process:  # noqa: S603  # no shell
             while True:
                 group = [process.pid, *_descendants(process.pid)]
-                peak_kb = max(peak_kb, sum(_resident_kb(pid) for pid in group))
+                peak_kb = max(peak_kb, sum(_proportional_kb(pid) for pid in group))
+                peak_rss_kb = max(peak_rss_kb, sum(_resident_kb(pid) for pid in group))
                 read.update({pid: size for pid in group if (size := _read_bytes(pid))})
                 ended, status, usage = os.wait4(process.pid, os.WNOHANG)
                 if ended:
@@ -56,6 +61,7 @@ def measured(command: Sequence[str | Path], *, good: Sequence[int] = (0,)) -> tu
             time.monotonic() - began_s,
             usage.ru_utime + usage.ru_stime,
             peak_kb / 1024,
+            peak_rss_kb / 1024,
             sum(read.values()) / 1e6,
         )
         return out.read(), cost
@@ -73,6 +79,14 @@ def _resident_kb(pid: int) -> int:
     with contextlib.suppress(OSError, IndexError):
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") // 1024
+    return 0
+
+
+def _proportional_kb(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1])
     return 0
 
 

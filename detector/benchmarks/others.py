@@ -21,13 +21,18 @@ from detector.inference.quiet import import_ultralytics
 CONFIDENCE = 0.25
 SAME_PLACE_IOU = 0.5
 IN_ZONE_SHARE = 0.5
+FORGIVEN_S = 20.0
+"""For so long something may hide a vehicle from looks that are close together."""
+
+DENSE_S = 1.0
 IMGSZ_HW = (384, 640)
 
 
 class Method(StrEnum):
-    """A way to read a video. `TRACK` looks at every frame, the others at one a cadence."""
+    """A way to read a video. `TRACK` looks at every frame, `DENSE` at one a second, the others at one a cadence."""
 
     TRACK = "ultralytics track, every frame"
+    DENSE = "ultralytics vid_stride, a look a second"
     VID_STRIDE = "ultralytics vid_stride"
     SUPERVISION = "supervision stride"
     CV2_SEEK = "cv2 seeking"
@@ -64,7 +69,8 @@ class DwellRule:
                 elif not any(iou(s.box, box) >= SAME_PLACE_IOU for s in kept):
                     kept.append(Standing(box, at_s, at_s))
         # One missed look is forgiven, or a passing bus would end every stay.
-        ended = [s for s in self.standing if at_s - s.last_s > 1.5 * self.every_s]
+        forgiven_s = max(1.5 * self.every_s, FORGIVEN_S)
+        ended = [s for s in self.standing if at_s - s.last_s > forgiven_s]
         self.found += [s for s in ended if self._too_long(s)]
         self.standing = [s for s in self.standing if s not in ended] + kept
 
@@ -103,11 +109,12 @@ def run(
     model: Any = import_ultralytics(cache / "ultralytics").YOLO(str(weights), task="detect")
     looks = {
         Method.TRACK: _track,
+        Method.DENSE: _vid_stride,
         Method.VID_STRIDE: _vid_stride,
         Method.SUPERVISION: _supervision,
         Method.CV2_SEEK: _cv2_seek,
     }[method]
-    every_s = 1 / _fps(video) if method is Method.TRACK else every_s
+    every_s = {Method.TRACK: 1 / _fps(video), Method.DENSE: DENSE_S}.get(method, every_s)
     rule = DwellRule(zones, limit_s, every_s)
     count, at_s = 0, 0.0
     for at_s, result in looks(model, video, every_s):

@@ -64,16 +64,18 @@ def bench_(
 def _show(measured: Bench) -> None:
     table(
         f"{measured.machine}, {measured.cores} cores",
-        ("street", "method", "hours", "camera-hours per core-hour", "CPU s", "wall s", "peak MB", "MB read per hour",
+        ("street", "method", "hours", "camera-hours per core-hour", "CPU s", "wall s", "peak MB", "RSS MB", "MB read per hour",
          "recall", "false alarms", "note"),
         [
             (row.street, row.method, f"{row.camera_hours:.2f}", f"{row.rate:,.1f}", f"{row.cost.cpu_s:.1f}",
-             f"{row.cost.wall_s:.1f}", f"{row.cost.peak_mb:,.0f}", f"{row.cost.read_mb / row.camera_hours:,.0f}",
+             f"{row.cost.wall_s:.1f}", f"{row.cost.peak_mb:,.0f}",
+             f"{row.cost.peak_rss_mb:,.0f}", f"{row.cost.read_mb / row.camera_hours:,.0f}",
              f"{row.score.found} of {row.score.events}" if row.score else "", row.score.false_alarms if row.score else "",
              row.note)
             for row in measured.rows
         ],
-        right=("hours", "camera-hours per core-hour", "CPU s", "wall s", "peak MB", "MB read per hour", "false alarms"),
+        right=("hours", "camera-hours per core-hour", "CPU s", "wall s", "peak MB", "RSS MB", "MB read per hour",
+               "false alarms"),
     )  # fmt: skip
     rates = {(row.street, row.method): row.rate for row in measured.rows}
     table(
