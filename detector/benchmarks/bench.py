@@ -131,7 +131,14 @@ class Bench:
 
 
 def bench(
-    cache: Path, weights: Path, exports: Path, *, size: Size, workers: int, others: bool, say: Say
+    cache: Path,
+    weights: Path,
+    exports: Path,
+    *,
+    size: Size,
+    workers: int,
+    methods: Sequence[Method],
+    say: Say,
 ) -> Bench:
     """Measure everything. The pool of footage is kept in `cache`; drawing it takes a quarter of an hour once."""
     rows: list[Row] = []
@@ -155,10 +162,10 @@ def bench(
                 per_hour = looks / place.camera_hours
                 limits.append((name, Limits(street, decode_s, infer_s, 1 - reused_share(place), per_hour)))
                 shutil.rmtree(folder)
-            if others and size.others[street]:
+            if methods and size.others[street]:
                 short = pool(cache, camera, street, seed=SEED, minutes=size.other_minutes, workers=workers)
                 looked = [short[plot] for plot in size.others[street]]
-                for method in Method:
+                for method in methods:
                     say(f"{street}: {method}")
                     rows.append(
                         _other(method, street, looked, Path(scratch), weights, exports, sample.folder)

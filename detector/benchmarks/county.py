@@ -108,8 +108,8 @@ def county(
             until = at + timedelta(seconds=made.duration_s)
             path = settings.archive_root / camera.folder / recording_name(camera, at, until)
             path.parent.mkdir(parents=True, exist_ok=True)
-            _link(made.path, path)
-            events += [Event(camera.id, _interval(at, e.from_s, e.until_s), e.box) for e in made.events]
+            link(made.path, path)
+            events += [Event(camera.id, interval_of(at, e.from_s, e.until_s), e.box) for e in made.events]
             hours += made.duration_s / 3600
             at = until
         end = max(end, at)
@@ -119,12 +119,14 @@ def county(
     return County(folder, tuple(events), hours, last.isoformat(), (last - first).days + 1)
 
 
-def _link(source: Path, path: Path) -> None:
+def link(source: Path, path: Path) -> None:
+    """Another name for a made recording, dated so that it is not taken for one still being written."""
     os.utime(source, (SETTLED, SETTLED))
     os.link(source, path)
 
 
-def _interval(start: datetime, from_s: float, until_s: float) -> Interval:
+def interval_of(start: datetime, from_s: float, until_s: float) -> Interval:
+    """The stretch between two moments of a recording that begins at `start`."""
     return Interval(start + timedelta(seconds=from_s), start + timedelta(seconds=until_s))
 
 

@@ -13,7 +13,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
@@ -181,7 +180,7 @@ def _segments(
     missing = [name for name, path in paths.items() if not path.is_file()]
     if missing:
         with ProcessPoolExecutor(min(workers, len(missing)), mp_context=get_context("spawn")) as executor:
-            made = [executor.submit(partial(_draw, scenes[name], paths[name])) for name in missing]
+            made = [executor.submit(_draw, scenes[name], paths[name], FPS, KBIT_S) for name in missing]
             for one in made:
                 one.result()
     return paths
@@ -192,19 +191,19 @@ def _hash_of(scene: Scene) -> str:
     return hashlib.sha256(repr((scene, settings)).encode()).hexdigest()[:10]
 
 
-def _draw(scene: Scene, path: Path) -> None:
+def _draw(scene: Scene, path: Path, fps: int, kbit_s: int) -> None:
     stage = Stage(scene)
     unfinished = path.with_suffix(f".{os.getpid()}.part.mp4")
     with VideoWriter(
         unfinished,
         scene.resolution_wh,
-        FPS,
-        keyframe_every=round(KEYFRAME_EVERY_S * FPS),
-        kbit_s=KBIT_S,
+        fps,
+        keyframe_every=round(KEYFRAME_EVERY_S * fps),
+        kbit_s=kbit_s,
         b_frames=0,
     ) as writer:
-        for index in range(round(SEGMENT_S * FPS)):
-            writer.write(stage.frame(index / FPS))
+        for index in range(round(SEGMENT_S * fps)):
+            writer.write(stage.frame(index / fps))
     unfinished.replace(path)
 
 

@@ -1,0 +1,99 @@
+"""The benchmark and the rehearsal, on small and few pictures: the same flow, the same commands."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from detector.benchmarks import footage, rehearsal
+from detector.benchmarks.bench import Size, bench
+from detector.benchmarks.footage import Plot, Street
+from detector.benchmarks.measure import CommandFailed, measured
+from detector.benchmarks.others import DwellRule, Method
+from detector.benchmarks.plot import draw
+from detector.config.manifest import cache_folder
+from detector.core.values import Zone, ZoneKind
+
+WHOLE = Zone("z", ZoneKind.NO_PARKING, ((0, 0), (1, 0), (1, 1), (0, 1)), {})
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("bench")
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(footage, "RESOLUTION_WH", (640, 360))
+    monkeypatch.setattr(footage, "FPS", 2)
+    monkeypatch.setattr(footage, "KBIT_S", 200)
+
+
+@pytest.mark.slow
+def test_the_benchmark_measures_itself_the_others_and_the_limits_on_the_same_pictures(
+    cache: Path, weights: Path, tmp_path: Path
+) -> None:
+    size = Size(
+        10,
+        10,
+        dict.fromkeys(Street, 1),
+        dict.fromkeys(Street, 1),
+        {Street.BUSY: (Plot.EVENT,), Street.QUIET: ()},
+    )
+    done = bench(
+        cache, weights, cache_folder(), size=size, workers=1, methods=(Method.CV2_SEEK,), say=lambda _: None
+    )
+    rows = {(row.street, row.method): row for row in done.rows}
+    assert len(rows) == 5
+    for row in done.rows:
+        assert row.score is not None
+        assert (row.score.recall, row.score.false_alarms) == (1.0, 0), row
+        assert row.cost.cpu_s > 0
+        assert 0 < row.cost.peak_mb <= row.cost.peak_rss_mb
+    assert "reused" in rows[Street.QUIET, "kerbwatch"].note
+    shares = {(limit.street, method): limit.asked_share for method, limit in done.limits}
+    assert shares[Street.QUIET, "kerbwatch"] < shares[Street.QUIET, "kerbwatch, no gate"] == 1.0
+    json.dumps(done.to_json(), default=str)
+    draw(done, tmp_path / "bench.png")
+    assert (tmp_path / "bench.png").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+def test_a_rehearsal_knows_every_recording_and_scans_a_slice_whose_violations_it_knows(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(rehearsal.CHANCES, Street.BUSY, {Plot.EVENT: 1.0})
+    done = rehearsal.rehearse(
+        cache, size=rehearsal.Size(3, 2, range(6, 9), 1, 1), workers=1, say=lambda _: None
+    )
+    assert (done.recordings, done.camera_hours, done.scanned_hours) == (18, 18.0, 3.0)
+    assert done.looks >= 3 * 60
+    assert done.score.events >= 2
+    assert (done.score.recall, done.score.false_alarms) == (1.0, 0)
+    assert done.whole_core_hours > done.scan.cpu_s / 3600
+
+
+def test_what_a_command_read_and_held_is_measured_and_its_failure_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(bytes(4_000_000))
+    script = f"import time; data = open('{tmp_path}/file', 'rb').read(); held = b'x' * 80_000_000; time.sleep(0.6); print(len(data))"
+    said, cost = measured(["python3", "-c", script])
+    assert said == "4000000\n"
+    assert cost.read_mb >= 4
+    assert cost.peak_rss_mb >= cost.peak_mb > 76
+    with pytest.raises(CommandFailed, match="nothing here"):
+        measured(["python3", "-c", "raise SystemExit('nothing here')"])
+
+
+def test_the_others_rule_forgives_a_hidden_look_and_no_second_vehicle() -> None:
+    def found(seen: dict[float, bool]) -> int:
+        rule = DwellRule([WHOLE], 180.0, 54.0)
+        for at_s, there in seen.items():
+            rule.look(at_s, ["car"] * there, [(0.4, 0.4, 0.6, 0.6)] * there)  # type: ignore[arg-type]
+        return len(rule.end())
+
+    looks = [54.0 * k for k in range(8)]
+    assert found(dict.fromkeys(looks, True)) == 1
+    assert found({at: at != 108.0 for at in looks}) == 1
+    assert found({at: at > 300 for at in looks}) == 0
