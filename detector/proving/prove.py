@@ -121,6 +121,11 @@ def prove(incident: Incident, looker: Looker, detector: Detector) -> Proof | Dro
     stand = _longest_stand(incident, looker, detector)
     if stand is None:
         return Dropped(incident, "different objects in the same place, none of which stands")
+    if (longest_s := _at_most_s(stand)) <= incident.limit_s:
+        return Dropped(
+            incident,
+            f"the same object stood for at most {longest_s:.0f} s, the limit is {incident.limit_s:.0f} s",
+        )
     start, start_uncertainty_s = _bisect(stand, looker, incident.stay.absent_before, _Edge.ARRIVAL)
     end, end_uncertainty_s = _bisect(stand, looker, incident.stay.absent_after, _Edge.DEPARTURE)
     stood_s = incident.counted_s(Interval(start, end)) if end > start else 0.0
@@ -146,6 +151,12 @@ def prove(incident: Incident, looker: Looker, detector: Detector) -> Proof | Dro
     )
 
 
+def _at_most_s(stand: _Stand) -> float:
+    """The time from when the place was seen without the object until it was again; inf where it was not."""
+    before, after = stand.left.get(_Edge.ARRIVAL), stand.left.get(_Edge.DEPARTURE)
+    return (after - before).total_seconds() if before and after else math.inf
+
+
 def _longest_stand(incident: Incident, looker: Looker, detector: Detector) -> _Stand | None:
     """The longest stretch over which one object is itself, of all objects that filled the place in turn."""
     assert incident.stay is not None
@@ -153,9 +164,7 @@ def _longest_stand(incident: Incident, looker: Looker, detector: Detector) -> _S
     box = incident.box
     sightings = _thinned([s.at for s in incident.stay.sightings], MOST_SIGHTINGS)
     places = {seen.at: place_of(seen.frame.image, box) for seen in looker.each(sightings)}
-    references = list(places)
-    if not _any_alike(places):
-        return None
+    references = _found_again(places)
     views = _views_of(incident, looker, box, places)
     best: _Stand | None = None
     while references:
@@ -185,9 +194,11 @@ def _stand_of(at: datetime, views: _Views, looker: Looker, detector: Detector) -
     return _Stand(reference, box, tuple(there), min(views.alike(at, t) for t in there), left, paint)
 
 
-def _any_alike(places: Mapping[datetime, Place]) -> bool:
-    """Whether any two of the model's sightings show one object: without that, nothing stands there."""
-    return any(likeness(a, b) >= ALIKE for a, b in combinations(places.values(), 2))
+def _found_again(places: Mapping[datetime, Place]) -> list[datetime]:
+    """The model's sightings of what another of them shows, too: of what passes, it saw each only once."""
+    pairs = ((a, b) for a, b in combinations(places, 2) if likeness(places[a], places[b]) >= ALIKE)
+    found = set(chain.from_iterable(pairs))
+    return [at for at in places if at in found]
 
 
 @dataclass(slots=True)
