@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -112,6 +113,24 @@ def test_the_plan_says_how_many_samples_and_why_and_changes_nothing(unscanned: M
     assert road["why"] == "illegal_parking in zone kerb, limit 1 min: every 18 s"
     assert not (unscanned.folder / "evidence").exists()
     assert kerbwatch("issues", "list", "-C", unscanned.folder, "--json").json == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_profile_tells_every_stage_of_the_scan_and_all_its_time(unscanned: Made, workers: int) -> None:
+    file = unscanned.folder / "told" / "profile.json"
+    done = kerbwatch(
+        "scan", "-C", unscanned.folder, *PERIOD, "--workers", workers, "--profile", file, "--json"
+    )
+    told = json.loads(file.read_text("utf-8"))
+    samples = {camera["camera"]: camera["samples"] for camera in done.json["cameras"]}
+    assert {name: one["samples"] for name, one in told["cameras"].items()} == samples
+    stages = {one["stage"]: one for one in told["stages"]}
+    assert {"decode", "view", "infer", "judge", "prove", "decode closer", "evidence", "store"} <= set(stages)
+    assert stages["view"]["count"] == told["samples"] == sum(samples.values())
+    assert stages["evidence"]["count"] == sum(one["filed"] for one in told["cameras"].values())
+    assert sum(one["cpu_s"] for one in told["stages"]) == pytest.approx(told["cpu_s"], rel=0.05)
+    assert all(one["cpu_s"] > 0 for one in told["stages"])
 
 
 def judge(made: Made, rules: str | None = None) -> dict[str, list[object]]:
