@@ -65,10 +65,10 @@ class ModelSettings:
     batch: int
     precision: str
     litter_weights: str = ""
+    """Of a second model that knows bags of rubbish; none where empty."""
     litter_imgsz_hw: tuple[int, int] = (736, 1280)
     gate: bool = True
     """Whether the model looks only where something moved since its last look."""
-    """Of a second model that knows bags of rubbish; none where empty."""
 
 
 @dataclass(frozen=True, slots=True)
