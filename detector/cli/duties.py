@@ -27,6 +27,7 @@ from detector.people.roles import PROGRAM
 from detector.pipeline.accept import inspect_all
 from detector.runs.lease import Leases
 from detector.runs.readiness import too_full
+from detector.runs.removals import Removal
 from detector.runs.runs import Run, Runs, RunState
 from detector.scheduling.book import Book
 from detector.scheduling.logs import Clock, Log
@@ -153,20 +154,13 @@ def _without_brief(works: Works, settings: Settings) -> bool:
 
 def keep(works: Works, settings: Settings) -> None:
     """Retention, logged line by line."""
-    with Database.open(settings.database_url) as database:
-        leases = Leases(database)
-        lease = leases.take(KEEPING)
-        try:
-            for removal in retain(settings, database, works.now()):
-                works.log.info(
-                    "removed",
-                    kind=removal.kind,
-                    what=removal.what,
-                    size_bytes=removal.size_bytes,
-                    why=removal.why,
-                )
-        finally:
-            leases.give_back(lease)
+    with Database.open(settings.database_url) as database, Leases(database).held(KEEPING) as still_mine:
+
+        def removed(one: Removal) -> None:
+            works.log.info("removed", kind=one.kind, what=one.what, size_bytes=one.size_bytes, why=one.why)
+            still_mine()
+
+        retain(settings, database, works.now(), tell=removed)
 
 
 def remind(works: Works, settings: Settings) -> None:
@@ -178,17 +172,16 @@ def remind(works: Works, settings: Settings) -> None:
 
 def accept(works: Works, settings: Settings) -> None:
     """Looks again at what was put right, one issue at a time."""
-    with open_shop(settings) as shop, Database.open(settings.database_url) as database:
-        leases = Leases(database)
-        lease = leases.take(ACCEPTANCE)
-        try:
-            for inspection in inspect_all(shop, Desk(database, settings, works.now), works.now()):
-                works.log.info("inspected", **inspection.to_json())
-                leases.renew(lease)
-                if works.stop.is_set():
-                    return
-        finally:
-            leases.give_back(lease)
+    with (
+        open_shop(settings) as shop,
+        Database.open(settings.database_url) as database,
+        Leases(database).held(ACCEPTANCE) as still_mine,
+    ):
+        for inspection in inspect_all(shop, Desk(database, settings, works.now), works.now()):
+            works.log.info("inspected", **inspection.to_json())
+            still_mine()
+            if works.stop.is_set():
+                return
 
 
 def _delivery_time(settings: Settings) -> str | None:

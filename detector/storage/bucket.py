@@ -7,15 +7,18 @@ is published, the file that speaks of the others comes last.
 
 from __future__ import annotations
 
+import errno
 import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 import fsspec
+from aiohttp import ClientPayloadError
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 
 from detector.core.errors import BadInput, StorageFull
@@ -51,6 +54,14 @@ class BucketStore:
 
     def read(self, name: str) -> bytes:
         return bytes(self._patiently(lambda: self._fs.cat_file(self._at(name))))
+
+    @contextmanager
+    def reading(self, name: str) -> Iterator[BufferedReader]:
+        with tempfile.NamedTemporaryFile(prefix="kerbwatch-") as copy:
+            # In one request: parts asked for one by one may be of two versions.
+            self._patiently(lambda: self._fs.get_file(self._at(name), copy.name, max_concurrency=1))
+            with Path(copy.name).open("rb") as file:
+                yield file
 
     def write(self, name: str, content: bytes) -> None:
         try:
@@ -123,7 +134,9 @@ class BucketStore:
                 raise
             except (PermissionError, NoCredentialsError) as error:
                 raise BadInput(f"{self.url}: the store refuses us: {error}") from error
-            except (OSError, TimeoutError, BotoCoreError) as error:
+            except (OSError, TimeoutError, BotoCoreError, ClientPayloadError) as error:
+                if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+                    raise StorageFull(f"{self.url}: no space left here for a copy") from error
                 if "QuotaExceeded" in str(error) or "XMinioStorageFull" in str(error):
                     raise StorageFull(f"{self.url}: no space left") from error
                 if wait_s is None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
 
 from detector.core.errors import StorageFull
@@ -31,6 +32,11 @@ class FolderStore:
 
     def read(self, name: str) -> bytes:
         return (self.root / name).read_bytes()
+
+    @contextmanager
+    def reading(self, name: str) -> Iterator[BufferedReader]:
+        with (self.root / name).open("rb") as file:
+            yield file
 
     def write(self, name: str, content: bytes) -> None:
         target = self.root / name

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from io import BufferedReader
 from pathlib import Path
 from typing import Protocol
 
@@ -39,6 +40,13 @@ class Store(Protocol):
 
     def read(self, name: str) -> bytes:
         """Raises FileNotFoundError."""
+        ...
+
+    def reading(self, name: str) -> AbstractContextManager[BufferedReader]:
+        """A file of this machine with the same content, open at its beginning: for what is not to be held in memory.
+
+        Raises FileNotFoundError, and StorageFull where it must lie on this machine meanwhile and there is no room.
+        """
         ...
 
     def write(self, name: str, content: bytes) -> None:
