@@ -35,6 +35,8 @@ class Failing:
     counts: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
     coming: list[bool] = field(default_factory=list)
+    to_cut: int = 0
+    """So many answers that have a body break off in the middle of it."""
 
     def fail(self, share: float) -> None:
         """From now on, fail this share of the requests."""
@@ -50,13 +52,21 @@ class Failing:
             self.chance.shuffle(self.coming)
         return self.coming.pop()
 
+    def cut(self, answer: Iterable[bytes]) -> Iterable[bytes]:
+        body = b"".join(answer)
+        with self.lock:
+            if not body or not self.to_cut:
+                return [body]
+            self.to_cut -= 1
+        return [body[: len(body) // 2]]
+
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         with self.lock:
             fails, was_done = self.fails_next(), self.chance.random() < 0.5
             status, code = self.chance.choice(FAULTS)
             self.counts["failed" if fails else "served"] += 1
         if not fails:
-            return self.app(environ, start_response)
+            return self.cut(self.app(environ, start_response))
         if was_done:
             for _ in self.app(environ, lambda *_: lambda _: None):
                 pass
@@ -118,3 +128,4 @@ def bucket(s3_server: Failing) -> Iterator[Bucket]:
         yield Bucket(f"s3://{name}/kerbwatch", s3_server)
     finally:
         s3_server.fail(0.0)
+        s3_server.to_cut = 0

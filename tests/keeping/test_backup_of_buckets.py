@@ -80,7 +80,9 @@ def test_a_bucket_is_backed_up_and_comes_back_in_a_folder_or_in_another_bucket(
     assert tree(tmp_path / "folder" / "state" / "attachments") == tree(settings.state_root / "attachments")
 
     elsewhere = {kind: f"{bucket.url}-2/{kind}" for kind in KINDS}
-    account, environment = restore(tmp_path / "b.tar", tmp_path / "new", f"sqlite:///{tmp_path}/2.db", **elsewhere)
+    account, environment = restore(
+        tmp_path / "b.tar", tmp_path / "new", f"sqlite:///{tmp_path}/2.db", **elsewhere
+    )
     assert account.faults == []
     assert environment["KERBWATCH_EVIDENCE_ROOT"] == elsewhere["evidence"]
     assert {kind: contents(url) for kind, url in elsewhere.items()} == before
@@ -132,9 +134,6 @@ def test_a_bucket_that_goes_away_leaves_no_half_backup_and_no_half_restore(
         backup(settings, tmp_path / "b.tar")
     assert list(tmp_path.glob("*b.tar*")) == []
     bucket.failing.fail(0.0)
-
-    class Refusing(Exception):
-        pass
 
     written = []
 

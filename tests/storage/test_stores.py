@@ -51,9 +51,18 @@ def test_what_is_read_is_what_was_written_last(store: Store) -> None:
     assert all(abs(now - file.written) < timedelta(minutes=10) for file in store.files())
 
 
+def test_a_file_can_be_read_bit_by_bit(store: Store) -> None:
+    content = bytes(range(256)) * 40_000
+    store.write("a/large", content)
+    with store.reading("a/large") as file:
+        assert (file.read(3), file.read()) == (content[:3], content[3:])
+
+
 def test_what_is_not_there_is_said(store: Store) -> None:
     with pytest.raises(FileNotFoundError):
         store.read("nowhere/nothing")
+    with pytest.raises(FileNotFoundError), store.reading("nowhere/nothing"):
+        pass
     assert store.names("nowhere") == []
     assert list(store.files()) == []
     with store.as_folder("nowhere") as folder:
@@ -126,6 +135,17 @@ def test_the_failing_bucket_did_fail(bucket) -> None:
         store.write(f"a/{number}", b"%d" % number)
     assert contents(store) == {f"a/{number}": b"%d" % number for number in range(30)}
     assert bucket.failing.counts["failed"] >= 2
+
+
+def test_an_answer_that_breaks_off_in_its_middle_is_asked_for_again(bucket) -> None:
+    store = open_store(bucket.url)
+    store.write("a", b"x" * 100_000)
+    bucket.failing.to_cut = 1
+    assert store.read("a") == b"x" * 100_000
+    bucket.failing.to_cut = 1
+    with store.reading("a") as file:
+        assert file.read() == b"x" * 100_000
+    assert bucket.failing.to_cut == 0
 
 
 def test_a_server_that_only_fails_is_away_and_back_again_later(
