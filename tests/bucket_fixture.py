@@ -35,6 +35,8 @@ class Failing:
     counts: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
     coming: list[bool] = field(default_factory=list)
+    answering: threading.Event = field(default_factory=threading.Event)
+    """While it is not set, no request is answered."""
     to_cut: int = 0
     """So many answers that have a body break off in the middle of it."""
 
@@ -65,6 +67,7 @@ class Failing:
             fails, was_done = self.fails_next(), self.chance.random() < 0.5
             status, code = self.chance.choice(FAULTS)
             self.counts["failed" if fails else "served"] += 1
+        self.answering.wait(60)
         if not fails:
             return self.cut(self.app(environ, start_response))
         if was_done:
@@ -98,6 +101,7 @@ def s3_server() -> Iterator[Failing]:
             pass
 
     failing = Failing(DomainDispatcherApplication(create_backend_app))
+    failing.answering.set()
     server = make_server("127.0.0.1", 0, failing, threaded=True, request_handler=Quiet)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     environment = {
@@ -129,3 +133,4 @@ def bucket(s3_server: Failing) -> Iterator[Bucket]:
     finally:
         s3_server.fail(0.0)
         s3_server.to_cut = 0
+        s3_server.answering.set()

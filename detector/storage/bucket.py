@@ -11,7 +11,7 @@ import errno
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
@@ -26,6 +26,9 @@ from detector.storage.store import StoreAway, StoredFile
 
 WAITS_S = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """How long is waited before each new try: about a minute in all."""
+
+ASKED_S = (0.1, 0.2, 0.5)
+"""The same where somebody waits to hear whether the store answers."""
 
 PROBE = ".kerbwatch-writable"
 
@@ -109,6 +112,14 @@ class BucketStore:
         self.write(PROBE, b"")
         self.remove(PROBE)
 
+    def check(self) -> None:
+        try:
+            self._patiently(lambda: self._fs.pipe_file(self._at(PROBE), b""), ASKED_S)
+        except FileNotFoundError as error:
+            raise BadInput(f"{self.url}: there is no such bucket") from error
+        with suppress(FileNotFoundError):  # another machine asked at the same time
+            self._patiently(lambda: self._fs.rm_file(self._at(PROBE)), ASKED_S)
+
     def _at(self, name: str) -> str:
         return f"{self._place}/{name}"
 
@@ -125,9 +136,9 @@ class BucketStore:
         except FileNotFoundError:
             return {}
 
-    def _patiently(self, call: Callable[[], T]) -> T:
+    def _patiently(self, call: Callable[[], T], waits_s: Sequence[float] | None = None) -> T:
         """The call's result, however often it fails for reasons that time cures. Raises StoreAway, FileNotFoundError."""
-        for wait_s in (*WAITS_S, None):
+        for wait_s in (*(WAITS_S if waits_s is None else waits_s), None):
             try:
                 return call()
             except FileNotFoundError:

@@ -15,11 +15,13 @@ from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
 
-from detector.core.errors import StorageFull
+from detector.core.errors import BadInput, StorageFull
 from detector.storage.store import StoredFile
 
 ABANDONED_S = 86_400.0
 """What another machine has left unfinished for so long was left by a run that died."""
+
+PROBE = ".kerbwatch-writable"
 
 _UNFINISHED = re.compile(r"\.tmp-[0-9a-f]+-(?P<pid>\d+)-(?P<host>.+?)(-old)?")
 
@@ -117,6 +119,16 @@ class FolderStore:
     def make_ready(self) -> None:
         self.root.mkdir(parents=True, exist_ok=True)
         self.sweep()
+
+    def check(self) -> None:
+        probe = self.root / f"{PROBE}.{_me()}"
+        if not self.root.exists():
+            return
+        try:
+            probe.touch()
+            probe.unlink(missing_ok=True)
+        except OSError as error:
+            raise BadInput(f"{self.root} may not be written ({error.strerror})") from error
 
     def sweep(self) -> int:
         """Remove folders that runs that died left unfinished, and say how many that were.

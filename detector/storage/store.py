@@ -64,6 +64,13 @@ class Store(Protocol):
         """
         ...
 
+    def check(self) -> None:
+        """That it can be written to now: asked a few times within seconds, where one answer may fail, and no more.
+
+        A folder that is not there yet is no fault. Raises BadInput, StoreAway.
+        """
+        ...
+
     def files(self) -> Iterator[StoredFile]:
         """All that is there, what is unfinished too, in order."""
         ...

@@ -128,6 +128,14 @@ def test_a_store_can_be_made_ready_whatever_is_in_it(store: Store) -> None:
     assert contents(store) == {"a/b/one": b"x"}
 
 
+def test_a_look_whether_a_store_can_be_written_to_leaves_nothing_in_it(store: Store) -> None:
+    store.check()
+    assert list(store.files()) == []
+    store.write("a/b/one", b"x")
+    store.check()
+    assert contents(store) == {"a/b/one": b"x"}
+
+
 def test_the_failing_bucket_did_fail(bucket) -> None:
     bucket.failing.fail(0.1)
     store = open_store(bucket.url)
@@ -167,5 +175,7 @@ def test_a_server_that_only_fails_is_away_and_back_again_later(
 def test_a_bucket_that_is_not_there_and_a_url_of_another_kind_are_bad_input(bucket) -> None:
     with pytest.raises(BadInput, match="no such bucket"):
         open_store("s3://another-county/kerbwatch").make_ready()
+    with pytest.raises(BadInput, match="no such bucket"):
+        open_store("s3://another-county/kerbwatch").check()
     with pytest.raises(BadInput, match="only a folder or s3://"):
         open_store("ftp://county/kerbwatch")
