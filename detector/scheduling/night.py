@@ -28,11 +28,9 @@ from detector.pipeline.days import DayDone, DayScan, Job, Stopped, Survey, Surve
 from detector.runs.days import CameraDays
 from detector.runs.lease import Lease, LeaseLost, Leases
 from detector.runs.readiness import too_full
-from detector.runs.runs import Run, Runs, RunState
+from detector.runs.runs import LEASE, Run, Runs, RunState
 from detector.scheduling.book import Book
 from detector.scheduling.logs import SILENT, Clock, Log
-
-LEASE = "nightly"
 
 PASSES = 3
 """Cameras are surveyed again when all is done: recordings arrive and folders come back while a run goes on."""

@@ -167,6 +167,28 @@ def test_a_duty_that_is_owed_is_done_at_once_and_again_until_it_succeeds(
     assert not service.alive()
 
 
+def test_a_mistake_of_the_program_stands_in_the_log_and_the_duty_is_begun_again(
+    works: Works, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "AGAIN_S", 0.05)
+    tried, succeeded = [], threading.Event()
+
+    def act(_: Settings) -> None:
+        tried.append(1)
+        if len(tried) < 3:
+            raise ZeroDivisionError("on purpose")
+        succeeded.set()
+
+    folder = county(tmp_path / "county").folder
+    service = Service(folder, [duty("scan", act, owed=lambda _: not succeeded.is_set())], works.log)
+    service.start()
+    assert succeeded.wait(20)
+    service.shut_down()
+    told = logged(works, "job failed")
+    assert [(one["job"], one["why"]) for one in told] == [("scan", "ZeroDivisionError('on purpose')")] * 2
+    assert "in act" in told[0]["where"]
+
+
 def test_of_duties_that_go_alone_one_waits_for_the_other_and_the_rest_for_none(tmp_path: Path) -> None:
     within, most, quick = [], [], threading.Event()
 
