@@ -76,22 +76,31 @@ class Leases:
 
         Gives a call that raises LeaseLost where another has it by now: for before what counts. Raises LeaseTaken.
         """
-        lease, over = self.take(name), threading.Event()
+        lease = self.take(name)
+        try:
+            with self.kept(lease):
+                yield lambda: self.renew(lease)
+        finally:
+            with suppress(DatabaseBusy):  # then it runs out by itself
+                self.give_back(lease)
+
+    @contextmanager
+    def kept(self, lease: Lease) -> Iterator[None]:
+        """Renews a lease beside what is done meanwhile. That it was lost is told by the next call that needs it."""
+        over = threading.Event()
 
         def keep() -> None:
             while not over.wait(self.lease_s / 4):
-                with suppress(KerbwatchError):  # lost, or not to be reached: the call tells
+                with suppress(KerbwatchError):
                     self.renew(lease)
 
-        keeper = threading.Thread(target=keep, name=f"lease {name}", daemon=True)
+        keeper = threading.Thread(target=keep, name=f"lease {lease.name}", daemon=True)
         keeper.start()
         try:
-            yield lambda: self.renew(lease)
+            yield
         finally:
             over.set()
             keeper.join()
-            with suppress(DatabaseBusy):  # then it runs out by itself
-                self.give_back(lease)
 
     def renew(self, lease: Lease) -> None:
         """Raises LeaseLost."""

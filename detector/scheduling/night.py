@@ -10,7 +10,7 @@ import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -95,8 +95,10 @@ def _led(orders: Orders, database: Database, leases: Leases, lease: Lease) -> Ru
     log.info("run began", **{"from": run.period.start, "until": run.period.end, "lease": lease.token})
     night = Night(orders, database, leases, lease, run, book, log, deadline_after(settings, at))
     try:
-        orders.prepare()
-        with orders.open_crew() as crew:
+        with ExitStack() as open_ones:
+            with leases.kept(lease):  # an export or a cluster's start may take minutes
+                orders.prepare()
+                crew = open_ones.enter_context(orders.open_crew())
             night.work(crew)
         orders.tidy()
     except LeaseLost:

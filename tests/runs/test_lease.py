@@ -35,9 +35,9 @@ def test_a_second_holder_is_refused_while_the_first_renews(database: Database) -
 
 
 def test_a_lease_that_is_held_outlasts_its_time_and_is_free_afterwards(database: Database) -> None:
-    short, others = Leases(database, lease_s=0.4), Leases(database)
+    short, others = Leases(database, lease_s=1.5), Leases(database)
     with short.held("keeping") as still_mine:
-        time.sleep(1.2)
+        time.sleep(3.0)
         with pytest.raises(LeaseTaken):
             others.take("keeping")
         still_mine()
