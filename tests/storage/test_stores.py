@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -179,3 +180,13 @@ def test_a_bucket_that_is_not_there_and_a_url_of_another_kind_are_bad_input(buck
         open_store("s3://another-county/kerbwatch").check()
     with pytest.raises(BadInput, match="only a folder or s3://"):
         open_store("ftp://county/kerbwatch")
+
+
+@pytest.mark.parametrize("missing", ["aiohttp", "fsspec"])
+def test_without_the_extra_a_bucket_is_bad_input_that_says_what_to_install(
+    missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "detector.storage.bucket", raising=False)
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(BadInput, match=r"kerbwatch\[s3\]"):
+        open_store("s3://county/kerbwatch")
