@@ -35,6 +35,10 @@ class Failing:
     counts: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
     coming: list[bool] = field(default_factory=list)
+    answering: threading.Event = field(default_factory=threading.Event)
+    """While it is not set, no request is answered."""
+    to_cut: int = 0
+    """So many answers that have a body break off in the middle of it."""
 
     def fail(self, share: float) -> None:
         """From now on, fail this share of the requests."""
@@ -50,13 +54,22 @@ class Failing:
             self.chance.shuffle(self.coming)
         return self.coming.pop()
 
+    def cut(self, answer: Iterable[bytes]) -> Iterable[bytes]:
+        body = b"".join(answer)
+        with self.lock:
+            if not body or not self.to_cut:
+                return [body]
+            self.to_cut -= 1
+        return [body[: len(body) // 2]]
+
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         with self.lock:
             fails, was_done = self.fails_next(), self.chance.random() < 0.5
             status, code = self.chance.choice(FAULTS)
             self.counts["failed" if fails else "served"] += 1
+        self.answering.wait(60)
         if not fails:
-            return self.app(environ, start_response)
+            return self.cut(self.app(environ, start_response))
         if was_done:
             for _ in self.app(environ, lambda *_: lambda _: None):
                 pass
@@ -88,6 +101,7 @@ def s3_server() -> Iterator[Failing]:
             pass
 
     failing = Failing(DomainDispatcherApplication(create_backend_app))
+    failing.answering.set()
     server = make_server("127.0.0.1", 0, failing, threaded=True, request_handler=Quiet)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     environment = {
@@ -118,3 +132,5 @@ def bucket(s3_server: Failing) -> Iterator[Bucket]:
         yield Bucket(f"s3://{name}/kerbwatch", s3_server)
     finally:
         s3_server.fail(0.0)
+        s3_server.to_cut = 0
+        s3_server.answering.set()

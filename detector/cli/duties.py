@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from detector.people.roles import PROGRAM
 from detector.pipeline.accept import inspect_all
 from detector.runs.lease import Leases
 from detector.runs.readiness import too_full
+from detector.runs.removals import Removal
 from detector.runs.runs import Run, Runs, RunState
 from detector.scheduling.book import Book
 from detector.scheduling.logs import Clock, Log
@@ -58,7 +60,7 @@ def duties(works: Works) -> Sequence[Duty]:
     """All that is done by the clock; `nightly` in kerbwatch.yaml says when."""
     return (
         Duty("scan", lambda s: s.nightly.start, partial(scan, works), alone=True, owed=partial(_in_night, works)),
-        Duty("summary", lambda s: s.nightly.summary, partial(summary, works)),
+        Duty("summary", lambda s: s.nightly.summary, partial(summary, works), owed=partial(_without_summary, works)),
         Duty("brief", lambda s: s.nightly.brief, partial(brief, works), owed=partial(_without_brief, works)),
         Duty("keeping", lambda s: s.nightly.keeping, partial(keep, works), alone=True),
         Duty("remind", lambda s: s.nightly.remind if s.loop else None, partial(remind, works)),
@@ -121,8 +123,26 @@ def _in_night(works: Works, settings: Settings) -> bool:
 
 
 def summary(works: Works, settings: Settings) -> None:
+    """The morning summary, to whoever is to know, and kept below `state/mornings`."""
     with Database.open(settings.database_url) as database:
-        send(settings, morning_of(settings, database, works.now()), works.log)
+        told = morning_of(settings, database, works.now())
+    send(settings, told, works.log)
+    content = json.dumps(told.to_json(), ensure_ascii=False, indent=1)
+    write_whole(_summary_file(settings, told.at), content.encode())
+
+
+def _summary_file(settings: Settings, at: datetime) -> Path:
+    return settings.state_root / "mornings" / f"{at.astimezone(settings.timezone).date()}.json"
+
+
+def _without_summary(works: Works, settings: Settings) -> bool:
+    """Whether today's time for the summary is over, and there is none: the machine was off, or the database away.
+
+    Not where there never was one: then the service has only just come.
+    """
+    at = works.now()
+    known = _summary_file(settings, at).parent.is_dir() and not _summary_file(settings, at).exists()
+    return known and _is_over(settings.nightly.summary, settings, at)
 
 
 def brief(works: Works, settings: Settings) -> None:
@@ -144,29 +164,25 @@ def _brief_file(settings: Settings, at: datetime) -> Path:
 def _without_brief(works: Works, settings: Settings) -> bool:
     """Whether today's time for the brief is over, and there is none."""
     at = works.now()
-    if settings.nightly.brief is None or _brief_file(settings, at).exists():
-        return False
-    last = previous_time(settings.nightly.brief, settings.timezone, at)
+    return not _brief_file(settings, at).exists() and _is_over(settings.nightly.brief, settings, at)
+
+
+def _is_over(expression: str | None, settings: Settings, at: datetime) -> bool:
+    """Whether a time of today has come already."""
+    last = None if expression is None else previous_time(expression, settings.timezone, at)
     local = at.astimezone(settings.timezone)
     return last is not None and last.astimezone(settings.timezone).date() == local.date()
 
 
 def keep(works: Works, settings: Settings) -> None:
     """Retention, logged line by line."""
-    with Database.open(settings.database_url) as database:
-        leases = Leases(database)
-        lease = leases.take(KEEPING)
-        try:
-            for removal in retain(settings, database, works.now()):
-                works.log.info(
-                    "removed",
-                    kind=removal.kind,
-                    what=removal.what,
-                    size_bytes=removal.size_bytes,
-                    why=removal.why,
-                )
-        finally:
-            leases.give_back(lease)
+    with Database.open(settings.database_url) as database, Leases(database).held(KEEPING) as still_mine:
+
+        def removed(one: Removal) -> None:
+            works.log.info("removed", kind=one.kind, what=one.what, size_bytes=one.size_bytes, why=one.why)
+            still_mine()
+
+        retain(settings, database, works.now(), tell=removed)
 
 
 def remind(works: Works, settings: Settings) -> None:
@@ -178,17 +194,16 @@ def remind(works: Works, settings: Settings) -> None:
 
 def accept(works: Works, settings: Settings) -> None:
     """Looks again at what was put right, one issue at a time."""
-    with open_shop(settings) as shop, Database.open(settings.database_url) as database:
-        leases = Leases(database)
-        lease = leases.take(ACCEPTANCE)
-        try:
-            for inspection in inspect_all(shop, Desk(database, settings, works.now), works.now()):
-                works.log.info("inspected", **inspection.to_json())
-                leases.renew(lease)
-                if works.stop.is_set():
-                    return
-        finally:
-            leases.give_back(lease)
+    with (
+        open_shop(settings) as shop,
+        Database.open(settings.database_url) as database,
+        Leases(database).held(ACCEPTANCE) as still_mine,
+    ):
+        for inspection in inspect_all(shop, Desk(database, settings, works.now), works.now()):
+            works.log.info("inspected", **inspection.to_json())
+            still_mine()
+            if works.stop.is_set():
+                return
 
 
 def _delivery_time(settings: Settings) -> str | None:

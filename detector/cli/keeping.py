@@ -13,11 +13,13 @@ from detector.cli.common import AsJson, Folder, now, settings_in
 from detector.cli.output import complain, say, say_json, table
 from detector.core.errors import BadInput
 from detector.database import Database
-from detector.keeping.backup import LEASE, restore
+from detector.keeping.backup import LEASE
 from detector.keeping.backup import backup as write_backup
+from detector.keeping.restoring import restore
 from detector.keeping.retention import retain
 from detector.people import Actor, Looked, Role
 from detector.runs.lease import Leases
+from detector.storage import Root
 
 
 def add_to(app: typer.Typer) -> None:
@@ -38,13 +40,8 @@ def retention(
     Example: kerbwatch retention -C county --dry-run
     """
     settings = settings_in(folder)
-    with Database.open(settings.database_url) as database:
-        leases = Leases(database)
-        lease = leases.take(LEASE)
-        try:
-            removed = retain(settings, database, now(), dry_run=dry_run)
-        finally:
-            leases.give_back(lease)
+    with Database.open(settings.database_url) as database, Leases(database).held(LEASE) as still_mine:
+        removed = retain(settings, database, now(), dry_run=dry_run, tell=lambda _: still_mine())
     if as_json:
         say_json(
             [{"kind": r.kind, "what": r.what, "size_bytes": r.size_bytes, "why": r.why} for r in removed]
@@ -93,12 +90,24 @@ def restore_(
         str | None,
         typer.Option("--database", help="An empty database to fill; SQLite in the folder if left out."),
     ] = None,
+    observations: Annotated[
+        str | None,
+        typer.Option("--observations", help="An empty place for them, such as s3://county/observations."),
+    ] = None,
+    evidence: Annotated[
+        str | None, typer.Option("--evidence", help="An empty place for it, such as s3://county/evidence.")
+    ] = None,
 ) -> None:
     """Make a working folder out of a backup, and check every byte of it. Exit 1: something in it was wrong before.
 
+    Observations and evidence come to lie in the folder, whether they were in one or in a bucket, if no other place is
+    named.
+
     Example: kerbwatch restore /backups/county.tar county-restored
     """
-    account, environment = restore(file, target, database)
+    account, environment = restore(
+        file, target, database, observations=_place(observations), evidence=_place(evidence)
+    )
     for fault in account.faults:
         complain(fault)
     say(f"{target}: {len(account.files)} files and {sum(account.rows.values())} rows restored and verified")
@@ -108,3 +117,7 @@ def restore_(
             say(f"  {name}={value}")
     if account.faults:
         raise typer.Exit(1)
+
+
+def _place(text: str | None) -> Root | None:
+    return text if text is None or "://" in text else Path(text).resolve()

@@ -269,6 +269,15 @@ class IssueQueue:
             moving.load(connection, issue_id)
             return [EvidenceRow(**row) for row in connection.execute(query).mappings()]
 
+    def states_of(self, folder: str) -> set[State]:
+        """The states of the issues whose evidence lies in a folder."""
+        issues, files = schema.issues, schema.evidence_files
+        query = (
+            select(issues.c.state).where(issues.c.id == files.c.issue_id, files.c.folder == folder).distinct()
+        )
+        with self._database.read() as connection:
+            return {State(state) for state in connection.execute(query).scalars()}
+
     def verify(self) -> list[str]:
         """Every fault of the history and of what hangs on it, in words; an empty list where all is well."""
         with self._database.read() as connection:

@@ -41,6 +41,8 @@ class _Kept:
     since: datetime
     size_bytes: int
     stored: ObservedFile | None = None
+    still: Callable[[], bool] = lambda: True
+    """Whether it may be removed even now: a long list takes a while, and people work meanwhile."""
 
 
 def retain(
@@ -70,6 +72,8 @@ def retain(
     ]  # fmt: skip
     done = []
     for one, why in due:
+        if not one.still():
+            continue
         removal = Removal(one.kind, one.what, one.size_bytes, why)
         if not dry_run:
             removals.log(removal, now)
@@ -141,8 +145,13 @@ def _evidence(shelf: _Shelf, database: Database) -> Iterator[_Kept]:
         for folder in sorted({row.folder for row in queue.evidence(issue.id)} - needed):
             if folder in sizes:
                 yield _Kept(
-                    "evidence", folder, partial(shelf.store.remove, folder), issue.updated_at, sizes[folder]
-                )
+                    "evidence", folder, partial(shelf.store.remove, folder), issue.updated_at, sizes[folder],
+                    still=partial(_all_ended, queue, folder),
+                )  # fmt: skip
+
+
+def _all_ended(queue: IssueQueue, folder: str) -> bool:
+    return queue.states_of(folder) <= set(ENDED)
 
 
 def _observation_days(settings: Settings) -> int | None:

@@ -17,6 +17,7 @@ from detector.issues.reading import IssueReader
 from detector.review.events import Hub
 from detector.review.looks import Looks
 from detector.review.masks import Masks
+from detector.runs.readiness import Probes
 from detector.spotting import SpotChecks
 from detector.storage import Root, Store, open_store
 
@@ -42,6 +43,8 @@ class House:
     """Held while a file of the configuration is changed."""
     alive: Callable[[], bool] = lambda: True
     """Whether what else runs in this process goes on."""
+    probes: Probes = field(default_factory=Probes)
+    """Tell what stands in the way of a run."""
 
     @property
     def evidence(self) -> Store:

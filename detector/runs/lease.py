@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +17,7 @@ from pathlib import Path
 from sqlalchemy import Connection, func, select, update
 
 from detector.core.errors import KerbwatchError
-from detector.database import Database, schema
+from detector.database import Database, DatabaseBusy, schema
 
 LEASE_S = 120.0
 """A holder that has not renewed for so long is taken for dead."""
@@ -66,6 +69,38 @@ class Leases:
             insert = self._database.insert(table).values(name=name, **values)
             connection.execute(insert.on_conflict_do_update(index_elements=["name"], set_=values))
         return Lease(name, token, holder)
+
+    @contextmanager
+    def held(self, name: str) -> Iterator[Callable[[], None]]:
+        """Takes a lease and renews it beside the work, however long that takes.
+
+        Gives a call that raises LeaseLost where another has it by now: for before what counts. Raises LeaseTaken.
+        """
+        lease = self.take(name)
+        try:
+            with self.kept(lease):
+                yield lambda: self.renew(lease)
+        finally:
+            with suppress(DatabaseBusy):  # then it runs out by itself
+                self.give_back(lease)
+
+    @contextmanager
+    def kept(self, lease: Lease) -> Iterator[None]:
+        """Renews a lease beside what is done meanwhile. That it was lost is told by the next call that needs it."""
+        over = threading.Event()
+
+        def keep() -> None:
+            while not over.wait(self.lease_s / 4):
+                with suppress(KerbwatchError):
+                    self.renew(lease)
+
+        keeper = threading.Thread(target=keep, name=f"lease {lease.name}", daemon=True)
+        keeper.start()
+        try:
+            yield
+        finally:
+            over.set()
+            keeper.join()
 
     def renew(self, lease: Lease) -> None:
         """Raises LeaseLost."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -13,6 +13,9 @@ from sqlalchemy import RowMapping, insert, select, update
 from detector.core.times import Interval
 from detector.database import Database, schema
 from detector.runs.lease import Lease, Leases
+
+LEASE = "nightly"
+"""What a run holds while it lives."""
 
 
 class RunState(StrEnum):
@@ -25,7 +28,7 @@ class RunState(StrEnum):
     """Stopped before that: by its deadline, by a person, by a full disk; `summary` says why."""
     FAILED = "failed"
     DIED = "died"
-    """Its process ended without a word; found by the next run."""
+    """Its process ended without a word: nobody holds the lease, or the next run found it so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +100,17 @@ class Runs:
         return _run(row)
 
     def latest(self, limit: int = 30) -> list[Run]:
-        """The last runs, newest first."""
+        """The last runs, newest first. One that says it runs and of which nobody lives is told as died."""
         query = select(schema.runs).order_by(schema.runs.c.id.desc()).limit(limit)
         with self._database.read() as connection:
-            return [_run(row) for row in connection.execute(query).mappings()]
+            found = [_run(row) for row in connection.execute(query).mappings()]
+        return [self._as_it_is(run) if run.state is RunState.RUNNING else run for run in found]
+
+    def _as_it_is(self, run: Run) -> Run:
+        if self._leases.holder(LEASE) is not None:
+            return run
+        again = self.get(run.id)  # it may have ended between the two looks
+        return replace(again, state=RunState.DIED) if again.state is RunState.RUNNING else again
 
 
 def _run(row: RowMapping) -> Run:

@@ -15,7 +15,7 @@ from detector.config.settings import Settings
 from detector.core.errors import KerbwatchError
 from detector.database import Database
 from detector.runs.metrics import CONTENT_TYPE, metrics_text
-from detector.runs.readiness import readiness
+from detector.runs.readiness import Probes
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def endpoint(settings: Settings, alive: Callable[[], bool], now: Callable[[], da
         yield ""
         return
     host, _, port = settings.nightly.listen.rpartition(":")
-    handler = partial(_Handler, settings, alive, now)
+    handler = partial(_Handler, settings, Probes(), alive, now)
     with ThreadingHTTPServer((host, int(port)), handler) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -43,11 +43,12 @@ class _Handler(BaseHTTPRequestHandler):
     def __init__(
         self,
         settings: Settings,
+        probes: Probes,
         alive: Callable[[], bool],
         now: Callable[[], datetime],
         *args: Any,  # noqa: ANN401  # the server's own
     ) -> None:
-        self._settings, self._alive, self._now = settings, alive, now
+        self._settings, self._probes, self._alive, self._now = settings, probes, alive, now
         super().__init__(*args)
 
     def do_GET(self) -> None:
@@ -56,7 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path == "/healthz":
             self._say(200 if self._alive() else 503, {"alive": self._alive()})
         elif self.path == "/readyz":
-            faults = readiness(self._settings)
+            faults = self._probes.faults(self._settings)
             self._say(503 if faults else 200, {"ready": not faults, "faults": faults})
         else:
             self._say(404, {"error": "there are /metrics, /healthz and /readyz"})

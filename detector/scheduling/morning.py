@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import smtplib
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from email.message import EmailMessage
+from http.client import HTTPException
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
 from detector.config.nightly import MailSettings
 from detector.config.settings import Settings
-from detector.core.times import Interval, local_day, union
-from detector.core.values import Camera
+from detector.core.times import Interval, union
 from detector.core.wording import duration_en
 from detector.database import Database
 from detector.dispatch.routing import calendar_warning
@@ -30,7 +30,10 @@ from detector.scheduling.service import next_time
 FELL_BY = 0.1
 """A camera whose share of recorded time is so much below what it usually is has lost something."""
 
-USUAL_DAYS = 7
+USUAL_DAYS = 28
+NOT_YET = timedelta(hours=1)
+"""What was recorded so shortly before a run looked may not have been a whole file then."""
+
 GRACE = timedelta(minutes=30)
 SEND_TRIES = 3
 SEND_TIMEOUT_S = 20.0
@@ -97,7 +100,7 @@ def morning_of(settings: Settings, database: Database, now: datetime) -> Morning
     """What there is to say this morning."""
     runs = Runs(database, Leases(database)).latest(60)
     alerts = [*_missed(settings, runs, now), *_of_run(runs[0] if runs else None)]
-    alerts += _coverage_fell(settings, Catalogue(database), now)
+    alerts += _coverage_fell(settings, Catalogue(database), runs)
     if warning := calendar_warning(settings, now):
         alerts.append(warning)
     local = now.astimezone(settings.timezone)
@@ -112,13 +115,19 @@ def _missed(settings: Settings, runs: Sequence[Run], now: datetime) -> Iterator[
     first = min((run.started_at for run in runs if run.id == 1), default=None)
     due = next_time(settings.nightly.start, settings.timezone, now - timedelta(days=3))
     while (following := next_time(settings.nightly.start, settings.timezone, due)) and due < now - GRACE:
-        if not any(due <= run.started_at < following for run in runs) and not (first and due < first):
+        if not any(_covers(run, due, following, now) for run in runs) and not (first and due < first):
             local = due.astimezone(settings.timezone)
             yield (
                 f"no run began in the night of {local:%Y-%m-%d %H:%M}",
                 f"{local:%Y-%m-%d %H:%M} 的夜间巡检没有运行",
             )
         due = following
+
+
+def _covers(run: Run, due: datetime, following: datetime, now: datetime) -> bool:
+    """Whether a run began in a night, or was still at work when it came."""
+    ended = run.started_at if run.state is RunState.DIED else run.finished_at or now
+    return run.started_at < following and max(run.started_at, ended) >= due
 
 
 def _of_run(run: Run | None) -> Iterator[tuple[str, str]]:
@@ -148,26 +157,47 @@ def _of_run(run: Run | None) -> Iterator[tuple[str, str]]:
         )
 
 
-def _coverage_fell(settings: Settings, catalogue: Catalogue, now: datetime) -> Iterator[tuple[str, str]]:
-    """Cameras of which yesterday less was recorded than usually, by what the catalogue knows."""
-    yesterday = now.astimezone(settings.timezone).date() - timedelta(days=1)
+def _coverage_fell(
+    settings: Settings, catalogue: Catalogue, runs: Sequence[Run]
+) -> Iterator[tuple[str, str]]:
+    """Cameras of which less was recorded than usually in the day until a run last looked through all folders.
+
+    Not until midnight: what was recorded after the run began is found by the next.
+    """
+    looked = next((run.started_at for run in runs if _looked_through(run)), None)
+    if looked is None:
+        return
     for point in settings.points:
         for camera in point.cameras:
-            shares = _recorded_shares(catalogue, camera, yesterday)
-            usual = median(shares[1:])
-            if shares[0] < usual - FELL_BY:
+            until = looked.astimezone(camera.timezone) - NOT_YET
+            recorded = union(r.interval for r in catalogue.known(camera.id).values() if r.usable)
+            shares = _recorded_shares(recorded, until)
+            if len(shares) > 1 and shares[0] < (usual := median(shares[1:])) - FELL_BY:
                 yield (
-                    f"{camera.id}: {shares[0]:.0%} of {yesterday} is recorded, usually {usual:.0%}",
-                    f"{camera.id}：{yesterday} 录像完整率 {shares[0]:.0%}，平时 {usual:.0%}",
+                    f"{camera.id}: {shares[0]:.0%} of the day until {until:%Y-%m-%d %H:%M} is recorded, usually {usual:.0%}",
+                    f"{camera.id}：截至 {until:%Y-%m-%d %H:%M} 的一天录像完整率 {shares[0]:.0%}，平时 {usual:.0%}",
+                )
+            elif recorded and shares[0] == 0:
+                since = max(part.end for part in recorded).astimezone(camera.timezone)
+                yield (
+                    f"{camera.id}: nothing is recorded since {since:%Y-%m-%d %H:%M}",
+                    f"{camera.id}：自 {since:%Y-%m-%d %H:%M} 起没有录像",
                 )
 
 
-def _recorded_shares(catalogue: Catalogue, camera: Camera, last: date) -> list[float]:
-    """Which part of a day, and of each of the days before it, has a usable recording, in [0, 1]."""
-    intervals = union(r.interval for r in catalogue.known(camera.id).values() if r.usable)
-    return [
-        _share(intervals, local_day(last - timedelta(days=k), camera.timezone)) for k in range(USUAL_DAYS + 1)
-    ]
+def _looked_through(run: Run) -> bool:
+    return run.summary.get("cameras", 0) > 0 and not run.summary.get("not_surveyed", 0)
+
+
+def _recorded_shares(recorded: Sequence[Interval], until: datetime) -> list[float]:
+    """Which part of the day until then has a usable recording, in [0, 1], and of each of the days before it.
+
+    A day begins and ends at the same time on the wall. Days from before the first recording are nobody's.
+    """
+    ends = [until - timedelta(days=k) for k in range(USUAL_DAYS + 2)]
+    days = [Interval(start, end) for end, start in pairwise(ends)]
+    first = min((part.start for part in recorded), default=until)
+    return [_share(recorded, day) for k, day in enumerate(days) if k == 0 or day.start >= first]
 
 
 def _share(intervals: Sequence[Interval], day: Interval) -> float:
@@ -194,7 +224,7 @@ def _tried(name: str, act: Any) -> list[str]:  # noqa: ANN401  # any callable of
     for number in range(SEND_TRIES):
         try:
             act()
-        except (OSError, smtplib.SMTPException, urllib.error.URLError) as error:
+        except (OSError, smtplib.SMTPException, HTTPException) as error:
             last = f"{name}: {error}"
             time.sleep(AGAIN_S * number)
         else:

@@ -10,7 +10,7 @@ import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -28,11 +28,9 @@ from detector.pipeline.days import DayDone, DayScan, Job, Stopped, Survey, Surve
 from detector.runs.days import CameraDays
 from detector.runs.lease import Lease, LeaseLost, Leases
 from detector.runs.readiness import too_full
-from detector.runs.runs import Run, Runs, RunState
+from detector.runs.runs import LEASE, Run, Runs, RunState
 from detector.scheduling.book import Book
 from detector.scheduling.logs import SILENT, Clock, Log
-
-LEASE = "nightly"
 
 PASSES = 3
 """Cameras are surveyed again when all is done: recordings arrive and folders come back while a run goes on."""
@@ -97,8 +95,10 @@ def _led(orders: Orders, database: Database, leases: Leases, lease: Lease) -> Ru
     log.info("run began", **{"from": run.period.start, "until": run.period.end, "lease": lease.token})
     night = Night(orders, database, leases, lease, run, book, log, deadline_after(settings, at))
     try:
-        orders.prepare()
-        with orders.open_crew() as crew:
+        with ExitStack() as open_ones:
+            with leases.kept(lease):  # an export or a cluster's start may take minutes
+                orders.prepare()
+                crew = open_ones.enter_context(orders.open_crew())
             night.work(crew)
         orders.tidy()
     except LeaseLost:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
@@ -110,6 +111,7 @@ class Service:
         self._arranged: dict[str, tuple[str | None, ZoneInfo]] = {}
         self._arranging = threading.Lock()
         self._one_at_a_time = threading.Lock()
+        self._scheduler.add_listener(self._went_wrong, EVENT_JOB_ERROR)
         self.ending = threading.Event()
 
     def start(self) -> None:
@@ -172,6 +174,12 @@ class Service:
             except (KerbwatchError, OSError) as error:
                 self._log.failure("job failed", job=name, why=str(error))
                 self._try_again(duty)
+
+    def _went_wrong(self, event: JobExecutionEvent) -> None:
+        """A mistake of the program ended a duty: it stands in the log, and is no reason to do nothing until tomorrow."""
+        name = event.job_id.removesuffix(" again")
+        self._log.failure("job failed", job=name, why=repr(event.exception), where=event.traceback)
+        self._try_again(self._duties[name])
 
     def _try_again(self, duty: Duty) -> None:
         try:

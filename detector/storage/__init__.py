@@ -20,7 +20,7 @@ def open_store(root: Root) -> Store:
     try:
         from detector.storage.bucket import BucketStore  # noqa: PLC0415  # only with the extra
     except ModuleNotFoundError as error:
-        if error.name not in ("botocore", "s3fs"):
+        if error.name not in ("aiohttp", "botocore", "fsspec", "s3fs"):
             raise
         raise BadInput(f"{root} needs s3fs: pip install 'kerbwatch[s3]'") from error
     return BucketStore(root)

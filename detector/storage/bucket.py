@@ -7,15 +7,18 @@ is published, the file that speaks of the others comes last.
 
 from __future__ import annotations
 
+import errno
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 import fsspec
+from aiohttp import ClientPayloadError
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 
 from detector.core.errors import BadInput, StorageFull
@@ -23,6 +26,9 @@ from detector.storage.store import StoreAway, StoredFile
 
 WAITS_S = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """How long is waited before each new try: about a minute in all."""
+
+ASKED_S = (0.1, 0.2, 0.5)
+"""The same where somebody waits to hear whether the store answers."""
 
 PROBE = ".kerbwatch-writable"
 
@@ -51,6 +57,14 @@ class BucketStore:
 
     def read(self, name: str) -> bytes:
         return bytes(self._patiently(lambda: self._fs.cat_file(self._at(name))))
+
+    @contextmanager
+    def reading(self, name: str) -> Iterator[BufferedReader]:
+        with tempfile.NamedTemporaryFile(prefix="kerbwatch-") as copy:
+            # In one request: parts asked for one by one may be of two versions.
+            self._patiently(lambda: self._fs.get_file(self._at(name), copy.name, max_concurrency=1))
+            with Path(copy.name).open("rb") as file:
+                yield file
 
     def write(self, name: str, content: bytes) -> None:
         try:
@@ -98,6 +112,14 @@ class BucketStore:
         self.write(PROBE, b"")
         self.remove(PROBE)
 
+    def check(self) -> None:
+        try:
+            self._patiently(lambda: self._fs.pipe_file(self._at(PROBE), b""), ASKED_S)
+        except FileNotFoundError as error:
+            raise BadInput(f"{self.url}: there is no such bucket") from error
+        with suppress(FileNotFoundError):  # another machine asked at the same time
+            self._patiently(lambda: self._fs.rm_file(self._at(PROBE)), ASKED_S)
+
     def _at(self, name: str) -> str:
         return f"{self._place}/{name}"
 
@@ -114,16 +136,18 @@ class BucketStore:
         except FileNotFoundError:
             return {}
 
-    def _patiently(self, call: Callable[[], T]) -> T:
+    def _patiently(self, call: Callable[[], T], waits_s: Sequence[float] | None = None) -> T:
         """The call's result, however often it fails for reasons that time cures. Raises StoreAway, FileNotFoundError."""
-        for wait_s in (*WAITS_S, None):
+        for wait_s in (*(WAITS_S if waits_s is None else waits_s), None):
             try:
                 return call()
             except FileNotFoundError:
                 raise
             except (PermissionError, NoCredentialsError) as error:
                 raise BadInput(f"{self.url}: the store refuses us: {error}") from error
-            except (OSError, TimeoutError, BotoCoreError) as error:
+            except (OSError, TimeoutError, BotoCoreError, ClientPayloadError) as error:
+                if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+                    raise StorageFull(f"{self.url}: no space left here for a copy") from error
                 if "QuotaExceeded" in str(error) or "XMinioStorageFull" in str(error):
                     raise StorageFull(f"{self.url}: no space left") from error
                 if wait_s is None:

@@ -12,13 +12,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
 
-from detector.core.errors import StorageFull
+from detector.core.errors import BadInput, StorageFull
 from detector.storage.store import StoredFile
 
 ABANDONED_S = 86_400.0
 """What another machine has left unfinished for so long was left by a run that died."""
+
+PROBE = ".kerbwatch-writable"
 
 _UNFINISHED = re.compile(r"\.tmp-[0-9a-f]+-(?P<pid>\d+)-(?P<host>.+?)(-old)?")
 
@@ -31,6 +34,11 @@ class FolderStore:
 
     def read(self, name: str) -> bytes:
         return (self.root / name).read_bytes()
+
+    @contextmanager
+    def reading(self, name: str) -> Iterator[BufferedReader]:
+        with (self.root / name).open("rb") as file:
+            yield file
 
     def write(self, name: str, content: bytes) -> None:
         target = self.root / name
@@ -111,6 +119,16 @@ class FolderStore:
     def make_ready(self) -> None:
         self.root.mkdir(parents=True, exist_ok=True)
         self.sweep()
+
+    def check(self) -> None:
+        probe = self.root / f"{PROBE}.{_me()}"
+        if not self.root.exists():
+            return
+        try:
+            probe.touch()
+            probe.unlink(missing_ok=True)
+        except OSError as error:
+            raise BadInput(f"{self.root} may not be written ({error.strerror})") from error
 
     def sweep(self) -> int:
         """Remove folders that runs that died left unfinished, and say how many that were.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from io import BufferedReader
 from pathlib import Path
 from typing import Protocol
 
@@ -41,6 +42,13 @@ class Store(Protocol):
         """Raises FileNotFoundError."""
         ...
 
+    def reading(self, name: str) -> AbstractContextManager[BufferedReader]:
+        """A file of this machine with the same content, open at its beginning: for what is not to be held in memory.
+
+        Raises FileNotFoundError, and StorageFull where it must lie on this machine meanwhile and there is no room.
+        """
+        ...
+
     def write(self, name: str, content: bytes) -> None:
         """A file of that name is replaced. Raises StorageFull."""
         ...
@@ -53,6 +61,13 @@ class Store(Protocol):
         """Before work begins: see that it can be written to, and sweep what runs that died left unfinished.
 
         Raises BadInput where it cannot be used.
+        """
+        ...
+
+    def check(self) -> None:
+        """That it can be written to now: asked a few times within seconds, where one answer may fail, and no more.
+
+        A folder that is not there yet is no fault. Raises BadInput, StoreAway.
         """
         ...
 

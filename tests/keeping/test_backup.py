@@ -20,7 +20,8 @@ from detector.database.dump import snapshot
 from detector.footage.catalogue import Catalogue
 from detector.issues.queue import IssueQueue
 from detector.issues.values import IssueFilter
-from detector.keeping.backup import BadBackup, backup, restore
+from detector.keeping.backup import backup
+from detector.keeping.restoring import BadBackup, restore
 from detector.keeping.retention import retain
 from detector.runs.lease import Leases, LeaseTaken
 

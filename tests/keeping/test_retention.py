@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 from kept_folder import NOW, county, evidence_in, fill, log_of, tree, with_retention
+from sqlalchemy import update
 
 from detector.config.settings import Settings
 from detector.core.errors import BadInput
-from detector.database import Database
+from detector.database import Database, schema
 from detector.footage.catalogue import Catalogue
 from detector.keeping.retention import retain
 from detector.runs.removals import Removals
@@ -37,6 +38,22 @@ def whats(removed: list) -> list[str]:
 def test_without_limits_nothing_is_removed(settings: Settings) -> None:
     with Database.open(settings.database_url) as database:
         assert retain(with_retention(settings), database, NOW) == []
+
+
+def test_evidence_of_an_issue_that_is_opened_again_while_retention_works_stays(settings: Settings) -> None:
+    with Database.open(settings.database_url) as database:
+
+        def reopen_the_next(_: object) -> None:
+            with database.begin() as connection:
+                connection.execute(
+                    update(schema.issues).where(schema.issues.c.id == 4).values(state="reopened")
+                )
+
+        removed = retain(with_retention(settings, evidence_days=10), database, NOW, tell=reopen_the_next)
+        assert [r.what.rpartition("/")[2] for r in removed] == [f"{3:032x}"]
+        assert Removals(database).all() == removed
+    assert isinstance(settings.evidence_root, Path)
+    assert f"{4:032x}" in {Path(name).parts[2] for name in tree(settings.evidence_root)}
 
 
 def test_old_evidence_goes_when_its_issue_has_ended_and_stays_while_it_or_one_that_shares_it_is_open(

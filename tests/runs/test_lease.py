@@ -10,9 +10,10 @@ import time
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from detector.core.times import Interval
-from detector.database import Database
+from detector.database import Database, schema
 from detector.runs.days import CameraDays
 from detector.runs.lease import LeaseLost, Leases, LeaseTaken, this_process
 from detector.runs.runs import Runs, RunState
@@ -31,6 +32,28 @@ def test_a_second_holder_is_refused_while_the_first_renews(database: Database) -
     leases.renew(lease)
     assert leases.holder("nightly") == ELSEWHERE
     assert leases.take("other").name == "other"
+
+
+def test_a_lease_that_is_held_outlasts_its_time_and_is_free_afterwards(database: Database) -> None:
+    short, others = Leases(database, lease_s=1.5), Leases(database)
+    with short.held("keeping") as still_mine:
+        time.sleep(3.0)
+        with pytest.raises(LeaseTaken):
+            others.take("keeping")
+        still_mine()
+    assert others.holder("keeping") is None
+
+
+def test_a_held_lease_that_another_took_is_told(database: Database) -> None:
+    leases = Leases(database, lease_s=30.0)
+    with leases.held("keeping") as still_mine:
+        with database.begin() as connection:
+            connection.execute(update(schema.leases).values(until=NOW))
+        others = Leases(database)
+        other = others.take("keeping", ELSEWHERE)
+        with pytest.raises(LeaseLost):
+            still_mine()
+    assert others.holder("keeping") == other.holder
 
 
 def test_a_lease_that_was_given_back_is_free_at_once(database: Database) -> None:

@@ -24,7 +24,7 @@ from detector.cli.duties import Works
 from detector.config.loop import Endpoint
 from detector.config.settings import Settings
 from detector.core.errors import BadInput, StorageFull
-from detector.database import Database
+from detector.database import Database, DatabaseUnusable
 from detector.dispatch import Desk
 from detector.runs.lease import Leases
 from detector.runs.runs import Runs, RunState
@@ -114,6 +114,29 @@ def test_the_brief_of_yesterday_is_written_once_its_time_is_over_and_is_owed_unt
     assert logged(works, "brief")[0]["file"] == str(written)
 
 
+def test_a_summary_whose_time_passed_while_the_machine_was_off_or_the_database_away_is_owed(
+    settings: Settings, works: Works, clock: Clock, tmp_path: Path
+) -> None:
+    (duty,) = (one for one in duties.duties(works) if one.name == "summary")
+    clock.at = datetime(2026, 1, 8, 10, tzinfo=SHANGHAI)
+    assert not duty.owed(settings), "there never was one: the service is new"
+    duty.act(settings)
+    assert not duty.owed(settings)
+    clock.at = datetime(2026, 1, 9, 7, 0, tzinfo=SHANGHAI)
+    assert not duty.owed(settings), "its time is 07:35"
+    clock.at = datetime(2026, 1, 9, 9, 0, tzinfo=SHANGHAI)
+    assert duty.owed(settings)
+    away = replace(settings, database_url=f"sqlite:///{tmp_path}/file/x.db")
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(DatabaseUnusable):
+        duty.act(away)
+    assert duty.owed(settings)
+    duty.act(settings)
+    assert not duty.owed(settings)
+    kept = json.loads((settings.state_root / "mornings" / "2026-01-09.json").read_text("utf-8"))
+    assert any("no run began in the night of 2026-01-08" in alert["en"] for alert in kept["alerts"])
+
+
 def test_what_retention_removes_stands_in_the_log(tmp_path: Path, works: Works, clock: Clock) -> None:
     kept = county(tmp_path / "county")
     clock.at = datetime(2027, 1, 1, tzinfo=SHANGHAI)
@@ -165,6 +188,28 @@ def test_a_duty_that_is_owed_is_done_at_once_and_again_until_it_succeeds(
     service.shut_down()
     assert tried == [1, 1, 1]
     assert not service.alive()
+
+
+def test_a_mistake_of_the_program_stands_in_the_log_and_the_duty_is_begun_again(
+    works: Works, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "AGAIN_S", 0.05)
+    tried, succeeded = [], threading.Event()
+
+    def act(_: Settings) -> None:
+        tried.append(1)
+        if len(tried) < 3:
+            raise ZeroDivisionError("on purpose")
+        succeeded.set()
+
+    folder = county(tmp_path / "county").folder
+    service = Service(folder, [duty("scan", act, owed=lambda _: not succeeded.is_set())], works.log)
+    service.start()
+    assert succeeded.wait(20)
+    service.shut_down()
+    told = logged(works, "job failed")
+    assert [(one["job"], one["why"]) for one in told] == [("scan", "ZeroDivisionError('on purpose')")] * 2
+    assert "in act" in told[0]["where"]
 
 
 def test_of_duties_that_go_alone_one_waits_for_the_other_and_the_rest_for_none(tmp_path: Path) -> None:

@@ -22,15 +22,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kept_folder import county, fill
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import update
 
 from detector.config.nightly import MailSettings, NightlySettings
 from detector.config.settings import Settings
 from detector.core.errors import BadInput
 from detector.core.times import Interval, local_day
 from detector.core.values import Recording, RecordingState
-from detector.database import Database
+from detector.database import Database, schema
 from detector.footage.catalogue import Catalogue
-from detector.runs.lease import Leases
+from detector.runs.lease import Leases, this_process
 from detector.runs.metrics import metrics_text
 from detector.runs.readiness import readiness
 from detector.runs.runs import Runs, RunState
@@ -52,15 +53,17 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
     return replace(made, nightly=replace(made.nightly, min_free_bytes=0))
 
 
-def run_at(settings: Settings, began: datetime, state: RunState, **summary: object) -> None:
+def run_at(
+    settings: Settings, began: datetime, state: RunState, ended: datetime | None = None, **summary: object
+) -> None:
     with Database.open(settings.database_url) as database:
         leases = Leases(database)
         lease = leases.take("nightly")
         runs = Runs(database, leases)
         run = runs.begin(lease, horizon(settings, began), began, summary)
         if state is not RunState.RUNNING:
-            runs.end(lease, run.id, state, began + timedelta(hours=2), summary)
-        leases.give_back(lease)
+            runs.end(lease, run.id, state, ended or began + timedelta(hours=2), summary)
+            leases.give_back(lease)
 
 
 def nights(settings: Settings, *without: int) -> None:
@@ -68,7 +71,16 @@ def nights(settings: Settings, *without: int) -> None:
     for days in (3, 2, 1):
         if days not in without:
             began = datetime(2026, 6, 1, 20, 0, 5, tzinfo=SHANGHAI) - timedelta(days=days)
-            run_at(settings, began, RunState.DONE, days_done=5, days_owed=5, samples=100, filed={"new": 2})
+            run_at(
+                settings,
+                began,
+                RunState.DONE,
+                cameras=1,
+                days_done=5,
+                days_owed=5,
+                samples=100,
+                filed={"new": 2},
+            )
 
 
 def told(settings: Settings) -> Morning:
@@ -109,19 +121,85 @@ def test_a_run_that_failed_or_left_something_or_gave_something_up_alarms(setting
         assert words in english
 
 
+def test_a_night_that_a_long_run_was_still_at_work_in_was_not_missed(settings: Settings) -> None:
+    began = datetime(2026, 5, 29, 20, tzinfo=SHANGHAI)
+    run_at(settings, began, RunState.DONE, ended=began + timedelta(hours=25), cameras=1)
+    run_at(settings, began + timedelta(days=2), RunState.DONE, cameras=1)
+    assert told(settings).alerts == ()
+
+
+def test_a_run_whose_process_is_gone_is_told_as_dead_at_once(settings: Settings) -> None:
+    nights(settings, 1)
+    began = datetime(2026, 5, 31, 20, tzinfo=SHANGHAI)
+    with Database.open(settings.database_url) as database:
+        leases = Leases(database)
+        lease = leases.take("nightly", this_process())
+        Runs(database, leases).begin(lease, horizon(settings, began), began, {"days_done": 1})
+    assert told(settings).alerts == ()  # it lives
+    with Database.open(settings.database_url) as database:
+        assert samples(metrics_text(database, NOW))["kerbwatch_run_active"] == 1
+        dead = (
+            this_process().rpartition(" ")[0] + " 1"
+        )  # the same number, begun at another time: another process
+        with database.begin() as connection:
+            connection.execute(update(schema.leases).values(holder=dead))
+        assert samples(metrics_text(database, NOW))["kerbwatch_run_active"] == 0
+    assert [en for en, _ in told(settings).alerts] == ["the last run died: "]
+
+
+def record(settings: Settings, *parts: tuple[datetime, datetime]) -> None:
+    camera = settings.points[0].cameras[0]
+    found = [
+        Recording(camera.id, f"{number}.mp4", 1, 1, Interval(*part), RecordingState.READABLE)
+        for number, part in enumerate(parts)
+    ]
+    with Database.open(settings.database_url) as database:
+        Catalogue(database).remember(camera.id, found, NOW)
+
+
+LOOKED = datetime(2026, 5, 31, 20, 0, 5, tzinfo=SHANGHAI)
+"""When the run of the last night began."""
+
+
+def test_a_camera_that_recorded_until_the_run_looked_alarms_nobody(settings: Settings) -> None:
+    """As on every morning: what came between the run's look and midnight is found in the next night."""
+    nights(settings)
+    record(settings, (LOOKED - timedelta(days=40), LOOKED - timedelta(minutes=40)))
+    assert told(settings).alerts == ()
+
+
 def test_coverage_that_fell_is_told_with_what_is_usual(settings: Settings) -> None:
     nights(settings)
+    day = timedelta(days=1)
+    until = LOOKED - timedelta(hours=1)
+    record(settings, (until - 20 * day, until - day), (until - day, until - 0.75 * day))
     camera = settings.points[0].cameras[0]
-    with Database.open(settings.database_url) as database:
-        found = []
-        for days, hours in ((1, 6), *((k, 24) for k in range(2, 9))):
-            start = local_day(date(2026, 6, 1) - timedelta(days=days), SHANGHAI).start
-            interval = Interval(start, start + timedelta(hours=hours))
-            found.append(Recording(camera.id, f"{days}.mp4", 1, 1, interval, RecordingState.READABLE))
-        Catalogue(database).remember(camera.id, found, NOW)
     ((english, chinese),) = told(settings).alerts
-    assert english == f"{camera.id}: 25% of 2026-05-31 is recorded, usually 100%"
+    assert english == f"{camera.id}: 25% of the day until 2026-05-31 19:00 is recorded, usually 100%"
     assert "25%" in chinese
+
+
+@pytest.mark.parametrize("days", [2, 10, 25, 60])
+def test_a_camera_that_records_nothing_any_more_is_told_of_every_morning(
+    settings: Settings, days: int
+) -> None:
+    nights(settings)
+    stopped = LOOKED - timedelta(days=days)
+    record(settings, (stopped - timedelta(days=30), stopped))
+    ((english, _),) = told(settings).alerts
+    assert ("usually 100%" in english) or (f"since {stopped:%Y-%m-%d %H:%M}" in english)
+
+
+def test_coverage_is_no_matter_where_no_run_looked_through_the_folders(settings: Settings) -> None:
+    run_at(settings, LOOKED, RunState.FAILED, ended_because="no weights", cameras=0)
+    record(settings, (LOOKED - timedelta(days=9), LOOKED - timedelta(days=2)))
+    assert [en for en, _ in told(settings).alerts] == ["the last run failed: no weights"]
+
+
+def test_a_new_camera_has_no_usual_days_yet(settings: Settings) -> None:
+    nights(settings)
+    record(settings, (LOOKED - timedelta(hours=9), LOOKED - timedelta(hours=1)))
+    assert told(settings).alerts == ()
 
 
 @contextmanager

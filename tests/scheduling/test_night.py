@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -287,6 +288,23 @@ def test_a_run_that_was_taken_over_writes_no_more_and_is_marked_as_dead(settings
     with Database.open(settings.database_url) as database:
         states = [one.state for one in Runs(database, Leases(database)).latest()]
     assert states == [RunState.RUNNING, RunState.DIED]
+
+
+def test_a_run_whose_start_takes_longer_than_its_lease_is_not_taken_over(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the model is exported for the first time, or a cluster is started."""
+    monkeypatch.setattr(Leases.__init__, "__defaults__", (2.0,))
+    refused = []
+
+    def prepare() -> None:
+        time.sleep(4.0)
+        with Database.open(settings.database_url) as database, pytest.raises(LeaseTaken):
+            Leases(database).take("nightly", "another-machine boot 7 1")
+        refused.append(1)
+
+    assert run(settings, Hands(days_before(TODAY, 1)), prepare=prepare).state is RunState.DONE
+    assert refused == [1]
 
 
 def test_an_upgrade_loses_no_run_and_no_day_that_is_done(tmp_path: Path, empty_url: str) -> None:

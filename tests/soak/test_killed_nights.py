@@ -120,8 +120,8 @@ def killed(made: Made, after: str, hows: Sequence[str], chance: random.Random, l
     assert wait_for_none(night.mark, ORPHANS_END_WITHIN_S) == []
     assert code in (0, -signal.SIGKILL), night.errors
     state = runs_of(made)[0].state
-    assert state in (RunState.RUNNING, RunState.DONE), night.errors
-    return done and state is RunState.RUNNING
+    assert state in (RunState.DIED, RunState.DONE), night.errors
+    return done and state is RunState.DIED
 
 
 def kill_when_there(night: Night, how: str, chance: random.Random) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -51,9 +52,18 @@ def test_what_is_read_is_what_was_written_last(store: Store) -> None:
     assert all(abs(now - file.written) < timedelta(minutes=10) for file in store.files())
 
 
+def test_a_file_can_be_read_bit_by_bit(store: Store) -> None:
+    content = bytes(range(256)) * 40_000
+    store.write("a/large", content)
+    with store.reading("a/large") as file:
+        assert (file.read(3), file.read()) == (content[:3], content[3:])
+
+
 def test_what_is_not_there_is_said(store: Store) -> None:
     with pytest.raises(FileNotFoundError):
         store.read("nowhere/nothing")
+    with pytest.raises(FileNotFoundError), store.reading("nowhere/nothing"):
+        pass
     assert store.names("nowhere") == []
     assert list(store.files()) == []
     with store.as_folder("nowhere") as folder:
@@ -119,6 +129,14 @@ def test_a_store_can_be_made_ready_whatever_is_in_it(store: Store) -> None:
     assert contents(store) == {"a/b/one": b"x"}
 
 
+def test_a_look_whether_a_store_can_be_written_to_leaves_nothing_in_it(store: Store) -> None:
+    store.check()
+    assert list(store.files()) == []
+    store.write("a/b/one", b"x")
+    store.check()
+    assert contents(store) == {"a/b/one": b"x"}
+
+
 def test_the_failing_bucket_did_fail(bucket) -> None:
     bucket.failing.fail(0.1)
     store = open_store(bucket.url)
@@ -126,6 +144,17 @@ def test_the_failing_bucket_did_fail(bucket) -> None:
         store.write(f"a/{number}", b"%d" % number)
     assert contents(store) == {f"a/{number}": b"%d" % number for number in range(30)}
     assert bucket.failing.counts["failed"] >= 2
+
+
+def test_an_answer_that_breaks_off_in_its_middle_is_asked_for_again(bucket) -> None:
+    store = open_store(bucket.url)
+    store.write("a", b"x" * 100_000)
+    bucket.failing.to_cut = 1
+    assert store.read("a") == b"x" * 100_000
+    bucket.failing.to_cut = 1
+    with store.reading("a") as file:
+        assert file.read() == b"x" * 100_000
+    assert bucket.failing.to_cut == 0
 
 
 def test_a_server_that_only_fails_is_away_and_back_again_later(
@@ -147,5 +176,17 @@ def test_a_server_that_only_fails_is_away_and_back_again_later(
 def test_a_bucket_that_is_not_there_and_a_url_of_another_kind_are_bad_input(bucket) -> None:
     with pytest.raises(BadInput, match="no such bucket"):
         open_store("s3://another-county/kerbwatch").make_ready()
+    with pytest.raises(BadInput, match="no such bucket"):
+        open_store("s3://another-county/kerbwatch").check()
     with pytest.raises(BadInput, match="only a folder or s3://"):
         open_store("ftp://county/kerbwatch")
+
+
+@pytest.mark.parametrize("missing", ["aiohttp", "fsspec"])
+def test_without_the_extra_a_bucket_is_bad_input_that_says_what_to_install(
+    missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "detector.storage.bucket", raising=False)
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(BadInput, match=r"kerbwatch\[s3\]"):
+        open_store("s3://county/kerbwatch")

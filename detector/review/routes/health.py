@@ -9,7 +9,6 @@ from detector.review.access import Open, Seeing
 from detector.review.house import house_of
 from detector.review.refusals import Refused
 from detector.runs.metrics import CONTENT_TYPE, metrics_text
-from detector.runs.readiness import readiness
 
 router = APIRouter(include_in_schema=False)
 
@@ -24,7 +23,8 @@ def health(request: Request, _: Open) -> Response:
 @router.get("/readyz")
 def ready(request: Request, _: Open) -> Response:
     """Ready: database, disk and folders. Whoever is not signed in hears what is wrong, and not where it lies."""
-    faults = readiness(house_of(request).settings)
+    house = house_of(request)
+    faults = house.probes.faults(house.settings)
     return JSONResponse({"ready": not faults, "faults": sorted(faults)}, 503 if faults else 200)
 
 
