@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import smtplib
+import ssl
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
@@ -252,7 +253,7 @@ def _mail(mail: MailSettings | None, morning: Morning) -> None:
     host, _, port = mail.server.rpartition(":")
     with smtplib.SMTP(host, int(port), timeout=SEND_TIMEOUT_S) as server:
         if mail.starttls:
-            server.starttls()
+            server.starttls(context=ssl.create_default_context())
         if mail.user:
             server.login(mail.user, mail.password)
         server.send_message(message)
