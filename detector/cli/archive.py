@@ -35,13 +35,12 @@ from detector.core.values import Camera, Point
 from detector.core.wording import duration_en
 from detector.database import Database
 from detector.decoding.reader import probe
+from detector.engines.judging import Again, judge_again
 from detector.footage.archive import Archive, find_recordings, parts
 from detector.footage.catalogue import Catalogue
 from detector.footage.coverage import PointCoverage, coverage
 from detector.footage.troubles import Troubles
-from detector.issues.queue import IssueQueue
-from detector.observing.store import ObservationStore
-from detector.pipeline.rejudge import Change, rejudge
+from detector.pipeline.rejudge import Change
 from detector.pipeline.scan import CameraReport, cadence_needed, unreadable
 
 
@@ -319,11 +318,13 @@ def judge(
     point: Points = None,
     until: Until = None,
     days: Days = None,
+    workers: Workers = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge stored observations again after a rule changed, without touching a recording.
 
-    Says what appeared (a scan would look closer), what vanished, and why. Changes nothing.
+    Says what appeared (a scan would look closer), what vanished, and why. Changes no issue. Other limits and hours are
+    asked of what scans kept; after other changes the looks are read again, once, which takes longer.
 
     Example: kerbwatch judge -C county --rules stricter.yaml
     """
@@ -331,12 +332,12 @@ def judge(
     ruleset = load_rules(rules) if rules else settings.rules
     period = period_of(settings, until, days)
     began = time.monotonic()
-    with Database.open(settings.database_url) as database:
-        store, queue = ObservationStore(settings.observations_root), IssueQueue(database)
-        changes = [
-            rejudge(Catalogue(database), store, queue, place, camera, ruleset, period, before=settings.rules)
-            for place, camera in chosen(settings, point)
-        ]
+    cameras = chosen(settings, point)
+    with progress("judging", len(cameras), quiet=as_json) as tick:
+        changes = []
+        for change in judge_again(Again(settings, ruleset, period), cameras, workers=workers):
+            changes.append(change)
+            tick(len(changes), change.camera.id)
     if as_json:
         say_json([_change_json(change) for change in changes])
     else:

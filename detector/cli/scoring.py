@@ -45,6 +45,7 @@ from detector.evaluation.work import Trial, Trials, Tried, subjects_in, together
 from detector.footage.catalogue import Catalogue
 from detector.issues.queue import IssueQueue
 from detector.observing.store import ObservationStore
+from detector.pipeline.findings import FindingsStore
 
 MADE_FPS = 1.0
 """Of composed hours: what stands is seen as well at 1 picture a second, and 24 hours take minutes."""
@@ -337,6 +338,7 @@ def _compare_reviewed(folder: Path, these: RuleSet | None, other: RuleSet, out: 
         result = on_reviews(
             Catalogue(database),
             ObservationStore(settings.observations_root),
+            FindingsStore(settings.observations_root),
             IssueQueue(database),
             [(point, camera) for point in settings.points for camera in point.cameras],
             settings.rules,

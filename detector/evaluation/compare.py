@@ -17,6 +17,7 @@ from detector.issues.lifecycle import State
 from detector.issues.queue import IssueQueue
 from detector.issues.values import Issue
 from detector.observing.store import ObservationStore
+from detector.pipeline.findings import FindingsStore
 from detector.pipeline.rejudge import Change, rejudge
 
 SAME_IOU = 0.3
@@ -158,6 +159,7 @@ class OnReviews:
 def on_reviews(
     catalogue: Catalogue,
     store: ObservationStore,
+    findings: FindingsStore,
     queue: IssueQueue,
     cameras: Sequence[tuple[Point, Camera]],
     these: RuleSet,
@@ -170,7 +172,7 @@ def on_reviews(
         if intervals:
             period = Interval(min(i.start for i in intervals), max(i.end for i in intervals))
             a, b = (
-                rejudge(catalogue, store, queue, point, camera, rules, period, before=these)
+                rejudge(catalogue, store, findings, queue, point, camera, rules, period, before=these)
                 for rules in (these, other)
             )
             pairs.append((a, b))

@@ -203,8 +203,8 @@ class OpenVinoDetector:
         if threads:
             self._hints["INFERENCE_NUM_THREADS"] = str(threads)
             cv2.setNumThreads(threads)
+        # Compiled for a size when a picture of that size comes: who has all answers already never needs it.
         self._compiled: OrderedDict[tuple[int, int], Any] = OrderedDict()
-        self._model_for(input_hw)
         self._id = f"{digest[:16]}-{input_hw[0]}x{input_hw[1]}-openvino-{precision}-{confidence:g}"
 
     @property

@@ -27,7 +27,7 @@ from detector.core.values import (
     Violation,
     Zone,
 )
-from detector.judging.force import longest_possible_s, parts_in_force
+from detector.judging.force import longest_possible_s, parts_in_force, zone_named
 from detector.judging.stays import LOOKS_MISSED, find_stays, one_box_each
 
 _T = TypeVar("_T")
@@ -64,10 +64,36 @@ class _Stand:
     ends: int
 
 
-def bike_incidents(
-    observations: Sequence[Observation], point: Point, camera: Camera, rules: RuleSet, cadence_s: float
-) -> Iterator[Incident]:
-    """The suspicions among one camera's observations, in rising order of time; `cadence_s` apart."""
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Bikes that stand together outside their bays, before limits and hours are asked."""
+
+    stay: Stay
+    counts: tuple[int, ...]
+    """How many bikes each sighting shows."""
+    zone_id: str
+    share: float
+
+    def incidents(self, point: Point, camera: Camera, rules: RuleSet, cadence_s: float) -> Iterator[Incident]:
+        """The parts of the stay that may have lasted beyond the limit; looks are `cadence_s` apart."""
+        zone = zone_named(camera, self.zone_id)
+        violation = Violation.DISORDERLY_BIKES
+        for part, limit_s in parts_in_force(self.stay, violation, zone, point, camera, rules):
+            if part.seen_s > 0 and longest_possible_s(part, cadence_s) > limit_s:
+                yield _incident(part, self._count(part), zone, self.share, limit_s, point)
+
+    def _count(self, part: Stay) -> int:
+        """How many stood there: the number seen at half of the looks or more."""
+        start, end = part.seen
+        seen = zip(self.stay.sightings, self.counts, strict=True)
+        counts = sorted(count for sighting, count in seen if start <= sighting.at <= end)
+        return counts[len(counts) // 2]
+
+
+def clusters(
+    observations: Sequence[Observation], point: Point, camera: Camera, rules: RuleSet
+) -> Iterator[Cluster]:
+    """What may be a violation among one camera's observations, in rising order of time."""
     rule = rules.rules[Violation.DISORDERLY_BIKES].at(point.category)
     seen = [_outside(observation, camera, rule) for observation in observations]
     moments = [o.at for o in observations]
@@ -90,9 +116,9 @@ def bike_incidents(
             continue
         for first, last in _stretches([len(bikes) for bikes in there], rule.min_count):
             stay = _stay(around, there, first, last)
-            for part, limit_s in parts_in_force(stay, rule.violation, zone, point, camera, rules):
-                if part.seen_s > 0 and longest_possible_s(part, cadence_s) > limit_s:
-                    yield _incident(part, _count(around, there, part), zone, share, limit_s, point)
+            counts = tuple(len(bikes) for bikes in there[first : last + 1] if bikes)
+            if stay.seen_s > 0:
+                yield Cluster(stay, counts, zone.id, share)
 
 
 def _grouped(items: Sequence[_T], joined: Callable[[_T, _T], bool]) -> list[list[_T]]:
@@ -201,15 +227,6 @@ def _stay(
     before = observations[first - 1].at if first else None
     after = observations[last + 1].at if last + 1 < len(observations) else None
     return Stay(observations[first].camera_id, LabelGroup.BIKE, sightings, before, after)
-
-
-def _count(observations: Sequence[Observation], there: Sequence[Sequence[_Bike]], part: Stay) -> int:
-    """How many stood there: the number seen at half of the looks or more."""
-    start, end = part.seen
-    counts = sorted(
-        len(bikes) for o, bikes in zip(observations, there, strict=True) if start <= o.at <= end and bikes
-    )
-    return counts[len(counts) // 2]
 
 
 def _incident(part: Stay, count: int, zone: Zone, share: float, limit_s: float, point: Point) -> Incident:

@@ -33,6 +33,14 @@ def parts_in_force(
         yield replace(stay, sightings=tuple(run), absent_before=before), run_limit_s
 
 
+def zone_named(camera: Camera, zone_id: str) -> Zone:
+    """Raises KeyError."""
+    for zone in camera.zones:
+        if zone.id == zone_id:
+            return zone
+    raise KeyError(zone_id)
+
+
 def longest_possible_s(stay: Stay, cadence_s: float) -> float:
     """A stay may have lasted from the look before its first to the look after its last, `cadence_s` away."""
     first, last = stay.seen

@@ -46,7 +46,7 @@ from detector.decoding.change import (
     stands_out,
 )
 from detector.decoding.view import unpacked
-from detector.judging.force import longest_possible_s
+from detector.judging.force import longest_possible_s, zone_named
 from detector.judging.stays import find_stays
 
 NEW_THING = "object"
@@ -182,6 +182,36 @@ class _Track:
     absent_after: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Lying:
+    """A thing that lies on the rule's ground, before limits and hours are asked."""
+
+    stay: Stay
+    zone_id: str
+    share: float
+    within: tuple[str, ...]
+    """The zones that hold it."""
+    abandoned_at: datetime
+    """The first sighting at which nobody who owns it has it within reach."""
+
+    def incidents(self, point: Point, camera: Camera, rules: RuleSet, cadence_s: float) -> Iterator[Incident]:
+        """The parts of the stay that may have lasted beyond the limit; looks are `cadence_s` apart."""
+        for part, limit_s in _parts_in_force(self, point, camera, rules):
+            if part.seen_s > 0 and longest_possible_s(part, cadence_s) > limit_s:
+                yield Incident(
+                    violation=Violation.LITTER,
+                    point_id=point.id,
+                    camera_id=camera.id,
+                    zone_id=self.zone_id,
+                    interval=Interval(*part.seen),
+                    limit_s=limit_s,
+                    box=part.box,
+                    share=self.share,
+                    confidence=max(s.confidence for s in part.sightings),
+                    stay=part,
+                )
+
+
 def litter_incidents(
     observations: Sequence[Observation], point: Point, camera: Camera, rules: RuleSet, cadence_s: float
 ) -> Iterator[Incident]:
@@ -189,6 +219,12 @@ def litter_incidents(
 
     `cadence_s` is the usual time between looks; pictures may have been kept of fewer.
     """
+    for thing in lying(observations, camera, rules):
+        yield from thing.incidents(point, camera, rules, cadence_s)
+
+
+def lying(observations: Sequence[Observation], camera: Camera, rules: RuleSet) -> Iterator[Lying]:
+    """What may be litter among one camera's observations, in rising order of time."""
     zones = _zones(camera, rules)
     if not zones:
         return
@@ -198,20 +234,10 @@ def litter_incidents(
         zone, share = _place(stay.box, zones, rules)
         if zone is None:
             continue
-        for part, limit_s in _parts_in_force(stay, owners, zone, zones, point, camera, rules):
-            if part.seen_s > 0 and longest_possible_s(part, cadence_s) > limit_s:
-                yield Incident(
-                    violation=Violation.LITTER,
-                    point_id=point.id,
-                    camera_id=camera.id,
-                    zone_id=zone.id,
-                    interval=Interval(*part.seen),
-                    limit_s=limit_s,
-                    box=part.box,
-                    share=share,
-                    confidence=max(s.confidence for s in part.sightings),
-                    stay=part,
-                )
+        least = rules.rules[Violation.LITTER].min_share
+        within = tuple(z.id for z in zones if contact_share(stay.box, z.polygon) >= least)
+        if stay.seen_s > 0:
+            yield Lying(stay, zone.id, share, within, _abandoned_at(stay, owners))
 
 
 def join_stays(new: Sequence[Stay], named: Sequence[Stay]) -> list[Stay]:
@@ -260,26 +286,18 @@ def _place(box: Box, zones: Sequence[Zone], rules: RuleSet) -> tuple[Zone | None
 
 
 def _parts_in_force(
-    stay: Stay,
-    owners: Sequence[Stay],
-    zone: Zone,
-    zones: Sequence[Zone],
-    point: Point,
-    camera: Camera,
-    rules: RuleSet,
+    thing: Lying, point: Point, camera: Camera, rules: RuleSet
 ) -> Iterator[tuple[Stay, float]]:
     """The stretches in which the rule holds and nobody stands by, each with its limit in seconds.
 
     Where its owner left it, the stay keeps the moment before it came: `proving` asks whether he stood there all along.
     Wherever a zone of the rule permits it at that hour (a collection point), a larger zone around does not forbid it.
     """
-    inside = [
-        z for z in zones if contact_share(stay.box, z.polygon) >= rules.rules[Violation.LITTER].min_share
-    ]
+    stay, abandoned_at = thing.stay, thing.abandoned_at
+    zone, inside = zone_named(camera, thing.zone_id), [zone_named(camera, name) for name in thing.within]
     run: list[Sighting] = []
     run_limit_s: float | None = None
     before = stay.absent_before
-    abandoned_at = _abandoned_at(stay, owners)
     for sighting in stay.sightings:
         local = sighting.at.astimezone(camera.timezone)
         allowed = any(h.holds_at(local) for z in inside for h in z.permitted)

@@ -23,7 +23,7 @@ from detector.core.values import (
     Violation,
     Zone,
 )
-from detector.judging.force import parts_in_force
+from detector.judging.force import parts_in_force, zone_named
 from detector.judging.jam import Jams, jams_around, traffic_of
 
 PARKING = (Violation.ILLEGAL_PARKING, Violation.SIDEWALK_PARKING)
@@ -41,44 +41,55 @@ class Place:
     share: float
 
 
-def parking_incidents(
-    stays: Sequence[Stay],
-    looks: Sequence[datetime],
-    point: Point,
-    camera: Camera,
-    rules: RuleSet,
-    cadence_s: float,
-) -> Iterator[Incident]:
-    """The suspicions among the stays: those that may have stood beyond the limit, given when they were looked at.
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A vehicle's stay on ground where a rule of parking may hold, before limits and hours are asked."""
+
+    stay: Stay
+    violation: Violation
+    zone_id: str
+    share: float
+    jams: Jams
+
+    def incidents(self, point: Point, camera: Camera, rules: RuleSet, cadence_s: float) -> Iterator[Incident]:
+        """The parts of the stay that may have lasted beyond the limit. Time in a queue or a jam does not count."""
+        zone = zone_named(camera, self.zone_id)
+        for part, limit_s in parts_in_force(self.stay, self.violation, zone, point, camera, rules):
+            sure = max(s.confidence for s in part.sightings) >= SURE_CONFIDENCE
+            if sure and part.seen_s > 0 and _longest_possible_s(part, self.jams.sure, cadence_s) > limit_s:
+                yield Incident(
+                    violation=self.violation,
+                    point_id=point.id,
+                    camera_id=camera.id,
+                    zone_id=zone.id,
+                    interval=Interval(*part.seen),
+                    limit_s=limit_s,
+                    box=part.box,
+                    share=self.share,
+                    confidence=max(s.confidence for s in part.sightings),
+                    stay=part,
+                    excused=self.jams.sure,
+                    queues=self.jams.unsure,
+                )
+
+
+def parked(
+    stays: Sequence[Stay], looks: Sequence[datetime], camera: Camera, rules: RuleSet, cadence_s: float
+) -> Iterator[Parked]:
+    """The stays that may be violations, whatever the limits and hours.
 
     `looks` are the moments of all looks, `cadence_s` the time between them; a stay may have lasted up to the looks
-    before and after its own. Time in a queue or a jam does not count towards the limit.
+    before and after its own.
     """
     traffic = traffic_of(stays, looks, camera, cadence_s)
     for stay in stays:
         place = _place(stay, camera, rules)
-        if place is None or not _is_vehicle(stay):
+        if place is None or not _is_vehicle(stay) or stay.seen_s <= 0:
             continue
         rule = rules.rules[place.violation]
         in_jam = stay.seen_s <= rule.jam_limit_s and len(stay.sightings) > 1
         jams = jams_around(stay, traffic, rule.jam_others) if in_jam else Jams()
-        for part, limit_s in parts_in_force(stay, place.violation, place.zone, point, camera, rules):
-            sure = max(s.confidence for s in part.sightings) >= SURE_CONFIDENCE
-            if sure and part.seen_s > 0 and _longest_possible_s(part, jams.sure, cadence_s) > limit_s:
-                yield Incident(
-                    violation=place.violation,
-                    point_id=point.id,
-                    camera_id=camera.id,
-                    zone_id=place.zone.id,
-                    interval=Interval(*part.seen),
-                    limit_s=limit_s,
-                    box=part.box,
-                    share=place.share,
-                    confidence=max(s.confidence for s in part.sightings),
-                    stay=part,
-                    excused=jams.sure,
-                    queues=jams.unsure,
-                )
+        yield Parked(stay, place.violation, place.zone.id, place.share, jams)
 
 
 def _is_vehicle(stay: Stay) -> bool:

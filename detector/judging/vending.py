@@ -26,7 +26,7 @@ from detector.core.values import (
     Zone,
     ZoneKind,
 )
-from detector.judging.force import parts_in_force
+from detector.judging.force import parts_in_force, zone_named
 from detector.judging.stays import LOOKS_MISSED, find_stays, one_box_each
 
 BESIDE_HEIGHTS = 0.7
@@ -137,10 +137,36 @@ class _Stall:
     after: int
 
 
-def vending_incidents(
-    observations: Sequence[Observation], point: Point, camera: Camera, rules: RuleSet, cadence_s: float
-) -> Iterator[Incident]:
-    """The suspicions among one camera's observations, in rising order of time; `cadence_s` apart."""
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """A thing with somebody who stays beside it, before limits and hours are asked."""
+
+    stay: Stay
+    """The thing's, as long as the vendor was there."""
+    zone_id: str
+    share: float
+    beside: Box
+    """Where the vendor usually is."""
+    looks: int
+    attended: int
+    wheeled: bool
+    mobile: bool
+    """Whether the thing was seen to come and to go within MOBILE_S."""
+    canopied: bool
+
+    def incidents(self, point: Point, camera: Camera, rules: RuleSet, cadence_s: float) -> Iterator[Incident]:
+        """The parts of the stay that may have lasted beyond the limit; looks are `cadence_s` apart."""
+        zone = zone_named(camera, self.zone_id)
+        for part, limit_s in parts_in_force(self.stay, Violation.STREET_VENDING, zone, point, camera, rules):
+            # The vendor's own stay is not bisected later, so what the looks show of it must reach the limit itself.
+            if part.seen_s > 0 and part.seen_s + cadence_s >= limit_s:
+                yield _incident(self, part, zone, limit_s, point, camera)
+
+
+def stalls(
+    observations: Sequence[Observation], point: Point, camera: Camera, rules: RuleSet
+) -> Iterator[Stall]:
+    """What may be vending among one camera's observations, in rising order of time."""
     rule = rules.rules[Violation.STREET_VENDING].at(point.category)
     zones = [zone for zone in camera.zones if zone.kind in rule.zones]
     if not zones:
@@ -153,7 +179,7 @@ def vending_incidents(
         for stay in find_stays(observations, group, min_confidence=rule.min_confidence)
         if stay.seen_s > 0
     ]
-    stalls = [
+    found = [
         stall
         for thing in things
         for vendor in vendors
@@ -162,14 +188,28 @@ def vending_incidents(
         and _belongs(stall)
         and not _outlasts(vendor, thing)
     ]
-    placed = [stall for stall in stalls if _place(stall, zones)[1] >= rule.min_share]
+    placed = [stall for stall in found if _place(stall, zones)[1] >= rule.min_share]
     for together in _one_each([stall for stall in placed if not _exempt(stall, camera, rule)]):
         stall = together[0]
         zone, share = _place(stall, zones)
-        for part, limit_s in parts_in_force(stall.part, rule.violation, zone, point, camera, rules):
-            # The vendor's own stay is not bisected later, so what the looks show of it must reach the limit itself.
-            if part.seen_s > 0 and part.seen_s + cadence_s >= limit_s:
-                yield _incident(replace(stall, part=part), together, zone, share, limit_s, point, camera)
+        if stall.part.seen_s > 0:
+            yield _told(stall, together, zone, share)
+
+
+def _told(stall: _Stall, together: Sequence[_Stall], zone: Zone, share: float) -> Stall:
+    stay = stall.thing.stay
+    seen_whole = stay.absent_before is not None and stay.absent_after is not None
+    return Stall(
+        stall.part,
+        zone.id,
+        share,
+        stall.vendor.box,
+        stall.looks,
+        stall.attended,
+        wheeled=any(s.thing.stay.group in WHEELED for s in together),
+        mobile=seen_whole and stay.seen_s <= MOBILE_S,
+        canopied=stall.thing.label in CARRIED,
+    )
 
 
 def _people(observations: Sequence[Observation], camera: Camera, rule: RuleSettings) -> list[list[_Person]]:
@@ -342,59 +382,49 @@ def _exempt(stall: _Stall, camera: Camera, rule: RuleSettings) -> bool:
     )
 
 
-def _incident(
-    stall: _Stall,
-    together: Sequence[_Stall],
-    zone: Zone,
-    share: float,
-    limit_s: float,
-    point: Point,
-    camera: Camera,
-) -> Incident:
-    manner, manner_zh = _manner(stall, together, zone, camera)
+def _incident(stall: Stall, part: Stay, zone: Zone, limit_s: float, point: Point, camera: Camera) -> Incident:
+    manner, manner_zh = _manner(stall, part, zone, camera)
     times = f"{stall.attended} of {stall.looks} looks"
     return Incident(
         violation=Violation.STREET_VENDING,
         point_id=point.id,
         camera_id=camera.id,
         zone_id=zone.id,
-        interval=Interval(*stall.part.seen),
+        interval=Interval(*part.seen),
         limit_s=limit_s,
-        box=_still_part(stall),
-        share=share,
-        confidence=max(s.confidence for s in stall.part.sightings),
-        stay=stall.part,
-        beside=stall.vendor.box,
+        box=_still_part(part.box) if stall.canopied else part.box,
+        share=stall.share,
+        confidence=max(s.confidence for s in part.sightings),
+        stay=part,
+        beside=stall.beside,
         note=f"{manner}, somebody beside it at {times}",
         note_zh=f"{manner_zh}, {stall.looks}次采样中{stall.attended}次有人守摊",
     )
 
 
-def _still_part(stall: _Stall) -> Box:
-    """The part of a thing's box in which nobody moves, for a proof to compare."""
-    x1, y1, x2, y2 = stall.part.box
-    return (x1, y1, x2, y1 + CANOPY * (y2 - y1)) if stall.thing.label in CARRIED else stall.part.box
+def _still_part(box: Box) -> Box:
+    """The part of a canopied thing's box in which nobody moves, for a proof to compare."""
+    x1, y1, x2, y2 = box
+    return (x1, y1, x2, y1 + CANOPY * (y2 - y1))
 
 
-def _manner(stall: _Stall, together: Sequence[_Stall], zone: Zone, camera: Camera) -> tuple[str, str]:
+def _manner(stall: Stall, part: Stay, zone: Zone, camera: Camera) -> tuple[str, str]:
     """What kind of vending it looks like, in English and in Chinese."""
-    stay = stall.thing.stay
-    seen_whole = stay.absent_before is not None and stay.absent_after is not None
-    if any(s.thing.stay.group in WHEELED for s in together):
+    if stall.wheeled:
         return "mobile vendor with a vehicle", "流动摊贩(车辆售卖)"
-    if seen_whole and stay.seen_s <= MOBILE_S:
+    if stall.mobile:
         return "mobile vendor, came and went", "流动摊贩"
-    if _by_the_shops(stall, zone, camera):
+    if _by_the_shops(part, zone, camera):
         return "stall by the shop fronts", "疑似店外经营"
     return "fixed stall", "占道经营(固定摊位)"
 
 
-def _by_the_shops(stall: _Stall, zone: Zone, camera: Camera) -> bool:
+def _by_the_shops(part: Stay, zone: Zone, camera: Camera) -> bool:
     """Whether a stall stands on the side of its zone that lies away from the carriageway, where shops are."""
     roads = [z.polygon for z in camera.zones if z.kind is ZoneKind.CARRIAGEWAY]
     if not roads:
         return False
-    x1, _, x2, y2 = stall.part.box
+    x1, _, x2, y2 = part.box
     away = min(distance(((x1 + x2) / 2, y2), road) for road in roads)
     across = max(min(distance(corner, road) for road in roads) for corner in zone.polygon)
     return across > 0 and away >= BY_SHOPS * across

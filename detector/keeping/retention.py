@@ -68,6 +68,7 @@ def retain(
         *_due(list(_observations(observations, settings, catalogue, now)), now, _observation_days(settings),
               kept.observations_bytes, observations.size_bytes, "recorded"),
         *_orphans(observations, catalogue, now),
+        *_due(list(_findings(observations)), now, _observation_days(settings), None, 0, "gathered"),
         *_due(list(_logs(logs)), now, kept.logs_days, kept.logs_bytes, logs.size_bytes, "written"),
     ]  # fmt: skip
     done = []
@@ -177,6 +178,15 @@ def _orphans(shelf: _Shelf, catalogue: Catalogue, now: datetime) -> Iterator[tup
             yield (
                 _Kept("observations", name, partial(shelf.store.remove, name), file.written, file.size_bytes),
                 "nothing refers to it: left by a run that died",
+            )
+
+
+def _findings(shelf: _Shelf) -> Iterator[_Kept]:
+    """What was gathered of observations goes as they go; it can be made again of those that are there."""
+    for name, file in shelf.files.items():
+        if name.startswith("findings/"):
+            yield _Kept(
+                "observations", name, partial(shelf.store.remove, name), file.written, file.size_bytes
             )
 
 

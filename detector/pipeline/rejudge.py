@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from detector.config.rules import RuleSet
 from detector.core.geometry import iou
 from detector.core.times import Interval
 from detector.core.values import Camera, Incident, Point
 from detector.footage.archive import parts
-from detector.footage.catalogue import Catalogue
+from detector.footage.catalogue import Catalogue, ObservedPart
 from detector.issues.duplicates import SAME_PLACE_IOU
 from detector.issues.queue import IssueQueue
 from detector.issues.values import Issue, IssueFilter
-from detector.judging.judge import judge
+from detector.judging.judge import decide
 from detector.observing.store import ObservationStore
-from detector.pipeline.scan import observations_of, verdict_key
+from detector.pipeline.findings import FindingsStore, Reader, Shown, shown
+from detector.pipeline.flow import Part
+from detector.pipeline.scan import LOOKBACK_S, day_before, verdict_key, windows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class Change:
 def rejudge(
     catalogue: Catalogue,
     store: ObservationStore,
+    findings: FindingsStore,
     queue: IssueQueue,
     point: Point,
     camera: Camera,
@@ -49,15 +54,26 @@ def rejudge(
 
     `before` are the rules that the scans went by, where those are not `rules`.
     """
+    before = before or rules
+    reader = Reader(store, findings, point, camera)
+    observed = catalogue.observed_parts(camera.id, _reach(period))
+    models = {part.model_id for part in observed if part.recording.overlaps(period)}
+    suspicions: list[Incident] = []
+    earlier: dict[str, Incident] = {}
+    observations = 0
+    decided = queue.verdicts(camera.id, period)
     known = parts(catalogue.known(camera.id).values())
-    wanted = [(recording, shared) for recording, part in known if (shared := part.intersection(period))]
-    observations = list(observations_of(catalogue, store, camera, wanted))
-    suspicions = judge(observations, point, camera, rules).incidents
-    earlier = {s.fingerprint: s for s in judge(observations, point, camera, before or rules).incidents}
+    for window, seen in windows_seen(known, observed, camera, period):
+        gathered = reader.gathered(window, seen, rules, before)
+        suspicions += _of_window(decide(gathered, point, camera, rules).incidents, window, period)
+        stretch = _with_lookback(window)
+        # What the rules of before raised is asked for only where some of it was decided.
+        if rules != before and any(verdict.interval.overlaps(stretch) for verdict in decided.values()):
+            old = decide(reader.gathered(window, seen, before, rules), point, camera, before).incidents
+            earlier |= {one.fingerprint: one for one in _of_window(old, window, period)}
+        observations += sum(s.part.samples for s in seen.looks if s.interval.start >= window.start)
     issues = queue.find(IssueFilter(cameras=(camera.id,), period=period))
     fates = [(issue, _why_not(issue, suspicions, point, camera, rules)) for issue in issues]
-    decided = queue.verdicts(camera.id, period)
-    models = {part.model_id for part in catalogue.observed_parts(camera.id, period)}
 
     def is_decided(suspicion: Incident) -> bool:
         """What was dropped under a shorter limit stays so; under a longer one it may have been dropped for that."""
@@ -68,15 +84,80 @@ def rejudge(
     return Change(
         point,
         camera,
-        len(observations),
+        observations,
         kept=tuple(issue for issue, why_not in fates if why_not is None),
         appeared=tuple(
-            suspicion
-            for suspicion in suspicions
-            if not is_decided(suspicion) and not any(_tells(suspicion, issue) for issue in issues)
+            _whole(
+                suspicion
+                for suspicion in suspicions
+                if not is_decided(suspicion) and not any(_tells(suspicion, issue) for issue in issues)
+            )
         ),
         vanished=tuple((issue, why_not) for issue, why_not in fates if why_not is not None),
     )
+
+
+def _reach(period: Interval) -> Interval:
+    """The time that a period is judged by: the hours before that are judged with it, and the day before those."""
+    return Interval(day_before(_with_lookback(period)).start, period.end)
+
+
+def _with_lookback(window: Interval) -> Interval:
+    return Interval(window.start - timedelta(seconds=LOOKBACK_S), window.end)
+
+
+def windows_seen(
+    known: Sequence[Part], observed: Sequence[ObservedPart], camera: Camera, period: Interval
+) -> Iterator[tuple[Interval, Shown]]:
+    """The period's windows, as a scan judges them, and what each is judged by."""
+    done: dict[str, list[ObservedPart]] = {}
+    for part in observed:
+        done.setdefault(part.recording_id, []).append(part)
+    reach = _with_lookback(period)
+    starts = [part.start for _, part in known]
+    kept = _within(known, starts, reach)
+    for window in windows_of([(r, part) for r, part in kept if r.id in done], camera):
+        if window.overlaps(period):
+            stretch = _with_lookback(window)
+            wanted = [
+                (r, s) for r, part in _within(known, starts, stretch) if (s := part.intersection(reach))
+            ]
+            yield window, shown(wanted, _within(known, starts, day_before(stretch)), done)
+
+
+def _within(known: Sequence[Part], starts: Sequence[datetime], stretch: Interval) -> list[Part]:
+    """The parts, in order of their `starts`, as far as they lie in a stretch."""
+    first, last = max(0, bisect_right(starts, stretch.start) - 1), bisect_left(starts, stretch.end)
+    return [(r, shared) for r, part in known[first:last] if (shared := part.intersection(stretch))]
+
+
+def _of_window(incidents: Sequence[Incident], window: Interval, period: Interval) -> list[Incident]:
+    """Those of the hours before were judged with the window before."""
+    return [i for i in incidents if i.interval.end >= window.start and i.interval.overlaps(period)]
+
+
+def _whole(suspicions: Iterable[Incident]) -> list[Incident]:
+    """What windows in a row tell of one stay, as one: the first tells of it, up to when the last saw it."""
+    joined: list[Incident] = []
+    going_on: list[int] = []
+    for one in sorted(suspicions, key=lambda incident: incident.interval.start):
+        going_on = [index for index in going_on if joined[index].interval.end > one.interval.start]
+        for index in going_on:
+            other = joined[index]
+            if _same(one, other):
+                interval = Interval(other.interval.start, max(other.interval.end, one.interval.end))
+                joined[index] = replace(other, interval=interval)
+                break
+        else:
+            going_on.append(len(joined))
+            joined.append(one)
+    return joined
+
+
+def _same(a: Incident, b: Incident) -> bool:
+    if (a.violation, a.zone_id) != (b.violation, b.zone_id) or not a.interval.overlaps(b.interval):
+        return False
+    return a.box is b.box if a.box is None or b.box is None else iou(a.box, b.box) >= SAME_PLACE_IOU
 
 
 def _why_not(

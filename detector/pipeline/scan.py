@@ -24,7 +24,6 @@ from detector.core.values import (
     Image,
     Incident,
     MediaInfo,
-    Observation,
     Point,
     Proof,
     Recording,
@@ -40,10 +39,11 @@ from detector.inference.detector import Attended, Detector
 from detector.issues.duplicates import SAME_PLACE_IOU
 from detector.issues.queue import IssueQueue
 from detector.issues.values import Filed, Issue, IssueFilter
-from detector.judging.camera_fault import WORDS, ViewFault
-from detector.judging.judge import judge
+from detector.judging.camera_fault import ViewFault
+from detector.judging.judge import decide
 from detector.observing.observe import Job, Observed
 from detector.observing.store import ObservationStore
+from detector.pipeline.findings import FindingsStore, every_s, shown
 from detector.pipeline.flow import (
     Part,
     job_of,
@@ -64,9 +64,6 @@ PROOF_VERSION = "5"
 """Changes when proving would decide otherwise; a suspicion is then looked at again."""
 
 REFERENCE_REACH_S = 86400.0
-REFERENCE_LOOKS = 30
-"""A camera's view is what so many looks of the day before had in common."""
-
 WINDOW_S = 6 * 3600.0
 """Observations are judged so many hours at a time."""
 
@@ -199,14 +196,14 @@ def _windows_near(shop: Shop, camera: Camera, usable: Sequence[Part], period: In
     done = _observed(shop.catalogue, camera, near)
     kept = [(r, part) for r, part in near if part.overlaps(period) or r.id in done]
     windows = [
-        window for window in _windows(kept, camera) if window.overlaps(period) or window.start == period.end
+        window for window in windows_of(kept, camera) if window.overlaps(period) or window.start == period.end
     ]
     ends = max([period.end, *(window.end for window in windows)])
     shown = Interval(reach.start, ends)
     return _Near(tuple((r, s) for r, part in kept if (s := part.intersection(shown))), tuple(windows))
 
 
-def _windows(kept: Sequence[Part], camera: Camera) -> Iterator[Interval]:
+def windows_of(kept: Sequence[Part], camera: Camera) -> Iterator[Interval]:
     """The stretches that hold recordings, judged one by one so that memory does not grow with the period.
 
     They lie on a grid counted from each local midnight, whatever the period.
@@ -231,14 +228,15 @@ def _judge_window(shop: Shop, report: CameraReport, window: Interval) -> CameraR
     camera, stretch = report.camera, Interval(window.start - timedelta(seconds=LOOKBACK_S), window.end)
     wanted = [(r, shared) for r, part in report.parts if (shared := part.intersection(stretch))]
     model = _short(seen_by(shop, report.point, camera))
-    with shop.watch.stage("read observations"):
-        observations = list(observations_of(shop.catalogue, shop.store, camera, wanted, model))
-        earlier = _earlier(shop, camera, report.archive, stretch, model)
-        unseen = [shared for one in _unseen(shop, report) if (shared := one.intersection(stretch))]
+    rules = shop.settings.rules
     with shop.watch.stage("judge"):
-        judgement = judge(
-            observations, report.point, camera, shop.settings.rules, earlier=earlier, unseen=unseen
-        )
+        day = day_before(stretch)
+        before = [(r, s) for r, part in parts(report.archive.recordings) if (s := part.intersection(day))]
+        seen = shown(wanted, before, _observed(shop.catalogue, camera, [*before, *wanted]), model)
+        gathered = seen.gather(shop.store, report.point, camera, rules)
+        findings = FindingsStore(shop.settings.observations_root)
+        findings.keep(camera, window, rules, seen.key(camera, rules), gathered)
+        judgement = decide(gathered, report.point, camera, rules)
     _mark_blind(shop, wanted, camera, judgement.faults)
     report = replace(report, faults=report.faults + judgement.faults)
     incidents = [
@@ -255,34 +253,9 @@ def _judge_window(shop: Shop, report: CameraReport, window: Interval) -> CameraR
         return _prove_and_file(shop, report, incidents, looker)
 
 
-def _earlier(shop: Shop, camera: Camera, archive: Archive, period: Interval, model: str) -> list[Observation]:
-    """Looks from the day before the period that could be judged, the last of them: what the view is like.
-
-    A view that was another for a whole day is the new one: whoever turned the camera has had that day's issue.
-    """
-    day = Interval(period.start - timedelta(seconds=REFERENCE_REACH_S), period.start)
-    wanted = [(r, shared) for r, part in parts(archive.recordings) if (shared := part.intersection(day))]
-    looks: list[Observation] = []
-    for part in reversed(wanted):
-        observed = _observed(shop.catalogue, camera, [part]).get(part[0].id, [])
-        blind = [b.interval for seen in observed for b in seen.blind]
-        found = observations_of(shop.catalogue, shop.store, camera, [part], model)
-        looks = [o for o in found if not any(o.at in stretch for stretch in blind)] + looks
-        if len(looks) >= REFERENCE_LOOKS:
-            break
-    return looks[-REFERENCE_LOOKS:]
-
-
-def _unseen(shop: Shop, report: CameraReport) -> list[Interval]:
-    """Recorded time of which no picture was had."""
-    done = _observed(shop.catalogue, report.camera, report.parts)
-    return [
-        stretch
-        for recording, interval in report.parts
-        for observed in done.get(recording.id, ())
-        for blind in observed.blind
-        if blind.reason not in WORDS and (stretch := blind.interval.intersection(interval))
-    ]
+def day_before(stretch: Interval) -> Interval:
+    """The time whose looks tell what the view is like."""
+    return Interval(stretch.start - timedelta(seconds=REFERENCE_REACH_S), stretch.start)
 
 
 def seen_by(shop: Shop, point: Point, camera: Camera) -> str:
@@ -434,30 +407,12 @@ def _closely_enough(
         part
         for part in done
         if part.plan_key.endswith(model)
-        and _every_s(part) <= cadence.every_s + 1e-6
+        and every_s(part) <= cadence.every_s + 1e-6
         and part.observed is not None
         and part.observed.start <= interval.start
         and part.observed.end >= interval.end
     ]
-    return min(serving, key=_every_s, default=None)
-
-
-def _every_s(part: ObservedPart) -> float:
-    return float(part.plan_key.partition("s-")[0])
-
-
-def observations_of(
-    catalogue: Catalogue, store: ObservationStore, camera: Camera, wanted: Sequence[Part], model: str = ""
-) -> Iterator[Observation]:
-    """The stored observations of the parts, in order of time, the closest look at each; of one model if named."""
-    done = _observed(catalogue, camera, wanted)
-    for recording, interval in wanted:
-        looked = [part for part in done.get(recording.id, ()) if part.plan_key.endswith(model)]
-        if looked:
-            best = min(looked, key=_every_s)
-            for observation in store.read(best.file, camera.id, recording.id):
-                if observation.at in interval:
-                    yield observation
+    return min(serving, key=every_s, default=None)
 
 
 def _mark_blind(shop: Shop, wanted: Sequence[Part], camera: Camera, faults: Sequence[ViewFault]) -> None:

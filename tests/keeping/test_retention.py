@@ -114,6 +114,18 @@ def test_what_a_dead_run_left_and_no_row_names_goes_after_two_days(settings: Set
     assert not folder.exists()
 
 
+def test_what_was_gathered_of_observations_goes_when_they_do(settings: Settings) -> None:
+    kept = settings.observations_root / "findings" / "camera=p001" / "20260108T0000-0123456789.txt"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("{}")
+    age = timedelta(days=400)  # of the file system's clock, which is the real one
+    with Database.open(settings.database_url) as database:
+        assert kept.name not in str(whats(retain(with_retention(settings), database, NOW + age)))
+        removed = retain(with_retention(settings, observations_days=60), database, NOW + age)
+    assert f"findings/camera=p001/{kept.name}" in whats(removed)
+    assert not kept.exists()
+
+
 def test_old_logs_go(settings: Settings) -> None:
     old, new = log_of(settings, 100), log_of(settings, 10)
     with Database.open(settings.database_url) as database:

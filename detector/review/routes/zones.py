@@ -24,6 +24,7 @@ from detector.core.values import Camera, Incident, Point, ZoneKind
 from detector.footage.catalogue import Catalogue
 from detector.observing.store import ObservationStore
 from detector.people import Action, Looked
+from detector.pipeline.findings import FindingsStore
 from detector.pipeline.rejudge import rejudge
 from detector.review.access import Needs, Visitor
 from detector.review.house import House, house_of
@@ -120,6 +121,7 @@ def preview(request: Request, camera_id: str, body: PreviewIn, _: ZoneEditor) ->
     change = rejudge(
         Catalogue(house.database),
         ObservationStore(house.settings.observations_root),
+        FindingsStore(house.settings.observations_root),
         house.desk.queue,
         changed,
         next(one for one in changed.cameras if one.id == camera.id),

@@ -1,0 +1,102 @@
+"""Cameras judged again side by side, in processes of this machine."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import cv2
+
+from detector.config.rules import RuleSet
+from detector.config.settings import Settings
+from detector.core.memory import give_back_memory
+from detector.core.times import DAY_S, Interval
+from detector.core.values import Camera, Point
+from detector.database import Database
+from detector.engines.local import WorkerEnded, cores, end_with_parent
+from detector.footage.catalogue import Catalogue
+from detector.issues.queue import IssueQueue
+from detector.observing.store import ObservationStore
+from detector.pipeline.findings import FindingsStore
+from detector.pipeline.rejudge import Change, rejudge
+
+CAMERA_DAYS_A_WORKER = 30
+"""Starting a process takes as long as judging some camera-days; fewer than so many are not worth one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The rules, and the period whose stored observations are judged by them again."""
+
+    settings: Settings
+    rules: RuleSet
+    period: Interval
+
+
+def judge_again(
+    again: Again, cameras: Sequence[tuple[Point, Camera]], *, workers: int | None = None
+) -> Iterator[Change]:
+    """One change a camera, in their order. One worker a core, as far as that is worth it, or `workers`."""
+    days = len(cameras) * again.period.duration_s / DAY_S
+    count = min(workers or min(cores(), int(days // CAMERA_DAYS_A_WORKER) + 1), len(cameras))
+    if count <= 1:
+        with Database.open(again.settings.database_url) as database:
+            for _, camera in cameras:
+                yield _changed(again, database, camera.id)
+        return
+    pool = ProcessPoolExecutor(
+        count,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_start,
+        initargs=(again,),
+    )
+    try:
+        yield from pool.map(_changed_here, [camera.id for _, camera in cameras])
+    except BrokenProcessPool as error:
+        raise WorkerEnded from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+class _Worker:
+    """What this process judges with; set once, when the worker starts, and open as long as it lives."""
+
+    open = ExitStack()
+    again: Again | None = None
+    database: Database | None = None
+
+
+def _start(again: Again) -> None:
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    cv2.setNumThreads(1)
+    _Worker.again = again
+    _Worker.database = _Worker.open.enter_context(Database.open(again.settings.database_url))
+
+
+def _changed_here(camera_id: str) -> Change:
+    assert _Worker.again is not None
+    assert _Worker.database is not None
+    return _changed(_Worker.again, _Worker.database, camera_id)
+
+
+def _changed(again: Again, database: Database, camera_id: str) -> Change:
+    settings = again.settings
+    point, camera = settings.camera(camera_id)
+    change = rejudge(
+        Catalogue(database),
+        ObservationStore(settings.observations_root),
+        FindingsStore(settings.observations_root),
+        IssueQueue(database),
+        point,
+        camera,
+        again.rules,
+        again.period,
+        before=settings.rules,
+    )
+    give_back_memory()
+    return change

@@ -1,0 +1,214 @@
+"""What a stretch of a camera is judged by, and what judging gathered of it, kept beside the observations.
+
+Reading looks, their views and pictures is what takes time in judging; limits and hours are asked of what is left. So a
+scan keeps what is left, a file a stretch, and `judge` under other limits reads that. Each file says what it was made
+of: of other looks, zones, rules or code it is not used, but made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from detector.config.rules import RuleSet
+from detector.core.times import Interval
+from detector.core.values import Camera, Observation, Point
+from detector.footage.catalogue import ObservedPart
+from detector.judging import kept
+from detector.judging.camera_fault import WORDS
+from detector.judging.judge import Family, Gathered, gather, ground_of, least_limit_s
+from detector.observing.store import ObservationStore
+from detector.pipeline.flow import Part
+from detector.storage import Root, open_store
+
+REFERENCE_LOOKS = 30
+"""A camera's view is what so many looks of the day before had in common."""
+
+ROOMS = ("config", "core", "decoding", "judging")
+"""Whose code decides what is gathered."""
+
+Done = Mapping[str, Sequence[ObservedPart]]
+"""By recording, what plans have seen of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file of looks, the time of them that counts, and what of that cannot be judged."""
+
+    part: ObservedPart
+    interval: Interval
+    blind: tuple[Interval, ...] = ()
+
+    def looks(self, store: ObservationStore) -> list[Observation]:
+        seen = store.read(self.part.file, self.part.camera_id, self.part.recording_id)
+        return [o for o in seen if o.at in self.interval and not any(o.at in b for b in self.blind)]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a stretch is judged by. `earlier` is of the day before, the newest first."""
+
+    looks: tuple[Stored, ...]
+    earlier: tuple[Stored, ...]
+    unseen: tuple[Interval, ...]
+
+    def observations(self, store: ObservationStore) -> Iterator[Observation]:
+        for stored in self.looks:
+            yield from stored.looks(store)
+
+    def reference(self, store: ObservationStore) -> list[Observation]:
+        """The last looks of the day before that could be judged: what the view is like.
+
+        A view that was another for a whole day is the new one: whoever turned the camera has had that day's issue.
+        """
+        looks: list[Observation] = []
+        for stored in self.earlier:
+            looks = stored.looks(store) + looks
+            if len(looks) >= REFERENCE_LOOKS:
+                break
+        return looks[-REFERENCE_LOOKS:]
+
+    def gather(self, store: ObservationStore, point: Point, camera: Camera, rules: RuleSet) -> Gathered:
+        return self.gather_of(tuple(Family), store, point, camera, rules)
+
+    def gather_of(
+        self,
+        families: Sequence[Family],
+        store: ObservationStore,
+        point: Point,
+        camera: Camera,
+        rules: RuleSet,
+    ) -> Gathered:
+        return gather(
+            list(self.observations(store)),
+            point,
+            camera,
+            rules,
+            earlier=self.reference(store),
+            unseen=self.unseen,
+            families=families,
+        )
+
+    def key(self, camera: Camera, rules: RuleSet) -> str:
+        """Names all that `gather` depends on."""
+        zones = [(zone.id, zone.kind, zone.polygon) for zone in camera.zones]
+        files = [
+            (s.part.file, *_ends(s.interval), [_ends(b) for b in s.blind])
+            for s in (*self.looks, *self.earlier)
+        ]
+        unseen = [_ends(stretch) for stretch in self.unseen]
+        depends = (
+            camera.id,
+            camera.resolution_wh,
+            zones,
+            files,
+            len(self.looks),
+            unseen,
+            _grounds(rules),
+            _code(),
+        )
+        return hashlib.sha256(repr(depends).encode()).hexdigest()[:32]
+
+
+def shown(wanted: Sequence[Part], before: Sequence[Part], done: Done, model: str = "") -> Shown:
+    """The closest looks at each part, of one model if named; `before` are the parts of the day before."""
+    looks = [Stored(best, i) for r, i in wanted if (best := _closest(done.get(r.id, ()), model))]
+    earlier: list[Stored] = []
+    sure = 0
+    for recording, interval in reversed(before):
+        observed = done.get(recording.id, ())
+        blind = tuple(b.interval for part in observed for b in part.blind)
+        if best := _closest(observed, model):
+            earlier.append(Stored(best, interval, blind))
+            sure += best.samples if not blind and interval == best.recording else 0
+        if sure >= REFERENCE_LOOKS:
+            break
+    unseen = [
+        stretch
+        for recording, interval in wanted
+        for part in done.get(recording.id, ())
+        for b in part.blind
+        if b.reason not in WORDS and (stretch := b.interval.intersection(interval))
+    ]
+    return Shown(tuple(looks), tuple(earlier), tuple(unseen))
+
+
+def every_s(part: ObservedPart) -> float:
+    return float(part.plan_key.partition("s-")[0])
+
+
+def _closest(looked: Sequence[ObservedPart], model: str) -> ObservedPart | None:
+    return min((part for part in looked if part.plan_key.endswith(model)), key=every_s, default=None)
+
+
+class FindingsStore:
+    """What was gathered, by camera, stretch, and what of the rules it was gathered by."""
+
+    def __init__(self, root: Root) -> None:
+        self._files = open_store(root)
+
+    def keep(self, camera: Camera, window: Interval, rules: RuleSet, key: str, gathered: Gathered) -> None:
+        """Raises StorageFull, StoreAway."""
+        self._files.write(_name(camera, window, rules), kept.as_text(gathered, key).encode())
+
+    def find(
+        self, camera: Camera, window: Interval, rules: RuleSet, key: str, least_s: Mapping[Family, float]
+    ) -> Gathered | None:
+        """Of the suspects those that may reach `least_s`; None where nothing is kept that was gathered so."""
+        try:
+            text = self._files.read(_name(camera, window, rules)).decode()
+        except FileNotFoundError:
+            return None
+        return kept.from_text(text, key, least_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What was gathered of one camera, read where it is kept and else gathered now, and kept."""
+
+    store: ObservationStore
+    findings: FindingsStore
+    point: Point
+    camera: Camera
+
+    def gathered(self, window: Interval, seen: Shown, rules: RuleSet, like: RuleSet) -> Gathered:
+        """Where other rules, `like` those, have gathered already, only what differs is gathered by these."""
+        key = seen.key(self.camera, rules)
+        least_s = {family: least_limit_s(rules, family, self.point, self.camera) for family in Family}
+        found = self.findings.find(self.camera, window, rules, key, least_s)
+        if found is not None:
+            return found
+        everything = dict.fromkeys(Family, 0.0)
+        known = self.findings.find(self.camera, window, like, seen.key(self.camera, like), everything)
+        same = [f for f in Family if known and ground_of(rules, f) == ground_of(like, f)]
+        differing = [family for family in Family if family not in same]
+        new = seen.gather_of(differing, self.store, self.point, self.camera, rules)
+        if known is not None:
+            old = {family: known.suspects[family] for family in same if family in known.suspects}
+            new = Gathered(new.looks, new.cadence_s, new.faults, {**old, **new.suspects})
+        self.findings.keep(self.camera, window, rules, key, new)
+        return new
+
+
+def _name(camera: Camera, window: Interval, rules: RuleSet) -> str:
+    return f"findings/camera={camera.id}/{window.start:%Y%m%dT%H%M}-{_grounds(rules)}.txt"
+
+
+def _grounds(rules: RuleSet) -> str:
+    grounds = "\n".join(ground_of(rules, family) for family in Family)
+    return hashlib.sha256(grounds.encode()).hexdigest()[:10]
+
+
+def _ends(interval: Interval) -> tuple[float, float]:
+    return interval.start.timestamp(), interval.end.timestamp()
+
+
+@lru_cache(maxsize=1)
+def _code() -> str:
+    package, digest = Path(__file__).parents[1], hashlib.sha256()
+    for file in sorted(file for room in ROOMS for file in (package / room).glob("*.py")):
+        digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()[:16]

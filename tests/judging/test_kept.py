@@ -1,0 +1,97 @@
+"""What was gathered, written as text and read again, is decided as the looks themselves are judged."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_looks import street_looks
+
+from detector.config.rules import RuleSet
+from detector.config.settings import Settings, load_settings
+from detector.config.template import template_files
+from detector.core.times import DailyHours
+from detector.core.values import Camera, Category, Observation, Point, Violation
+from detector.judging.judge import Family, decide, gather, ground_of, judge, least_limit_s
+from detector.judging.kept import as_text, from_text
+
+SEEDS = st.integers(0, 10_000)
+COUNT = 150
+
+
+@pytest.fixture(scope="module")
+def county(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    folder = tmp_path_factory.mktemp("county")
+    for name, text in template_files().items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    return load_settings(folder)
+
+
+def made(county: Settings, category: Category, seed: int) -> tuple[Point, Camera, list[Observation]]:
+    point = next(point for point in county.points if point.category is category)
+    camera = point.cameras[0]
+    start = datetime(2026, 1, 8, 8, tzinfo=camera.timezone)
+    return point, camera, street_looks(camera, start, COUNT, seed, faults=0.2, events=3.0)
+
+
+def with_limits(rules: RuleSet, factor: float, hours: str) -> RuleSet:
+    own = (DailyHours.parse(hours),)
+    return RuleSet(
+        {
+            violation: replace(rule, dwell_s=factor * rule.dwell_s, hours=own, by_category={})
+            for violation, rule in rules.rules.items()
+        }
+    )
+
+
+@settings(max_examples=25)
+@given(
+    seed=SEEDS,
+    category=st.sampled_from(list(Category)),
+    factor=st.sampled_from([0.3, 0.5, 0.7, 1.0, 1.5, 4.0]),
+    hours=st.sampled_from(["00:00-24:00", "08:20-09:10", "22:00-09:00"]),
+)
+def test_other_limits_and_hours_decide_of_what_was_kept_as_of_the_looks(
+    county: Settings, seed: int, category: Category, factor: float, hours: str
+) -> None:
+    point, camera, looks = made(county, category, seed)
+    other = with_limits(county.rules, factor, hours)
+    assert all(ground_of(other, family) == ground_of(county.rules, family) for family in Family)
+    text = as_text(gather(looks, point, camera, county.rules), "key")
+    least_s = {family: least_limit_s(other, family, point, camera) for family in Family}
+    gathered = from_text(text, "key", least_s)
+    assert gathered is not None
+    assert decide(gathered, point, camera, other) == judge(looks, point, camera, other)
+
+
+def test_the_made_streets_hold_something_of_every_kind(county: Settings) -> None:
+    found: Counter[Violation] = Counter()
+    jams = 0
+    for seed in range(6):
+        point, camera, looks = made(county, Category.COMMERCIAL_STREET, seed)
+        judgement = judge(looks, point, camera, with_limits(county.rules, 0.3, "00:00-24:00"))
+        found += Counter(incident.violation for incident in judgement.incidents)
+        jams += sum(bool(incident.excused or incident.queues) for incident in judgement.incidents)
+    assert set(found) == set(Violation)
+    assert jams
+
+
+def test_what_was_gathered_of_something_else_is_not_used(county: Settings) -> None:
+    point, camera, looks = made(county, Category.INTERSECTION, 1)
+    text = as_text(gather(looks[:40], point, camera, county.rules), "one")
+    assert from_text(text, "other", dict.fromkeys(Family, 0.0)) is None
+
+
+@pytest.mark.parametrize("family", Family)
+def test_another_ground_is_told_and_other_limits_are_none(county: Settings, family: Family) -> None:
+    rules = county.rules
+    changed = RuleSet({v: replace(rule, min_share=0.9) for v, rule in rules.rules.items()})
+    without_faults = RuleSet({v: r for v, r in rules.rules.items() if v is not Violation.CAMERA_FAULT})
+    assert ground_of(changed, family) != ground_of(rules, family)
+    assert ground_of(without_faults, family) != ground_of(rules, family)
+    assert ground_of(with_limits(rules, 0.5, "08:00-09:00"), family) == ground_of(rules, family)
