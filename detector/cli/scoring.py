@@ -108,6 +108,10 @@ def evaluate(
     ablate: Annotated[
         list[str] | None, typer.Option("--ablate", help=f"Switch a mechanism off: {', '.join(ABLATIONS)}.")
     ] = None,
+    imgsz: Annotated[
+        str | None,
+        typer.Option("--imgsz", help="Show the model pictures of this HEIGHTxWIDTH, such as 288x480."),
+    ] = None,
     workers: Workers = None,
 ) -> None:
     """Score the program: on labelled clips, on made hours, or two rule sets against each other.
@@ -116,6 +120,7 @@ def evaluate(
 
     Example: kerbwatch evaluate --made 24 --seed 1000 --html report
     """  # fmt: skip
+    model = replace(default_model(), imgsz_hw=_size(imgsz)) if imgsz else default_model()
     these = load_rules(base) if base else default_rules()
     other = load_rules(rules) if rules else None
     if folder is not None:
@@ -137,7 +142,7 @@ def evaluate(
     for name in trial.ablations:
         ablation(name)
     began = time.monotonic()
-    trials = _tried(tasks, trial, workers)
+    trials = _tried(tasks, trial, model, workers)
     _show(trials, trial, time.monotonic() - began)
     differing = differences(trials.evaluation, trials.other) if trials.other else []
     if out:
@@ -179,8 +184,19 @@ def _open_eyes(model: ModelSettings, threads: int) -> Eyes:
     return Eyes(detector_of(model, threads), litter_detector_of(model, threads))
 
 
-def _tried(tasks: Sequence[Subject | Made], trial: Trial, workers: int | None) -> Trials:
-    model = default_model()
+def _size(text: str) -> tuple[int, int]:
+    """A height and a width that YOLO takes. Raises BadInput."""
+    sides = text.lower().split("x")
+    if len(sides) != 2 or not all(
+        side.isdecimal() and int(side) > 0 and not int(side) % 32 for side in sides
+    ):
+        raise BadInput(f"--imgsz: '{text}' is not a height and a width in multiples of 32, such as 288x480")
+    return int(sides[0]), int(sides[1])
+
+
+def _tried(
+    tasks: Sequence[Subject | Made], trial: Trial, model: ModelSettings, workers: int | None
+) -> Trials:
     prepare_detector(model)
     tried: list[Tried] = []
     with progress("evaluating", len(tasks)) as tick:

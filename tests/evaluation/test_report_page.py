@@ -102,6 +102,12 @@ def test_a_made_case_is_composed_scored_and_shown(tmp_path: Path, weights: Path)
     stills = re.findall(r"src='([^']+)'", page)
     assert len(stills) == 3
     assert all((report / name).stat().st_size > 5000 for name in stills)
+    assert kerbwatch("evaluate", kept, "--imgsz", "32x64", "--json", out).code == 0
+    assert json.loads(out.read_text("utf-8"))["overall"]["matched"] == 0, (
+        "too small a picture to see a car in"
+    )
+    wrong = kerbwatch("evaluate", kept, "--imgsz", "300x480")
+    assert (wrong.code, "multiples of 32" in wrong.err) == (2, True)
 
 
 @pytest.mark.slow
