@@ -190,7 +190,11 @@ def one_after_another(camera: Camera) -> list[Actor]:
 
 
 def results_of(made: Made) -> tuple[object, ...]:
-    """All that a scan leaves: issues, the hash of each file of evidence, and observations row by row."""
+    """All that a scan leaves: issues, the hash of each file of evidence, and observations row by row.
+
+    Not its findings, which are kept for the next judging: a night that begins with the newest day gathers them of other
+    looks before than a scan that begins with the oldest.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -208,6 +212,8 @@ def results_of(made: Made) -> tuple[object, ...]:
         }
     store = open_store(made.settings.observations_root)
     tables = {
-        file.name: pq.read_table(pa.BufferReader(store.read(file.name))).to_pylist() for file in store.files()
+        file.name: pq.read_table(pa.BufferReader(store.read(file.name))).to_pylist()
+        for file in store.files()
+        if file.name.endswith(".parquet")
     }
     return issues, tables

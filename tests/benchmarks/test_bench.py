@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from detector.benchmarks import bench as benching
 from detector.benchmarks import footage, rehearsal
 from detector.benchmarks.bench import Size, bench
 from detector.benchmarks.footage import Plot, Street
@@ -29,6 +30,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(footage, "RESOLUTION_WH", (640, 360))
     monkeypatch.setattr(footage, "FPS", 2)
     monkeypatch.setattr(footage, "KBIT_S", 200)
+    monkeypatch.setattr(benching, "LIMIT_PICTURES", 8)
 
 
 @pytest.mark.slow

@@ -49,7 +49,7 @@ def with_limits(rules: RuleSet, factor: float, hours: str) -> RuleSet:
     )
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(
     seed=SEEDS,
     category=st.sampled_from(list(Category)),

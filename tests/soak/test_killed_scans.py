@@ -81,7 +81,7 @@ def check_kills(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, 2] if SOAK else [2])
 def test_a_scan_killed_three_times_ends_as_an_undisturbed_one(
     composed: Made, scanned_once: Scanned, tmp_path: Path, workers: int
 ) -> None:
