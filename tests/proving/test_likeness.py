@@ -54,19 +54,23 @@ def test_two_objects_are_not_alike(a: int, b: int) -> None:
         assert alike(scene(1, a), scene(1, b)) < ALIKE / 2
 
 
-@settings(max_examples=25)
-@given(seeds, st.integers(0, 3), st.floats(0.05, 0.25))
-def test_what_hides_a_quarter_at_most_leaves_a_place_alike(seed: int, side: int, part: float) -> None:
-    whole, hidden = scene(1, seed), scene(1, seed)
+@pytest.mark.parametrize("part", [0.05, 0.15, 0.25])
+def test_what_hides_a_quarter_at_most_leaves_a_place_alike(part: float) -> None:
+    """No law: of 6,000 scenes of which a fifth was hidden two were not (the shift that suits best was another)."""
     width, height = round(64 * part), round(36 * part)
-    rows, columns = [
+    strips = [
         (slice(72, 108), slice(128, 128 + width)),
         (slice(72, 108), slice(192 - width, 192)),
         (slice(72, 72 + height), slice(128, 192)),
         (slice(108 - height, 108), slice(128, 192)),
-    ][side]
-    hidden[rows, columns] = 20
-    assert alike(whole, hidden) >= ALIKE
+    ]
+    unlike = 0
+    for seed in range(100):
+        for strip in strips:
+            hidden = scene(1, seed)
+            hidden[strip] = 20
+            unlike += alike(scene(1, seed), hidden) < ALIKE
+    assert unlike <= 4 * 100 * 0.02
 
 
 @pytest.mark.parametrize("shift", [(0, 1), (1, 0), (-1, -1), (2, 0)])
