@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import TypeVar
 
 from detector.config.rules import RuleSet, RuleSettings
 from detector.core.geometry import Box, contact_share
-from detector.core.times import Interval
 from detector.core.values import (
     Camera,
     Incident,
@@ -27,7 +26,7 @@ from detector.core.values import (
     Violation,
     Zone,
 )
-from detector.judging.force import longest_possible_s, parts_in_force, zone_named
+from detector.judging.force import incident_of, longest_possible_s, parts_in_force, zone_named
 from detector.judging.stays import LOOKS_MISSED, find_stays, one_box_each
 
 _T = TypeVar("_T")
@@ -231,17 +230,9 @@ def _stay(
 
 def _incident(part: Stay, count: int, zone: Zone, share: float, limit_s: float, point: Point) -> Incident:
     bicycles = "bicycle or motorcycle" if count == 1 else "bicycles or motorcycles"
-    return Incident(
-        violation=Violation.DISORDERLY_BIKES,
-        point_id=point.id,
-        camera_id=part.camera_id,
-        zone_id=zone.id,
-        interval=Interval(*part.seen),
-        limit_s=limit_s,
-        box=part.box,
-        share=share,
-        confidence=max(s.confidence for s in part.sightings),
-        stay=part,
+    incident = incident_of(part, Violation.DISORDERLY_BIKES, point, zone.id, limit_s=limit_s, share=share)
+    return replace(
+        incident,
         note=f"{count} {bicycles} outside the bays",
         note_zh=f"停车位外非机动车{count}辆",
     )

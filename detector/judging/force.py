@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from detector.config.rules import RuleSet
-from detector.core.values import Camera, Point, Sighting, Stay, Violation, Zone
+from detector.core.times import Interval
+from detector.core.values import Camera, Incident, Point, Sighting, Stay, Violation, Zone
 
 
 def parts_in_force(
@@ -48,3 +49,21 @@ def longest_possible_s(stay: Stay, cadence_s: float) -> float:
     start: datetime = stay.absent_before or first - reach
     end: datetime = stay.absent_after or last + reach
     return (end - start).total_seconds()
+
+
+def incident_of(
+    part: Stay, violation: Violation, point: Point, zone_id: str, *, limit_s: float, share: float
+) -> Incident:
+    """The suspicion that a part of a stay raises."""
+    return Incident(
+        violation=violation,
+        point_id=point.id,
+        camera_id=part.camera_id,
+        zone_id=zone_id,
+        interval=Interval(*part.seen),
+        limit_s=limit_s,
+        box=part.box,
+        share=share,
+        confidence=max(s.confidence for s in part.sightings),
+        stay=part,
+    )

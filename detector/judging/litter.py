@@ -20,7 +20,6 @@ import numpy.typing as npt
 
 from detector.config.rules import RuleSet
 from detector.core.geometry import Box, box_area, contact_share, iou, within_reach
-from detector.core.times import Interval
 from detector.core.values import (
     Camera,
     Image,
@@ -46,7 +45,7 @@ from detector.decoding.change import (
     stands_out,
 )
 from detector.decoding.view import unpacked
-from detector.judging.force import longest_possible_s, zone_named
+from detector.judging.force import incident_of, longest_possible_s, zone_named
 from detector.judging.stays import find_stays
 
 NEW_THING = "object"
@@ -198,29 +197,9 @@ class Lying:
         """The parts of the stay that may have lasted beyond the limit; looks are `cadence_s` apart."""
         for part, limit_s in _parts_in_force(self, point, camera, rules):
             if part.seen_s > 0 and longest_possible_s(part, cadence_s) > limit_s:
-                yield Incident(
-                    violation=Violation.LITTER,
-                    point_id=point.id,
-                    camera_id=camera.id,
-                    zone_id=self.zone_id,
-                    interval=Interval(*part.seen),
-                    limit_s=limit_s,
-                    box=part.box,
-                    share=self.share,
-                    confidence=max(s.confidence for s in part.sightings),
-                    stay=part,
+                yield incident_of(
+                    part, Violation.LITTER, point, self.zone_id, limit_s=limit_s, share=self.share
                 )
-
-
-def litter_incidents(
-    observations: Sequence[Observation], point: Point, camera: Camera, rules: RuleSet, cadence_s: float
-) -> Iterator[Incident]:
-    """Suspicions of litter among one camera's observations, in rising order of time.
-
-    `cadence_s` is the usual time between looks; pictures may have been kept of fewer.
-    """
-    for thing in lying(observations, camera, rules):
-        yield from thing.incidents(point, camera, rules, cadence_s)
 
 
 def lying(observations: Sequence[Observation], camera: Camera, rules: RuleSet) -> Iterator[Lying]:

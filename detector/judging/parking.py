@@ -7,7 +7,7 @@ and so are a zone's permitted hours. One vehicle is one incident, whichever zone
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from detector.config.rules import RuleSet, RuleSettings
@@ -23,7 +23,7 @@ from detector.core.values import (
     Violation,
     Zone,
 )
-from detector.judging.force import parts_in_force, zone_named
+from detector.judging.force import incident_of, parts_in_force, zone_named
 from detector.judging.jam import Jams, jams_around, traffic_of
 
 PARKING = (Violation.ILLEGAL_PARKING, Violation.SIDEWALK_PARKING)
@@ -57,20 +57,10 @@ class Parked:
         for part, limit_s in parts_in_force(self.stay, self.violation, zone, point, camera, rules):
             sure = max(s.confidence for s in part.sightings) >= SURE_CONFIDENCE
             if sure and part.seen_s > 0 and _longest_possible_s(part, self.jams.sure, cadence_s) > limit_s:
-                yield Incident(
-                    violation=self.violation,
-                    point_id=point.id,
-                    camera_id=camera.id,
-                    zone_id=zone.id,
-                    interval=Interval(*part.seen),
-                    limit_s=limit_s,
-                    box=part.box,
-                    share=self.share,
-                    confidence=max(s.confidence for s in part.sightings),
-                    stay=part,
-                    excused=self.jams.sure,
-                    queues=self.jams.unsure,
+                incident = incident_of(
+                    part, self.violation, point, zone.id, limit_s=limit_s, share=self.share
                 )
+                yield replace(incident, excused=self.jams.sure, queues=self.jams.unsure)
 
 
 def parked(

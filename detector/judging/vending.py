@@ -14,7 +14,6 @@ from datetime import datetime
 
 from detector.config.rules import RuleSet, RuleSettings
 from detector.core.geometry import Box, contact_share, distance
-from detector.core.times import Interval
 from detector.core.values import (
     Camera,
     Incident,
@@ -26,7 +25,7 @@ from detector.core.values import (
     Zone,
     ZoneKind,
 )
-from detector.judging.force import parts_in_force, zone_named
+from detector.judging.force import incident_of, parts_in_force, zone_named
 from detector.judging.stays import LOOKS_MISSED, find_stays, one_box_each
 
 BESIDE_HEIGHTS = 0.7
@@ -385,17 +384,10 @@ def _exempt(stall: _Stall, camera: Camera, rule: RuleSettings) -> bool:
 def _incident(stall: Stall, part: Stay, zone: Zone, limit_s: float, point: Point, camera: Camera) -> Incident:
     manner, manner_zh = _manner(stall, part, zone, camera)
     times = f"{stall.attended} of {stall.looks} looks"
-    return Incident(
-        violation=Violation.STREET_VENDING,
-        point_id=point.id,
-        camera_id=camera.id,
-        zone_id=zone.id,
-        interval=Interval(*part.seen),
-        limit_s=limit_s,
+    incident = incident_of(part, Violation.STREET_VENDING, point, zone.id, limit_s=limit_s, share=stall.share)
+    return replace(
+        incident,
         box=_still_part(part.box) if stall.canopied else part.box,
-        share=stall.share,
-        confidence=max(s.confidence for s in part.sightings),
-        stay=part,
         beside=stall.beside,
         note=f"{manner}, somebody beside it at {times}",
         note_zh=f"{manner_zh}, {stall.looks}次采样中{stall.attended}次有人守摊",

@@ -31,7 +31,7 @@ from detector.core.values import (
 )
 from detector.decoding.view import packed
 from detector.judging import litter
-from detector.judging.litter import litter_incidents
+from detector.judging.litter import lying
 
 CHINA = ZoneInfo("Asia/Shanghai")
 START = datetime(2026, 1, 8, 10, tzinfo=CHINA)
@@ -125,7 +125,8 @@ def _kept(pixels: bytes, seed: int) -> bytes:
 def found(observations: Sequence[Observation], *zones: Zone, rules: RuleSet = RULES) -> list[Incident]:
     camera = Camera("cam", zones or (CLEAN,), CHINA, WH)
     point = Point("p", "p", "p", Category.ARTERIAL, (camera,))
-    return list(litter_incidents(observations, point, camera, rules, CADENCE_S))
+    things = lying(observations, camera, rules)
+    return [one for thing in things for one in thing.incidents(point, camera, rules, CADENCE_S)]
 
 
 def left_at_8(i: int) -> Image:
