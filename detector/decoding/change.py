@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import cv2
 import numpy as np
@@ -107,15 +108,27 @@ def relit(image: Image, like: Image) -> Image:
 def changes(before: Image, after: Image) -> Mask:
     """Where a pixel of the picture after lies outside what its neighbours were before, and the other way round."""
     side = np.ones((2 * SWAY_PX + 1, 2 * SWAY_PX + 1), np.uint8)
-    apart = np.zeros(before.shape[:2], np.float32)
+    steps: list[cv2.typing.MatLike] = []
     for a, b in ((before, after), (after, before)):
         above = cv2.subtract(b, cv2.dilate(a, side))
         below = cv2.subtract(cv2.erode(a, side), b)
-        apart = np.maximum(apart, cv2.max(above, below).max(axis=2).astype(np.float32))
-    noise = float(np.median(np.abs(before.astype(np.int16) - after)))
+        steps += cv2.split(cv2.max(above, below))
+    apart = reduce(cv2.max, steps)
+    noise = median_of_bytes(np.asarray(cv2.absdiff(before, after), np.uint8))
     # In the dark a thing differs by fewer grey levels, and so does the noise after a median.
     light = float(np.clip(before.mean() / 90, 0.5, 1.0))
-    return apart > max(CHANGED_GREYS * light, 5.0 * noise)
+    return np.asarray(apart > max(CHANGED_GREYS * light, 5.0 * noise), np.bool_)
+
+
+def median_of_bytes(values: npt.NDArray[np.uint8]) -> float:
+    """The median of many bytes, by counting them: a tenth of the time that partitioning takes."""
+    upto = np.cumsum(
+        cv2.calcHist([values.reshape(1, -1)], [0], None, [256], [0, 256]).ravel().astype(np.int64)
+    )
+    low, high = (
+        int(np.searchsorted(upto, rank, side="right")) for rank in ((values.size - 1) // 2, values.size // 2)
+    )
+    return (low + high) / 2
 
 
 @dataclass(frozen=True, slots=True)

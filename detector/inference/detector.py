@@ -90,6 +90,29 @@ class Attended:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """A detector that looks at one part of every picture, a box in [0, 1], where no other is asked for."""
+
+    inner: Detector
+    part: Box | None
+
+    @property
+    def model_id(self) -> str:
+        return self.inner.model_id
+
+    @property
+    def sha256(self) -> str:
+        return self.inner.sha256
+
+    @property
+    def input_hw(self) -> tuple[int, int]:
+        return self.inner.input_hw
+
+    def detect(self, images: Sequence[Image], part: Box | None = None) -> list[Detections]:
+        return self.inner.detect(images, part or self.part)
+
+
 STRIDE = 32
 """A YOLO's input is a multiple of this in both directions."""
 

@@ -42,14 +42,12 @@ class _Open:
     recent: list[Box] = field(default_factory=list)
     looks_missed: int = 0
     absent_since: datetime | None = None
-
-    @property
-    def anchor(self) -> FloatArray:
-        return np.asarray(np.median(self.recent, axis=0))
+    anchor: FloatArray = field(default_factory=lambda: np.empty(0))
 
     def add(self, sighting: Sighting) -> None:
         self.sightings.append(sighting)
         self.recent = [*self.recent, sighting.box][-ANCHOR_SIGHTINGS:]
+        self.anchor = np.asarray(np.median(self.recent, axis=0))
         self.looks_missed = 0
         self.absent_since = None
 

@@ -18,7 +18,7 @@ from detector.core.values import NO_DETECTIONS, Detections, Image
 
 Grey = npt.NDArray[np.uint8]
 
-GATE_VERSION = 1
+GATE_VERSION = 2
 """Changes when the gate would decide otherwise: what was seen by another is observed again."""
 
 GATE_WIDTH = 160
@@ -34,7 +34,7 @@ FEWEST_PX = 3
 LOOKS_OF_A_SCENE = 3
 """A scene is looked at so often before the answer serves again: what most of these looks saw is there."""
 
-REUSED_AT_MOST = 8
+REUSED_AT_MOST = 16
 """So often; then the model looks again, for the light changes slowly and a miss must not last."""
 
 SCENES_KEPT = 3

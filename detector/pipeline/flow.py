@@ -24,7 +24,7 @@ from detector.core.values import (
 )
 from detector.decoding.reader import Reader, frames_at
 from detector.decoding.view import packed, view_state
-from detector.inference.detector import Detector
+from detector.inference.detector import Detector, Watching
 from detector.judging.judge import Judgement, judge
 from detector.observing.observe import Job, Observed, Sight, SlowLooks, observe_each
 from detector.observing.watched import watched
@@ -73,6 +73,13 @@ def litter_looks(
 def sight_of(camera: Camera, *, gated: bool = True) -> Sight:
     """How a camera's pictures are looked at: only where its zones are, and only when something moved there."""
     return Sight(watched(camera.zones), gated)
+
+
+def closer(detector: Detector, camera: Camera) -> Detector:
+    """What looks closer at a camera's suspicions: at the same part of the picture, for nothing else counts, and the model
+    is ready for its size.
+    """
+    return Watching(detector, watched(camera.zones))
 
 
 def job_of(
@@ -166,7 +173,7 @@ def judge_and_prove(
     """
     judgement = judge(observations, point, camera, rules, unseen=unseen)
     with looker_over(parts, root, judgement.faults) as looker:
-        return judgement, verdicts_on(judgement.incidents, looker, detector, litter, decide)
+        return judgement, verdicts_on(judgement.incidents, looker, closer(detector, camera), litter, decide)
 
 
 def verdicts_on(

@@ -46,6 +46,7 @@ from detector.observing.store import ObservationStore
 from detector.pipeline.findings import FindingsStore, every_s, shown
 from detector.pipeline.flow import (
     Part,
+    closer,
     job_of,
     litter_looks,
     looker_over,
@@ -60,7 +61,7 @@ from detector.proving.verdict import verdicts_on
 from detector.sampling.plan import Cadence, cadence_for
 from detector.storage import Root
 
-PROOF_VERSION = "5"
+PROOF_VERSION = "6"
 """Changes when proving would decide otherwise; a suspicion is then looked at again."""
 
 REFERENCE_REACH_S = 86400.0
@@ -70,7 +71,7 @@ WINDOW_S = 6 * 3600.0
 LOOKBACK_S = 3 * 3600.0
 """So many hours before are judged with each window: longer than the limits, so that a stay over its start is whole."""
 
-CLIP_PICTURES = 40
+CLIP_PICTURES = 32
 CLIP_LEAD_S = 8.0
 """The clip begins so long before the object came and ends so long after it left."""
 
@@ -447,12 +448,13 @@ def _prove_and_file(
     filed = list(report.filed)
     failed, unseen = list(report.failed), list(report.unseen)
     known = report.known
+    detector = closer(shop.detector, report.camera)
     for incident in incidents:
         if verdict_key(incident, shop.detector.model_id) in decided:
             known += 1
             continue
         # The whole suspicion's own verdict comes last: once it is kept, all that is left of it is decided too.
-        for suspicion, verdict in reversed(verdicts_on(incident, looker, shop.detector, shop.litter)):
+        for suspicion, verdict in reversed(verdicts_on(incident, looker, detector, shop.litter)):
             key = verdict_key(suspicion, shop.detector.model_id)
             same = _told_by(shop, verdict.incident) if isinstance(verdict, Proof) else None
             if same is not None and same.fingerprint != suspicion.fingerprint:

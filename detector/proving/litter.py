@@ -25,7 +25,6 @@ from detector.proving.likeness import likeness, place_of
 from detector.proving.looker import Looker, Seen
 from detector.proving.prove import (
     ALIKE,
-    CLOSEST_LOOKS,
     HIDING_SHARE,
     LOOKS,
     NEARBY_SHARE,
@@ -34,6 +33,9 @@ from detector.proving.prove import (
     STILLS,
     Dropped,
 )
+
+CLOSEST_LOOKS = 40
+"""Looks lie no closer than the limit, which is ten minutes and more, divided by this."""
 
 AROUND = 2.5
 """A place is looked at with so many of its widths and heights on every side."""

@@ -30,7 +30,7 @@ ALIKE = 0.6
 LOOKS = 48
 """So many looks are spread over a suspicion, beside those at which the model saw the object."""
 
-CLOSEST_LOOKS = 40
+CLOSEST_LOOKS = 20
 """Looks lie no closer than the limit divided by this."""
 
 NEARBY_SHARE = 0.9
@@ -51,11 +51,16 @@ HIDING_SHARE = 0.3
 RESOLUTION_S = 1.0
 """Arrival and departure are bisected until they are known this well."""
 
-KEYFRAMES_FROM_S = 8.0
+KEYFRAMES_FROM_S = 2.0
 """As long as the two lie so far apart keyframes serve, for decoding up to the very middle costs tenfold."""
 
-GLANCES_S = (0.0, 1.3, 5.0)
-"""Who was there before a moment and after it was there at that moment too, hidden by somebody walking past."""
+EARLY_SHARE = 0.4
+"""So large a part of the time between the two a keyframe may lie before the middle."""
+
+GLANCES_S = ((0.0, 0.0), (2.0, 1.8), (5.0, 2.5))
+"""Who was there before a moment and after it was there at that moment too, hidden by somebody walking past: how far
+from the moment is looked, and how far before that a keyframe serves.
+"""
 
 BLINK_S = 1.3
 """Nothing that stands leaves and comes back within four times so long."""
@@ -353,7 +358,8 @@ def _bisect(stand: _Stand, looker: Looker, missed_at: datetime | None, edge: _Ed
             return border, math.inf
         away = _clamped(away + edge * timedelta(seconds=step_s), run)
     while (gap_s := abs((there - away).total_seconds())) > RESOLUTION_S:
-        middle, tolerance_s = there + (away - there) / 2, gap_s / 4 if gap_s > KEYFRAMES_FROM_S else 0.0
+        middle = there + (away - there) / 2
+        tolerance_s = gap_s * EARLY_SHARE if gap_s > KEYFRAMES_FROM_S else 0.0
         was_there = _was_there(stand, looker, middle, edge, border, tolerance_s)
         # What is known is known of the picture's own time, which may lie before the moment asked for.
         seen = looker.look(middle, tolerance_s)
@@ -368,11 +374,11 @@ def _was_there(
     stand: _Stand, looker: Looker, at: datetime, edge: _Edge, border: datetime, tolerance_s: float = 0.0
 ) -> bool:
     """Whether the object stood there at a moment, or beyond it: then something only hid it at that moment."""
-    for glance_s in GLANCES_S:
+    for glance_s, early_s in GLANCES_S:
         moment = at + edge * timedelta(seconds=glance_s)
         if (moment - border).total_seconds() * edge > 0:
             break
-        if stand.shows(looker.look(moment, max(tolerance_s, glance_s / 2))):
+        if stand.shows(looker.look(moment, max(tolerance_s, early_s))):
             return True
     return False
 

@@ -92,7 +92,7 @@ def test_a_recording_cut_short_shows_what_is_left(
 ) -> None:
     path = cut(make(codec, suffix, pictures=240), tmp_path, 0.3)
     info = probe(path)
-    assert 3 < info.duration_s < 20
+    assert 3 < info.duration_s < 23
     assert info.truncated == (suffix != "ts")  # a stream states no duration that it could fall short of
     early, late, beyond = frames_at(path, [2.05, info.duration_s - 0.35, info.duration_s + 3])
     assert isinstance(early, Frame)

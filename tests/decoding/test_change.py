@@ -5,9 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from detector.core.values import Image
-from detector.decoding.change import blobs_of, changes, stands_out
+from detector.decoding.change import blobs_of, changes, median_of_bytes, stands_out
 
 WH = (240, 160)
 
@@ -44,3 +46,9 @@ def test_a_bag_stands_out_of_the_picture_that_holds_it_and_never_of_the_other(gr
     blob = max(blobs_of(changes(empty, holding)), key=lambda b: b.mask.sum())
     assert stands_out(empty, holding, blob.xyxy, blob.mask)
     assert not stands_out(holding, empty, blob.xyxy, blob.mask)
+
+
+@given(st.binary(min_size=1, max_size=300))
+def test_a_median_by_counting_is_numpy_s(content: bytes) -> None:
+    values = np.frombuffer(content, np.uint8)
+    assert median_of_bytes(values) == float(np.median(values))

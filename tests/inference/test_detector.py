@@ -22,6 +22,7 @@ from detector.inference.detector import (
     OpenVinoDetector,
     TorchDetector,
     View,
+    Watching,
     decode_output,
     letterbox,
     open_detector,
@@ -165,6 +166,18 @@ def test_the_real_model_sees_in_a_part_what_it_sees_there_in_the_whole(
     (whole,), (part,) = model.detect([bus]), model.detect([bus], (0.0, 0.15, 1.0, 0.95))
     buses = [found.boxes[found.labels.index("bus")].astype(float) for found in (whole, part)]
     assert iou(tuple(buses[0]), tuple(buses[1])) > 0.8
+
+
+def test_who_watches_a_part_sees_what_is_seen_there_unless_asked_for_another(
+    model: OpenVinoDetector, bus: Image
+) -> None:
+    part, other = (0.0, 0.15, 1.0, 0.95), (0.0, 0.3, 0.5, 1.0)
+    watching = Watching(model, part)
+    for asked, seen in ((None, part), (other, other)):
+        (found,), (expected,) = watching.detect([bus], asked), model.detect([bus], seen)
+        assert found.labels == expected.labels
+        assert np.array_equal(found.boxes, expected.boxes)
+    assert watching.model_id == model.model_id
 
 
 def test_no_pictures_give_no_answers(model: OpenVinoDetector) -> None:

@@ -201,6 +201,18 @@ def test_what_moves_leaves_nothing_in_the_backgrounds(monkeypatch: pytest.Monkey
     assert blobs
 
 
+def test_what_looks_show_behind_what_moves_is_the_median_of_the_nearest_that_see_it() -> None:
+    random = np.random.default_rng(5)
+    pictures = random.integers(0, 255, (7, 8, 9, 3)).astype(np.uint8)
+    hidden = random.random((7, 8, 9)) < 0.3
+    plates = [litter._Plate(START, *one, ()) for one in zip(pictures, hidden, strict=True)]
+    middle, _ = litter.background(plates, 5)
+    for y, x in np.ndindex(8, 9):
+        seen = np.array([p[y, x] for p, h in zip(pictures, hidden, strict=True) if not h[y, x]][:5])
+        if len(seen):
+            assert np.array_equal(middle[y, x], np.sort(seen, axis=0)[(len(seen) - 1) // 2])
+
+
 def test_light_that_changes_all_over_is_no_thing(monkeypatch: pytest.MonkeyPatch) -> None:
     gain = np.linspace(0.45, 1.0, WH[0], dtype=np.float32)[None, :, None]
 

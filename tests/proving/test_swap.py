@@ -17,7 +17,7 @@ from detector.proving.prove import Dropped, prove
 class Repainted(Street):
     """A street where what stands in SPOT is of one make, painted anew from a second on, as another or by light alone."""
 
-    again_s: float = 400.0
+    again_s: float = 396.0
     paint: tuple[float, float, float] = (0.88, 1.0, 1.08)
 
     def picture(self, at_s: float) -> Image:
@@ -36,13 +36,13 @@ def verdict(*things: Thing) -> Proof | Dropped:
 
 
 def test_two_of_one_make_neither_beyond_the_limit_are_dropped() -> None:
-    assert isinstance(verdict(Thing(1, 230, 398), Thing(1, 402, 560)), Dropped)
+    assert isinstance(verdict(Thing(1, 230, 394), Thing(1, 398, 560)), Dropped)
 
 
 def test_of_two_of_one_make_the_one_that_stands_longer_is_timed_for_itself() -> None:
-    found = verdict(Thing(1, 250, 398), Thing(1, 402, 800))
+    found = verdict(Thing(1, 250, 394), Thing(1, 398, 800))
     assert isinstance(found, Proof)
-    assert seconds(found.incident.interval.start) == pytest.approx(402, abs=1.2)
+    assert seconds(found.incident.interval.start) == pytest.approx(398, abs=1.2)
     assert seconds(found.incident.interval.end) == pytest.approx(800, abs=1.2)
 
 
@@ -55,5 +55,5 @@ def test_one_vehicle_on_which_the_light_changes_is_one() -> None:
 
 def test_without_looking_at_paint_the_two_would_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proving, "swapped", lambda *_: None)
-    found = verdict(Thing(1, 230, 398), Thing(1, 402, 560))
+    found = verdict(Thing(1, 230, 394), Thing(1, 398, 560))
     assert isinstance(found, Proof)
