@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
 from itertools import chain, combinations, repeat
@@ -187,7 +187,7 @@ def _stand_of(at: datetime, views: _Views, looker: Looker, detector: Detector) -
     def gone(t: datetime) -> bool:
         return (
             views.alike(at, t) <= EMPTY
-            and _gone(looker.look(t), box, detector)
+            and views.is_open(t, detector)
             and not _blinks(t, reference, box, looker)
         )
 
@@ -223,6 +223,8 @@ class _Views:
     """By the true moment of a picture."""
     seen: dict[datetime, datetime | None]
     """By a wanted moment, the true one; None where there is no picture."""
+    open: dict[datetime, bool] = field(default_factory=dict)
+    """Whether the place was open to view, by moments that were asked about: one place is looked at for several objects."""
 
     @property
     def spacing_s(self) -> float:
@@ -230,6 +232,11 @@ class _Views:
 
     def alike(self, reference: datetime, at: datetime) -> float:
         return likeness(self.places[reference], self.places[at])
+
+    def is_open(self, at: datetime, detector: Detector) -> bool:
+        if at not in self.open:
+            self.open[at] = _is_open(self.looker.look(at), self.box, detector)
+        return self.open[at]
 
     def beyond(self, at: datetime, edge: _Edge) -> datetime | None:
         """The next moment with a picture after another, or before it."""
@@ -314,8 +321,8 @@ def _bridged_s(looker: Looker, a: datetime, b: datetime) -> float:
     return blind_s if blind_s <= BRIDGED_S else 0.0
 
 
-def _gone(seen: Seen | None, box: Box, detector: Detector) -> bool:
-    """Whether a place is open to view and what stood there is not there: nothing that could hide it is seen."""
+def _is_open(seen: Seen | None, box: Box, detector: Detector) -> bool:
+    """Whether a place is open to view: nothing is seen there that could hide what stands behind."""
     if seen is None:
         return False
     found = detector.detect([seen.frame.image])[0].boxes
