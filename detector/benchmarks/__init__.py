@@ -1,1 +1,6 @@
 """`kerbwatch bench`: what a scan costs beside what people would do instead, on made recordings, in one run."""
+
+from typing import Final
+
+LIMIT_S: Final = 180.0
+"""How long a vehicle may stand, for kerbwatch and for the others."""

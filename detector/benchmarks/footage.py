@@ -19,6 +19,7 @@ from typing import Final
 
 import numpy as np
 
+from detector.benchmarks import LIMIT_S
 from detector.core.geometry import Box
 from detector.core.values import Camera, ZoneKind
 from detector.decoding.encoder import VideoWriter, join
@@ -30,7 +31,6 @@ FPS: Final = 25
 RESOLUTION_WH: Final = (1920, 1080)
 KBIT_S: Final = 2000
 KEYFRAME_EVERY_S: Final = 2.0
-LIMIT_S: Final = 180.0
 
 CAR: Final = "minibus-red"
 IN_TURN: Final = ("minibus-blue", "minibus-orange", "minibus-green")

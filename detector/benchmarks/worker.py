@@ -13,15 +13,13 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from detector.benchmarks import others
+from detector.benchmarks import LIMIT_S, others
 from detector.config.settings import load_settings
 from detector.core.values import Frame
 from detector.decoding.reader import frames_at
 from detector.inference.detector import open_detector
 from detector.observing.watched import watched
 from detector.sampling.plan import cadence_for
-
-LIMIT_S = 180.0
 
 
 def main() -> None:
