@@ -137,11 +137,12 @@ def _suspects(
 
 def decide(gathered: Gathered, point: Point, camera: Camera, rules: RuleSet) -> Judgement:
     """The suspicions under these limits and hours; in all else the rules must be those that were gathered by."""
+    own = rules.at(point.category)
     incidents = [
         incident
         for suspects in gathered.suspects.values()
         for suspect in suspects
-        for incident in suspect.incidents(point, camera, rules, gathered.cadence_s)
+        for incident in suspect.incidents(point, camera, own, gathered.cadence_s)
     ]
     incidents += fault_incidents(gathered.faults, point, camera)
     incidents.sort(key=lambda incident: (incident.interval.start, incident.violation, incident.fingerprint))
