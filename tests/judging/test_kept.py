@@ -9,14 +9,14 @@ from datetime import datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from looked_at import template_county
 from made_looks import street_looks
 
 from detector.config.rules import RuleSet
-from detector.config.settings import Settings, load_settings
-from detector.config.template import template_files
+from detector.config.settings import Settings
 from detector.core.times import DailyHours
 from detector.core.values import Camera, Category, Observation, Point, Violation
-from detector.judging.judge import Family, decide, gather, ground_of, judge, least_limit_s
+from detector.judging.judge import Family, Judgement, decide, gather, ground_of, judge, least_limit_s
 from detector.judging.kept import as_text, from_text
 
 SEEDS = st.integers(0, 10_000)
@@ -25,11 +25,7 @@ COUNT = 150
 
 @pytest.fixture(scope="module")
 def county(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    folder = tmp_path_factory.mktemp("county")
-    for name, text in template_files().items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
-    return load_settings(folder)
+    return template_county(tmp_path_factory.mktemp("county"))
 
 
 def made(county: Settings, category: Category, seed: int) -> tuple[Point, Camera, list[Observation]]:
@@ -49,6 +45,11 @@ def with_limits(rules: RuleSet, factor: float, hours: str) -> RuleSet:
     )
 
 
+def without_queues(judgement: Judgement) -> Judgement:
+    """Only a closer look asks for them, so they are not kept."""
+    return replace(judgement, incidents=tuple(replace(one, queues=()) for one in judgement.incidents))
+
+
 @settings(max_examples=12)
 @given(
     seed=SEEDS,
@@ -66,7 +67,10 @@ def test_other_limits_and_hours_decide_of_what_was_kept_as_of_the_looks(
     least_s = {family: least_limit_s(other, family, point, camera) for family in Family}
     gathered = from_text(text, "key", least_s)
     assert gathered is not None
-    assert decide(gathered, point, camera, other) == judge(looks, point, camera, other)
+    judged = judge(looks, point, camera, other)
+    assert decide(gathered, point, camera, other) == without_queues(judged)
+    # So that a suspicion's fingerprint is the same without its stay.
+    assert all(one.interval.start == one.stay.seen[0] for one in judged.incidents if one.stay)
 
 
 def test_the_made_streets_hold_something_of_every_kind(county: Settings) -> None:
