@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from detector.config.rules import RuleSet
 from detector.core.geometry import iou
-from detector.core.times import Interval
+from detector.core.times import Interval, union
 from detector.core.values import Camera, Incident, Point, Violation
 from detector.footage.archive import parts
 from detector.footage.catalogue import Catalogue, ObservedPart
 from detector.issues.duplicates import SAME_PLACE_IOU
 from detector.issues.queue import IssueQueue
-from detector.issues.values import Issue, IssueFilter, Verdict
+from detector.issues.values import Issue, IssueFilter
 from detector.judging.judge import decide
 from detector.observing.store import ObservationStore
 from detector.pipeline.findings import FindingsStore, Ground, Reader, Shown, shown
@@ -60,7 +60,7 @@ def rejudge(
     models = {part.model_id for part in observed if part.recording.overlaps(period)}
     decided = queue.verdicts(camera.id, period)
     windows = windows_seen(parts(catalogue.known(camera.id).values()), observed, camera, period)
-    judged = _judged(reader, windows, rules, before, decided.values(), period)
+    judged = _judged(reader, windows, rules, before, union(v.interval for v in decided.values()), period)
     issues = queue.find(IssueFilter(cameras=(camera.id,), period=period))
     places = _by_place(judged.suspicions)
     own = {issue.id: list(_about(issue, places)) for issue in issues}
@@ -104,9 +104,10 @@ def _judged(
     windows: Iterable[tuple[Interval, Shown]],
     rules: RuleSet,
     before: RuleSet,
-    decided: Collection[Verdict],
+    decided: Sequence[Interval],
     period: Interval,
 ) -> _Judged:
+    """`decided` is the time of what scans decided."""
     point, camera = reader.point, reader.camera
     ground, old_ground = Ground.of(rules), Ground.of(before)
     suspicions: list[Incident] = []
@@ -114,7 +115,7 @@ def _judged(
     observations = 0
     for window, seen in windows:
         stretch = _with_lookback(window)
-        asks_before = rules != before and any(verdict.interval.overlaps(stretch) for verdict in decided)
+        asks_before = rules != before and any(time.overlaps(stretch) for time in decided)
         limits = (rules, before) if asks_before else (rules,)
         gathered = reader.gathered(window, seen, ground, old_ground, limits)
         suspicions += _of_window(decide(gathered, point, camera, rules).incidents, window, period)
