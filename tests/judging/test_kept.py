@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -16,7 +17,17 @@ from detector.config.rules import RuleSet
 from detector.config.settings import Settings
 from detector.core.times import DailyHours
 from detector.core.values import Camera, Category, Observation, Point, Violation
-from detector.judging.judge import Family, Judgement, decide, gather, ground_of, judge, least_limit_s
+from detector.judging import judge as judging
+from detector.judging.judge import (
+    Family,
+    Judgement,
+    decide,
+    gather,
+    ground_of,
+    judge,
+    judge_each,
+    least_limit_s,
+)
 from detector.judging.kept import as_text, from_text
 
 SEEDS = st.integers(0, 10_000)
@@ -71,6 +82,31 @@ def test_other_limits_and_hours_decide_of_what_was_kept_as_of_the_looks(
     assert decide(gathered, point, camera, other) == without_queues(judged)
     # So that a suspicion's fingerprint is the same without its stay.
     assert all(one.interval.start == one.stay.seen[0] for one in judged.incidents if one.stay)
+
+
+def test_rule_sets_judged_together_are_judged_as_each_alone_and_gather_once_what_they_share(
+    county: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point, camera, looks = made(county, Category.COMMERCIAL_STREET, 3)
+    gathered: Counter[str] = Counter()
+    for name in ("parked", "lying"):
+        monkeypatch.setattr(judging, name, counted(gathered, getattr(judging, name)))
+    shorter = with_limits(county.rules, 0.3, "00:00-24:00")
+    parking = shorter.rules[Violation.ILLEGAL_PARKING]
+    elsewhere = RuleSet({**shorter.rules, parking.violation: replace(parking, min_share=0.9)})
+    sets = [county.rules, shorter, elsewhere]
+    together = judge_each(looks, point, camera, sets)
+    assert gathered == {"parked": 2, "lying": 1}
+    assert together == [judge(looks, point, camera, rules) for rules in sets]
+    assert len({judgement.incidents for judgement in together}) == len(sets)
+
+
+def counted(calls: Counter[str], inner: Callable[..., object]) -> Callable[..., object]:
+    def called(*args: object) -> object:
+        calls[inner.__name__] += 1
+        return inner(*args)
+
+    return called
 
 
 def test_the_made_streets_hold_something_of_every_kind(county: Settings) -> None:
