@@ -158,8 +158,9 @@ def decide_most(county: County) -> None:
     first, last = (
         local_day(day, settings.timezone) for day in (LAST_DAY - timedelta(days=DAYS - 1), LAST_DAY)
     )
-    again = Again(settings, settings.rules, Interval(first.start, last.end))
-    for change in judge_again(again, [(point, point.cameras[0]) for point in county.points]):
+    period = Interval(first.start, last.end)
+    cameras = [(point.cameras[0], period) for point in county.points]
+    for change in judge_again(Again(settings, settings.rules), cameras):
         rows = [
             {
                 "key": verdict_key(one, MODEL), "fingerprint": one.fingerprint, "camera_id": one.camera_id,
