@@ -332,10 +332,10 @@ def judge(
     ruleset = load_rules(rules) if rules else settings.rules
     period = period_of(settings, until, days)
     began = time.monotonic()
-    cameras = chosen(settings, point)
-    with progress("judging", len(cameras), quiet=as_json) as tick:
+    stretches = [(camera, period) for _, camera in chosen(settings, point)]
+    with progress("judging", len(stretches), quiet=as_json) as tick:
         changes = []
-        for change in judge_again(Again(settings, ruleset, period), cameras, workers=workers):
+        for change in judge_again(Again(settings, ruleset), stretches, workers=workers):
             changes.append(change)
             tick(len(changes), change.camera.id)
     if as_json:

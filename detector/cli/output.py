@@ -35,7 +35,8 @@ def complain(text: str) -> None:
 
 
 def say_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.writelines(json.JSONEncoder(ensure_ascii=False, indent=2).iterencode(value))
+    sys.stdout.write("\n")
 
 
 def table(

@@ -43,9 +43,6 @@ from detector.evaluation.made import Made, filling
 from detector.evaluation.report import Row, spread_text, write_report
 from detector.evaluation.work import Trial, Trials, Tried, subjects_in, together, try_all
 from detector.footage.catalogue import Catalogue
-from detector.issues.queue import IssueQueue
-from detector.observing.store import ObservationStore
-from detector.pipeline.findings import FindingsStore
 
 MADE_FPS = 1.0
 """Of composed hours: what stands is seen as well at 1 picture a second, and 24 hours take minutes."""
@@ -126,7 +123,7 @@ def evaluate(
     if folder is not None:
         if other is None or labels or made is not None:
             raise BadInput("--dir compares two rule sets: give --rules OTHER.yaml with it, and no labels")
-        _compare_reviewed(folder, load_rules(base) if base else None, other, out)
+        _compare_reviewed(folder, load_rules(base) if base else None, other, out, workers)
         return
     tasks = _tasks(labels, made, seed, cases, photos=shared is not None)
     trial = Trial(
@@ -346,20 +343,14 @@ def _show_comparison(trials: Trials, trial: Trial) -> None:
         )
 
 
-def _compare_reviewed(folder: Path, these: RuleSet | None, other: RuleSet, out: Path | None) -> None:
+def _compare_reviewed(
+    folder: Path, these: RuleSet | None, other: RuleSet, out: Path | None, workers: int | None
+) -> None:
     settings = settings_in(folder)
     settings = replace(settings, rules=these or settings.rules)
     began = time.monotonic()
     with Database.open(settings.database_url) as database:
-        result = on_reviews(
-            Catalogue(database),
-            ObservationStore(settings.observations_root),
-            FindingsStore(settings.observations_root),
-            IssueQueue(database),
-            [(point, camera) for point in settings.points for camera in point.cameras],
-            settings.rules,
-            other,
-        )
+        result = on_reviews(Catalogue(database), settings, other, workers=workers)
     if out:
         content = {**result.to_json(), "changed": changed_rules(settings.rules, other)}
         out.write_text(dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -53,6 +53,8 @@ class RuleSettings:
 
     def at(self, category: Category) -> RuleSettings:
         """The rule as it holds at points of one category."""
+        if not self.by_category:
+            return self
         own = self.by_category.get(category, CategorySettings())
         return replace(
             self,
@@ -61,6 +63,30 @@ class RuleSettings:
             hours=self.hours if own.hours is None else own.hours,
             by_category={},
         )
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """A rule as it holds in one zone of one camera: its limit, and at which hours."""
+
+    limit_s: float
+    hours: tuple[DailyHours, ...]
+    permitted: tuple[DailyHours, ...]
+
+    def may_change(self, first: datetime, last: datetime) -> bool:
+        """Whether an hour may begin or end between two local moments. False is sure, and saves asking of each moment."""
+        if not self.permitted and ALL_DAY[0] in self.hours:
+            return False
+        if first.date() != last.date() or first.utcoffset() != last.utcoffset():
+            return True
+        start, end = (local.hour * 60 + local.minute for local in (first, last))
+        cuts = (cut for h in (*self.hours, *self.permitted) for cut in (h.from_min, h.until_min))
+        return any(start < cut <= end for cut in cuts)
+
+    def limit_at(self, local: datetime) -> float | None:
+        """The limit in seconds at a moment of the point's local time, or None where the rule does not hold then."""
+        holds = _holds(self.hours, local) and not _holds(self.permitted, local)
+        return self.limit_s if holds else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +101,10 @@ class RuleSet:
         content = {violation: asdict(rule) for violation, rule in self.rules.items()}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
+    def at(self, category: Category) -> RuleSet:
+        """The rules as they hold at points of one category."""
+        return RuleSet({violation: rule.at(category) for violation, rule in self.rules.items()})
+
     def limit_s(self, violation: Violation, category: Category, zone: Zone, local: datetime) -> float | None:
         """The limit in seconds at a moment of the point's local time, or None where the rule does not hold.
 
@@ -82,13 +112,18 @@ class RuleSet:
         hours, or inside the zone's permitted hours. The zone's own limit goes first, then the
         category's, then the rule's.
         """
+        in_force = self.in_force(violation, category, zone)
+        return in_force.limit_at(local) if in_force else None
+
+    def in_force(self, violation: Violation, category: Category, zone: Zone) -> InForce | None:
+        """The rule as it holds in a zone, whose hours are still to be asked; None where it holds at no hour."""
         rule = self.rules.get(violation)
         if rule is None or zone.kind not in rule.zones:
             return None
         rule = rule.at(category)
-        if not rule.enabled or not _holds(rule.hours, local) or _holds(zone.permitted, local):
+        if not rule.enabled:
             return None
-        return zone.limits_s.get(violation, rule.dwell_s)
+        return InForce(zone.limits_s.get(violation, rule.dwell_s), rule.hours, zone.permitted)
 
     def shortest_limits(
         self, category: Category, zones: Sequence[Zone], day: date, tz: tzinfo

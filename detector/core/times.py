@@ -25,11 +25,12 @@ class Interval:
     end: datetime
 
     def __post_init__(self) -> None:
-        if self.start.utcoffset() is None or self.end.utcoffset() is None:
-            raise ValueError(f"an interval needs aware datetimes, got {self.start} and {self.end}")
-        # Python subtracts two datetimes of one zone by the wall clock, an hour wrong where clocks change.
-        object.__setattr__(self, "start", self.start.astimezone(UTC))
-        object.__setattr__(self, "end", self.end.astimezone(UTC))
+        if self.start.tzinfo is not UTC or self.end.tzinfo is not UTC:
+            if self.start.utcoffset() is None or self.end.utcoffset() is None:
+                raise ValueError(f"an interval needs aware datetimes, got {self.start} and {self.end}")
+            # Python subtracts two datetimes of one zone by the wall clock, an hour wrong where clocks change.
+            object.__setattr__(self, "start", self.start.astimezone(UTC))
+            object.__setattr__(self, "end", self.end.astimezone(UTC))
         if self.end <= self.start:
             raise ValueError(f"an interval must end after it starts, got {self.start} and {self.end}")
 

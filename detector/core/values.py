@@ -11,7 +11,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from detector.core.geometry import Box, FloatArray, Polygon
+from detector.core.geometry import Box, FloatArray, Polygon, median_box
 from detector.core.times import DailyHours, Interval, union
 
 Image = npt.NDArray[np.uint8]
@@ -267,8 +267,7 @@ class Stay:
     @property
     def box(self) -> Box:
         """The median box of the sightings."""
-        x1, y1, x2, y2 = np.median([s.box for s in self.sightings], axis=0)
-        return (float(x1), float(y1), float(x2), float(y2))
+        return median_box(s.box for s in self.sightings)
 
     @property
     def seen_s(self) -> float:

@@ -16,7 +16,7 @@ from detector.config.rules import RuleSet
 from detector.config.settings import Settings
 from detector.core.memory import give_back_memory
 from detector.core.times import DAY_S, Interval
-from detector.core.values import Camera, Point
+from detector.core.values import Camera
 from detector.database import Database
 from detector.engines.local import WorkerEnded, cores, end_with_parent
 from detector.footage.catalogue import Catalogue
@@ -31,23 +31,22 @@ CAMERA_DAYS_A_WORKER = 30
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """The rules, and the period whose stored observations are judged by them again."""
+    """The rules by which stored observations are judged again; scans went by those of `settings`."""
 
     settings: Settings
     rules: RuleSet
-    period: Interval
 
 
 def judge_again(
-    again: Again, cameras: Sequence[tuple[Point, Camera]], *, workers: int | None = None
+    again: Again, stretches: Sequence[tuple[Camera, Interval]], *, workers: int | None = None
 ) -> Iterator[Change]:
-    """One change a camera, in their order. One worker a core, as far as that is worth it, or `workers`."""
-    days = len(cameras) * again.period.duration_s / DAY_S
-    count = min(workers or min(cores(), int(days // CAMERA_DAYS_A_WORKER) + 1), len(cameras))
+    """One change for each camera and its period, in order. One worker a core, as far as that is worth it, or `workers`."""
+    days = sum(period.duration_s for _, period in stretches) / DAY_S
+    count = min(workers or min(cores(), int(days // CAMERA_DAYS_A_WORKER) + 1), len(stretches))
     if count <= 1:
         with Database.open(again.settings.database_url) as database:
-            for _, camera in cameras:
-                yield _changed(again, database, camera.id)
+            for camera, period in stretches:
+                yield _changed(again, database, camera.id, period)
         return
     pool = ProcessPoolExecutor(
         count,
@@ -56,7 +55,8 @@ def judge_again(
         initargs=(again,),
     )
     try:
-        yield from pool.map(_changed_here, [camera.id for _, camera in cameras])
+        ids, periods = [camera.id for camera, _ in stretches], [period for _, period in stretches]
+        yield from pool.map(_changed_here, ids, periods)
     except BrokenProcessPool as error:
         raise WorkerEnded from error
     finally:
@@ -78,13 +78,13 @@ def _start(again: Again) -> None:
     _Worker.database = _Worker.open.enter_context(Database.open(again.settings.database_url))
 
 
-def _changed_here(camera_id: str) -> Change:
+def _changed_here(camera_id: str, period: Interval) -> Change:
     assert _Worker.again is not None
     assert _Worker.database is not None
-    return _changed(_Worker.again, _Worker.database, camera_id)
+    return _changed(_Worker.again, _Worker.database, camera_id, period)
 
 
-def _changed(again: Again, database: Database, camera_id: str) -> Change:
+def _changed(again: Again, database: Database, camera_id: str, period: Interval) -> Change:
     settings = again.settings
     point, camera = settings.camera(camera_id)
     change = rejudge(
@@ -95,7 +95,7 @@ def _changed(again: Again, database: Database, camera_id: str) -> Change:
         point,
         camera,
         again.rules,
-        again.period,
+        period,
         before=settings.rules,
     )
     give_back_memory()

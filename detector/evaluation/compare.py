@@ -7,18 +7,16 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from detector.config.rules import RuleSet
+from detector.config.settings import Settings
 from detector.core.geometry import iou
 from detector.core.times import Interval
-from detector.core.values import Camera, Incident, Point
+from detector.core.values import Camera, Incident
+from detector.engines.judging import Again, judge_again
 from detector.evaluation.evaluate import ClipScore, Evaluation
 from detector.evaluation.scores import Finding
 from detector.footage.catalogue import Catalogue
 from detector.issues.lifecycle import State
-from detector.issues.queue import IssueQueue
 from detector.issues.values import Issue
-from detector.observing.store import ObservationStore
-from detector.pipeline.findings import FindingsStore
-from detector.pipeline.rejudge import Change, rejudge
 
 SAME_IOU = 0.3
 
@@ -157,25 +155,20 @@ class OnReviews:
 
 
 def on_reviews(
-    catalogue: Catalogue,
-    store: ObservationStore,
-    findings: FindingsStore,
-    queue: IssueQueue,
-    cameras: Sequence[tuple[Point, Camera]],
-    these: RuleSet,
-    other: RuleSet,
+    catalogue: Catalogue, settings: Settings, other: RuleSet, *, workers: int | None = None
 ) -> OnReviews:
-    """Judge all stored observations by both rule sets. Touches no recording and changes nothing."""
-    pairs: list[tuple[Change, Change]] = []
-    for point, camera in cameras:
+    """Judge all stored observations by a folder's own rules and by others. Touches no recording and changes nothing."""
+    stretches: list[tuple[Camera, Interval]] = []
+    for camera in (camera for point in settings.points for camera in point.cameras):
         intervals = [recording.interval for recording in catalogue.known(camera.id).values()]
         if intervals:
-            period = Interval(min(i.start for i in intervals), max(i.end for i in intervals))
-            a, b = (
-                rejudge(catalogue, store, findings, queue, point, camera, rules, period, before=these)
-                for rules in (these, other)
-            )
-            pairs.append((a, b))
+            whole = Interval(min(i.start for i in intervals), max(i.end for i in intervals))
+            stretches.append((camera, whole))
+    by_these, by_other = (
+        list(judge_again(Again(settings, rules), stretches, workers=workers))
+        for rules in (settings.rules, other)
+    )
+    pairs = list(zip(by_these, by_other, strict=True))
     known = {suspicion.fingerprint for a, _ in pairs for suspicion in a.appeared}
     kept = {issue.id for a, _ in pairs for issue in a.kept}
     return OnReviews(

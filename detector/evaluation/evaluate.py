@@ -19,7 +19,7 @@ from detector.evaluation.kept import Kept
 from detector.evaluation.scores import Finding, Matching, Tally, match, match_faults, tally, tally_faults
 from detector.inference.detector import Detector
 from detector.observing.observe import Observed
-from detector.pipeline.clips import Checked, judge_files, observe_files, parts_of
+from detector.pipeline.clips import Checked, judge_files_by, observe_files, parts_of, prove_files
 from detector.pipeline.flow import Part, sight_of, stretches_of
 from detector.proving.verdict import verdict_on
 from detector.sampling.plan import Cadence, Look, cadence_for, looks_at
@@ -226,43 +226,52 @@ def _rates(counts: Tally, hours: float) -> dict[str, float | None]:
 
 def score_clip(
     subject: Subject,
-    rules: RuleSet,
+    rule_sets: Sequence[RuleSet],
     eyes: Eyes,
     *,
-    plan_rules: Sequence[RuleSet] = (),
     cadence_factor: float = 1.0,
     kept: Kept | None = None,
     apart: Apart = Apart.NOT,
-) -> tuple[ClipScore, Checked]:
-    """Run the flow over one labelled clip under `rules`, which already hold the clip's limits.
+) -> list[tuple[ClipScore, Checked]]:
+    """Run the flow over one labelled clip under each of the rule sets, which already hold the clip's limits.
 
-    The clip is looked at as closely as any of `plan_rules` asks for (`rules` where empty), `cadence_factor` times as
-    sparsely, and judged in one or, to show what that is good for, `apart`. Raises UnreadableRecording where it cannot be read.
+    The clip is looked at once, as closely as any of them asks for, `cadence_factor` times as sparsely, and judged in one
+    or, to show what that is good for, `apart`. Raises UnreadableRecording where it cannot be read.
     """
     clip = subject.clip
     point = point_of(clip)
     camera = point.cameras[0]
     parts = parts_of(subject.files, clip.starts_at, camera)
     closest, plans = max(
-        ((asking, [_plan(part, point, asking, cadence_factor) for part in parts]) for asking in plan_rules or (rules,)),
+        ((asking, [_plan(part, point, asking, cadence_factor) for part in parts]) for asking in rule_sets),
         key=lambda asked: sum(map(len, asked[1])),
-    )  # fmt: skip
+    )
     seen = _observed(parts, plans, point, closest, eyes, kept)
     decide = kept.decide(subject.files, eyes.model_id) if kept else verdict_on
-    checked = _together(
-        [
-            judge_files(group, _within(seen, group), point, camera, rules, eyes.detector, eyes.litter, decide)
-            for group in _groups(parts, camera, apart)
-        ]
-    )
-    watched = frozenset(
+    by_group: list[list[Checked]] = []
+    for group in _groups(parts, camera, apart):
+        own = _within(seen, group)
+        by_group.append(
+            [
+                prove_files(group, own, judgement, camera, eyes.detector, eyes.litter, decide)
+                for judgement in judge_files_by(group, own, point, camera, rule_sets)
+            ]
+        )
+    return [
+        (replace(_scored(subject, checked, plans), watched=_watched(clip, point, rules)), checked)
+        for rules, checked in zip(rule_sets, map(_together, zip(*by_group, strict=True)), strict=True)
+    ]
+
+
+def _watched(clip: LabelledClip, point: Point, rules: RuleSet) -> frozenset[Violation]:
+    """The violations that could be found: a rule in force when the clip starts, and a zone that it looks at."""
+    return frozenset(
         violation
         for violation in rules.rules
         if any(
             rules.limit_s(violation, point.category, zone, clip.starts_at) is not None for zone in clip.zones
         )
     )
-    return replace(_scored(subject, checked, plans), watched=watched), checked
 
 
 def _groups(parts: Sequence[Part], camera: Camera, apart: Apart) -> list[list[Part]]:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import fields, is_dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -95,10 +95,15 @@ class Kept:
 
 def _suspicion(incident: Incident) -> str:
     """All that an incident says but its limit; a moment is the same in whatever time zone it was stored."""
-    content = asdict(replace(incident, limit_s=0.0))
-    return json.dumps(
-        content, default=lambda value: value.timestamp() if isinstance(value, datetime) else float(value)
-    )
+    return json.dumps(replace(incident, limit_s=0.0), default=_plain)
+
+
+def _plain(value: Any) -> object:  # noqa: ANN401  # what JSON has no form for
+    if isinstance(value, datetime):
+        return value.timestamp()
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    return float(value)
 
 
 def _told(verdict: Proof | Dropped, limit_s: float) -> dict[str, Any]:

@@ -133,12 +133,12 @@ def _try_clip(subject: Subject, trial: Trial, eyes: Eyes) -> Tried:
     if trial.other is not None:
         both.append(limits_of(subject.clip, trial.other, trial.rules))
     apart = judged_apart(trial.ablations)
-    scores = [score_clip(subject, one, eyes, plan_rules=both, kept=kept, apart=apart) for one in both]
+    scores = score_clip(subject, both, eyes, kept=kept, apart=apart)
     score, checked = scores[0]
     if trial.pictures is not None:
         score = pictured(score, checked, trial.pictures)
     by_factor = {
-        factor: score if factor == 1.0 else score_clip(subject, rules, eyes, cadence_factor=factor)[0]
+        factor: score if factor == 1.0 else score_clip(subject, [rules], eyes, cadence_factor=factor)[0][0]
         for factor in trial.cadence_factors
     }
     return Tried(score, by_factor, scores[1][0] if trial.other is not None else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from detector.config.rules import RuleSet
 from detector.core.times import Interval
@@ -15,12 +15,20 @@ def parts_in_force(
     stay: Stay, violation: Violation, zone: Zone, point: Point, camera: Camera, rules: RuleSet
 ) -> Iterator[tuple[Stay, float]]:
     """The stretches of a stay in which the rule is in force in the zone, each with its limit in seconds."""
+    in_force = rules.in_force(violation, point.category, zone)
+    if in_force is None:
+        return
+    first, last = (at.astimezone(camera.timezone) for at in stay.seen)
+    if not in_force.may_change(first, last):
+        limit_s = in_force.limit_at(first)
+        if limit_s is not None:
+            yield stay, limit_s
+        return
     run: list[Sighting] = []
     run_limit_s: float | None = None
     before = stay.absent_before
     for sighting in stay.sightings:
-        local = sighting.at.astimezone(camera.timezone)
-        limit_s = rules.limit_s(violation, point.category, zone, local)
+        limit_s = in_force.limit_at(sighting.at.astimezone(camera.timezone))
         if run and limit_s != run_limit_s:
             if run_limit_s is not None:
                 yield (
@@ -42,13 +50,15 @@ def zone_named(camera: Camera, zone_id: str) -> Zone:
     raise KeyError(zone_id)
 
 
-def longest_possible_s(stay: Stay, cadence_s: float) -> float:
+def longest_possible(stay: Stay, cadence_s: float) -> Interval:
     """A stay may have lasted from the look before its first to the look after its last, `cadence_s` away."""
     first, last = stay.seen
     reach = timedelta(seconds=cadence_s)
-    start: datetime = stay.absent_before or first - reach
-    end: datetime = stay.absent_after or last + reach
-    return (end - start).total_seconds()
+    return Interval(stay.absent_before or first - reach, stay.absent_after or last + reach)
+
+
+def longest_possible_s(stay: Stay, cadence_s: float) -> float:
+    return longest_possible(stay, cadence_s).duration_s
 
 
 def incident_of(

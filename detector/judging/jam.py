@@ -11,9 +11,12 @@ no part of their queue.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import accumulate
 
 from detector.core.geometry import Box, contact_share
 from detector.core.times import Interval, subtract, union
@@ -46,7 +49,7 @@ the opposite traffic flows: that is believed only of those whose leaving was rec
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """The vehicles of a roadway: those that stand, the moments of all looks, and how many only pass at each."""
+    """The vehicles of a roadway: those that stand, the moments of all looks in rising order, and what each look shows."""
 
     roadway: tuple[Zone, ...]
     lanes: tuple[Zone, ...]
@@ -54,9 +57,15 @@ class Traffic:
     """The carriageway, where it is drawn, and the no-parking strips on it."""
     standing: tuple[Stay, ...]
     looks: tuple[datetime, ...]
-    passing: tuple[datetime, ...]
-    """A moment for each vehicle that was seen there once only."""
     cadence_s: float
+    full: tuple[int, ...]
+    """At how many of the looks before each, and of all, most vehicles stood."""
+    passed: tuple[int, ...]
+    """And at how many somebody drove past, which is who was seen there once only."""
+
+    def within(self, start: datetime, end: datetime) -> tuple[int, int]:
+        """The looks at the moments [start, end], as a slice."""
+        return bisect_left(self.looks, start), bisect_right(self.looks, end)
 
 
 def traffic_of(stays: Sequence[Stay], looks: Sequence[datetime], camera: Camera, cadence_s: float) -> Traffic:
@@ -65,12 +74,32 @@ def traffic_of(stays: Sequence[Stay], looks: Sequence[datetime], camera: Camera,
     bays = [zone for zone in camera.zones if zone.kind is ZoneKind.PARKING_BAY]
     there = [s for s in stays if _on(s.box, roadway, ON_ROADWAY_SHARE) and not _on(s.box, bays, IN_BAY_SHARE)]
     standing = tuple(stay for stay in there if len(stay.sightings) > 1)
-    passing = tuple(stay.sightings[0].at for stay in there if len(stay.sightings) == 1)
+    passing = Counter(stay.sightings[0].at for stay in there if len(stay.sightings) == 1)
     lanes, strips = (
         tuple(zone for zone in camera.zones if zone.kind is kind)
         for kind in (ZoneKind.CARRIAGEWAY, ZoneKind.NO_PARKING)
     )
-    return Traffic(roadway, lanes, strips, standing, tuple(looks), passing, cadence_s)
+    full = (share >= MOST_SHARE for share in _standing_shares(standing, passing, looks))
+    return Traffic(
+        roadway,
+        lanes,
+        strips,
+        standing,
+        tuple(looks),
+        cadence_s,
+        full=(0, *accumulate(full)),
+        passed=(0, *accumulate(at in passing for at in looks)),
+    )
+
+
+def _standing_shares(
+    standing: Sequence[Stay], passing: Counter[datetime], looks: Sequence[datetime]
+) -> Iterator[float]:
+    """Which part of the vehicles stands at each look."""
+    came, left = sorted(stay.seen[0] for stay in standing), sorted(stay.seen[1] for stay in standing)
+    for at in looks:
+        there = bisect_right(came, at) - bisect_left(left, at)
+        yield there / max(1, there + passing[at])
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +152,19 @@ def _groups(companions: Sequence[Stay], traffic: Traffic) -> list[list[Stay]]:
         for within_s in (CLEARS_WITHIN_S, CLEARS_WITHIN_S + traffic.cadence_s)
         for first in left
     ]
-    groups = [part for group in groups for part in _came_together(group)]
+    groups = [part for group in _each_once(groups) for part in _came_together(group)]
     groups += [
         group
         for group in _came_together(stayed)
         if all(s.absent_before for s in group)
         and (not traffic.lanes or any(_in_lane(s, traffic) for s in group))
     ]
-    return [*groups, [s for s in stayed if not s.absent_before and _in_lane(s, traffic)]]
+    return _each_once([*groups, [s for s in stayed if not s.absent_before and _in_lane(s, traffic)]])
+
+
+def _each_once(groups: Iterable[list[Stay]]) -> list[list[Stay]]:
+    """The groups in order, of those with the same vehicles the first: whoever came with them begins the same group."""
+    return list({tuple(map(id, group)): group for group in groups}.values())
 
 
 def _in_lane(stay: Stay, traffic: Traffic) -> bool:
@@ -177,21 +211,14 @@ def _told_by_looks(stay: Stay, group: Sequence[Stay], traffic: Traffic) -> bool:
 
 
 def _most_stand(start: datetime, end: datetime, traffic: Traffic) -> bool:
-    shares = []
-    for at in _looks(start, end, traffic):
-        standing = sum(s.seen[0] <= at <= s.seen[1] for s in traffic.standing)
-        shares.append(standing / max(1, standing + traffic.passing.count(at)))
-    return sum(share >= MOST_SHARE for share in shares) * 2 >= len(shares)
+    first, last = traffic.within(start, end)
+    return (traffic.full[last] - traffic.full[first]) * 2 >= last - first
 
 
 def _passed(start: datetime, end: datetime, traffic: Traffic) -> float:
     """At which part of the looks somebody drove past."""
-    looks = _looks(start, end, traffic)
-    return sum(at in traffic.passing for at in looks) / max(1, len(looks))
-
-
-def _looks(start: datetime, end: datetime, traffic: Traffic) -> list[datetime]:
-    return [at for at in traffic.looks if start <= at <= end]
+    first, last = traffic.within(start, end)
+    return (traffic.passed[last] - traffic.passed[first]) / max(1, last - first)
 
 
 def _leaves_before(stay: Stay, group: Sequence[Stay], traffic: Traffic) -> bool:

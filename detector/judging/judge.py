@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -86,9 +86,38 @@ def judge(
     Observations within a stretch whose view cannot be judged are left out of every other rule. `earlier` looks, from
     before the period, say what the camera's view is like; `unseen` is recorded time of which no picture was had.
     """
-    return decide(
-        gather(observations, point, camera, rules, earlier=earlier, unseen=unseen), point, camera, rules
-    )
+    return judge_each(observations, point, camera, [rules], earlier=earlier, unseen=unseen)[0]
+
+
+def judge_each(
+    observations: Sequence[Observation],
+    point: Point,
+    camera: Camera,
+    rule_sets: Iterable[RuleSet],
+    *,
+    earlier: Sequence[Observation] = (),
+    unseen: Sequence[Interval] = (),
+) -> list[Judgement]:
+    """As `judge`, by each rule set; what several of them gather alike is gathered once."""
+    gathered: list[tuple[RuleSet, Gathered]] = []
+    for rules in rule_sets:
+        known = {
+            family: suspects
+            for like, by_like in gathered
+            for family, suspects in by_like.suspects.items()
+            if ground_of(rules, family) == ground_of(like, family)
+        }
+        new = gather(
+            observations,
+            point,
+            camera,
+            rules,
+            earlier=earlier,
+            unseen=unseen,
+            families=[family for family in Family if family not in known],
+        )
+        gathered.append((rules, replace(new, suspects={**known, **new.suspects})))
+    return [decide(suspected, point, camera, rules) for rules, suspected in gathered]
 
 
 def gather(
@@ -137,11 +166,12 @@ def _suspects(
 
 def decide(gathered: Gathered, point: Point, camera: Camera, rules: RuleSet) -> Judgement:
     """The suspicions under these limits and hours; in all else the rules must be those that were gathered by."""
+    own = rules.at(point.category)
     incidents = [
         incident
         for suspects in gathered.suspects.values()
         for suspect in suspects
-        for incident in suspect.incidents(point, camera, rules, gathered.cadence_s)
+        for incident in suspect.incidents(point, camera, own, gathered.cadence_s)
     ]
     incidents += fault_incidents(gathered.faults, point, camera)
     incidents.sort(key=lambda incident: (incident.interval.start, incident.violation, incident.fingerprint))

@@ -274,14 +274,16 @@ def _parts_in_force(
     """
     stay, abandoned_at = thing.stay, thing.abandoned_at
     zone, inside = zone_named(camera, thing.zone_id), [zone_named(camera, name) for name in thing.within]
+    in_force = rules.in_force(Violation.LITTER, point.category, zone)
+    if in_force is None:
+        return
     run: list[Sighting] = []
     run_limit_s: float | None = None
     before = stay.absent_before
     for sighting in stay.sightings:
         local = sighting.at.astimezone(camera.timezone)
         allowed = any(h.holds_at(local) for z in inside for h in z.permitted)
-        limit_s = rules.limit_s(Violation.LITTER, point.category, zone, local)
-        now_s = None if allowed or sighting.at < abandoned_at else limit_s
+        now_s = None if allowed or sighting.at < abandoned_at else in_force.limit_at(local)
         if run and now_s != run_limit_s:
             if run_limit_s is not None:
                 yield (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from detector.config.rules import RuleSet, RuleSettings
 from detector.core.geometry import contact_share
@@ -23,7 +23,7 @@ from detector.core.values import (
     Violation,
     Zone,
 )
-from detector.judging.force import incident_of, parts_in_force, zone_named
+from detector.judging.force import incident_of, longest_possible, parts_in_force, zone_named
 from detector.judging.jam import Jams, jams_around, traffic_of
 
 PARKING = (Violation.ILLEGAL_PARKING, Violation.SIDEWALK_PARKING)
@@ -60,7 +60,9 @@ class Parked:
                 incident = incident_of(
                     part, self.violation, point, zone.id, limit_s=limit_s, share=self.share
                 )
-                yield replace(incident, excused=self.jams.sure, queues=self.jams.unsure)
+                if self.jams != Jams():
+                    incident = replace(incident, excused=self.jams.sure, queues=self.jams.unsure)
+                yield incident
 
 
 def parked(
@@ -109,8 +111,5 @@ def _exempt(rule: RuleSettings, camera: Camera, shares: dict[str, float]) -> boo
 
 def _longest_possible_s(stay: Stay, excused: Sequence[Interval], cadence_s: float) -> float:
     """How long a stay may have lasted, what is excused left out."""
-    first, last = stay.seen
-    reach = timedelta(seconds=cadence_s)
-    start: datetime = stay.absent_before or first - reach
-    end: datetime = stay.absent_after or last + reach
-    return sum(stretch.duration_s for stretch in subtract(Interval(start, end), excused))
+    longest = longest_possible(stay, cadence_s)
+    return sum(stretch.duration_s for stretch in subtract(longest, excused))

@@ -12,7 +12,7 @@ from datetime import datetime
 
 import numpy as np
 
-from detector.core.geometry import Box, FloatArray, iou_matrix
+from detector.core.geometry import Box, FloatArray, iou_matrix, median_box
 from detector.core.values import Detections, LabelGroup, Observation, Sighting, Stay
 
 SAME_PLACE_IOU = 0.55
@@ -42,12 +42,13 @@ class _Open:
     recent: list[Box] = field(default_factory=list)
     looks_missed: int = 0
     absent_since: datetime | None = None
-    anchor: FloatArray = field(default_factory=lambda: np.empty(0))
+    anchor: Box = (0.0, 0.0, 0.0, 0.0)
+    """Its place, as soon as it has a sighting."""
 
     def add(self, sighting: Sighting) -> None:
         self.sightings.append(sighting)
         self.recent = [*self.recent, sighting.box][-ANCHOR_SIGHTINGS:]
-        self.anchor = np.asarray(np.median(self.recent, axis=0))
+        self.anchor = median_box(self.recent)
         self.looks_missed = 0
         self.absent_since = None
 

@@ -15,14 +15,15 @@ from detector.core.values import Camera, Observation, Point, Proof, Recording, R
 from detector.decoding.reader import probe
 from detector.inference.detector import Detector
 from detector.judging.camera_fault import ViewFault
+from detector.judging.judge import Judgement, judge_each
 from detector.observing.observe import Failed, Observed
 from detector.pipeline.flow import (
     Part,
     job_of,
-    judge_and_prove,
     litter_looks,
     observe_jobs,
     plan_part,
+    prove,
     sight_of,
 )
 from detector.proving.prove import Dropped
@@ -108,9 +109,28 @@ def judge_files(
     decide: Decide = verdict_on,
 ) -> Checked:
     """Judge what was seen of the files, and look closer by `decide`."""
-    judgement, verdicts = judge_and_prove(
-        seen.seen, parts, point, camera, rules, Path(), detector, litter, decide, unseen=_unseen(parts, seen)
-    )
+    judgement = judge_files_by(parts, seen, point, camera, [rules])[0]
+    return prove_files(parts, seen, judgement, camera, detector, litter, decide)
+
+
+def judge_files_by(
+    parts: Sequence[Part], seen: Observed, point: Point, camera: Camera, rule_sets: Sequence[RuleSet]
+) -> list[Judgement]:
+    """What each rule set makes of what was seen of the files."""
+    return judge_each(seen.seen, point, camera, rule_sets, unseen=_unseen(parts, seen))
+
+
+def prove_files(
+    parts: Sequence[Part],
+    seen: Observed,
+    judgement: Judgement,
+    camera: Camera,
+    detector: Detector,
+    litter: Detector | None = None,
+    decide: Decide = verdict_on,
+) -> Checked:
+    """Look closer at what was suspected of the files, by `decide`."""
+    verdicts = prove(judgement, parts, camera, Path(), detector, litter, decide)
     return Checked(
         parts=tuple(parts),
         observations=seen.seen,

@@ -48,6 +48,23 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
+class Ground:
+    """Rules, and what of them decides what is gathered: by family, and in short. Told once for all of a camera's
+    windows, for telling takes a millisecond.
+    """
+
+    rules: RuleSet
+    by_family: Mapping[Family, str]
+    short: str
+
+    @classmethod
+    def of(cls, rules: RuleSet) -> Ground:
+        by_family = {family: ground_of(rules, family) for family in Family}
+        short = hashlib.sha256("\n".join(by_family.values()).encode()).hexdigest()[:10]
+        return cls(rules, by_family, short)
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """What a stretch is judged by. `earlier` is of the day before, the newest first."""
 
@@ -92,7 +109,7 @@ class Shown:
             families=families,
         )
 
-    def key(self, camera: Camera, rules: RuleSet) -> str:
+    def key(self, camera: Camera, ground: Ground) -> str:
         """Names all that `gather` depends on."""
         zones = [(zone.id, zone.kind, zone.polygon) for zone in camera.zones]
         files = [
@@ -107,7 +124,7 @@ class Shown:
             files,
             len(self.looks),
             unseen,
-            _grounds(rules),
+            ground.short,
             _code(),
         )
         return hashlib.sha256(repr(depends).encode()).hexdigest()[:32]
@@ -150,16 +167,16 @@ class FindingsStore:
     def __init__(self, root: Root) -> None:
         self._files = open_store(root)
 
-    def keep(self, camera: Camera, window: Interval, rules: RuleSet, key: str, gathered: Gathered) -> None:
+    def keep(self, camera: Camera, window: Interval, ground: Ground, key: str, gathered: Gathered) -> None:
         """Raises StorageFull, StoreAway."""
-        self._files.write(_name(camera, window, rules), kept.as_text(gathered, key).encode())
+        self._files.write(_name(camera, window, ground), kept.as_text(gathered, key).encode())
 
     def find(
-        self, camera: Camera, window: Interval, rules: RuleSet, key: str, least_s: Mapping[Family, float]
+        self, camera: Camera, window: Interval, ground: Ground, key: str, least_s: Mapping[Family, float]
     ) -> Gathered | None:
         """Of the suspects those that may reach `least_s`; None where nothing is kept that was gathered so."""
         try:
-            text = self._files.read(_name(camera, window, rules)).decode()
+            text = self._files.read(_name(camera, window, ground)).decode()
         except FileNotFoundError:
             return None
         return kept.from_text(text, key, least_s)
@@ -174,32 +191,35 @@ class Reader:
     point: Point
     camera: Camera
 
-    def gathered(self, window: Interval, seen: Shown, rules: RuleSet, like: RuleSet) -> Gathered:
-        """Where other rules, `like` those, have gathered already, only what differs is gathered by these."""
-        key = seen.key(self.camera, rules)
-        least_s = {family: least_limit_s(rules, family, self.point, self.camera) for family in Family}
-        found = self.findings.find(self.camera, window, rules, key, least_s)
+    def gathered(
+        self, window: Interval, seen: Shown, by: Ground, like: Ground, limits: Sequence[RuleSet]
+    ) -> Gathered:
+        """Where other rules, `like` those, have gathered already, only what differs is gathered by these.
+
+        Of what is kept, the suspects that may reach a limit of any of the rule sets `limits`.
+        """
+        key, rules = seen.key(self.camera, by), by.rules
+        least_s = {family: self._least_limit_s(family, limits) for family in Family}
+        found = self.findings.find(self.camera, window, by, key, least_s)
         if found is not None:
             return found
         everything = dict.fromkeys(Family, 0.0)
         known = self.findings.find(self.camera, window, like, seen.key(self.camera, like), everything)
-        same = [f for f in Family if known and ground_of(rules, f) == ground_of(like, f)]
+        same = [f for f in Family if known and by.by_family[f] == like.by_family[f]]
         differing = [family for family in Family if family not in same]
         new = seen.gather_of(differing, self.store, self.point, self.camera, rules)
         if known is not None:
             old = {family: known.suspects[family] for family in same if family in known.suspects}
             new = Gathered(new.looks, new.cadence_s, new.faults, {**old, **new.suspects})
-        self.findings.keep(self.camera, window, rules, key, new)
+        self.findings.keep(self.camera, window, by, key, new)
         return new
 
+    def _least_limit_s(self, family: Family, limits: Sequence[RuleSet]) -> float:
+        return min(least_limit_s(rules, family, self.point, self.camera) for rules in limits)
 
-def _name(camera: Camera, window: Interval, rules: RuleSet) -> str:
-    return f"findings/camera={camera.id}/{window.start:%Y%m%dT%H%M}-{_grounds(rules)}.txt"
 
-
-def _grounds(rules: RuleSet) -> str:
-    grounds = "\n".join(ground_of(rules, family) for family in Family)
-    return hashlib.sha256(grounds.encode()).hexdigest()[:10]
+def _name(camera: Camera, window: Interval, ground: Ground) -> str:
+    return f"findings/camera={camera.id}/{window.start:%Y%m%dT%H%M}-{ground.short}.txt"
 
 
 def _ends(interval: Interval) -> tuple[float, float]:

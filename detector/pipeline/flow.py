@@ -15,7 +15,6 @@ from detector.core.values import (
     Camera,
     Frame,
     Incident,
-    Observation,
     Point,
     Proof,
     Recording,
@@ -25,7 +24,7 @@ from detector.core.values import (
 from detector.decoding.reader import Reader, frames_at
 from detector.decoding.view import packed, view_state
 from detector.inference.detector import Detector, Watching
-from detector.judging.judge import Judgement, judge
+from detector.judging.judge import Judgement
 from detector.observing.observe import Job, Observed, Sight, SlowLooks, observe_each
 from detector.observing.watched import watched
 from detector.proving import verdict
@@ -154,26 +153,18 @@ def looker_over(
     return Looker(parts, opened, blind=blind)
 
 
-def judge_and_prove(
-    observations: Sequence[Observation],
+def prove(
+    judgement: Judgement,
     parts: Sequence[Part],
-    point: Point,
     camera: Camera,
-    rules: RuleSet,
     root: Path,
     detector: Detector,
     litter: Detector | None = None,
     decide: Decide = verdict_on,
-    *,
-    unseen: Sequence[Interval] = (),
-) -> tuple[Judgement, Verdicts]:
-    """The suspicions that a camera's observations raise, and which of them withstand a closer look by `decide`.
-
-    `unseen` is time of the parts of which no picture was had.
-    """
-    judgement = judge(observations, point, camera, rules, unseen=unseen)
+) -> Verdicts:
+    """Which suspicions withstand a closer look by `decide`."""
     with looker_over(parts, root, judgement.faults) as looker:
-        return judgement, verdicts_on(judgement.incidents, looker, closer(detector, camera), litter, decide)
+        return verdicts_on(judgement.incidents, looker, closer(detector, camera), litter, decide)
 
 
 def verdicts_on(

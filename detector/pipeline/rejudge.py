@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from detector.config.rules import RuleSet
 from detector.core.geometry import iou
-from detector.core.times import Interval
-from detector.core.values import Camera, Incident, Point
+from detector.core.times import Interval, union
+from detector.core.values import Camera, Incident, Point, Violation
 from detector.footage.archive import parts
 from detector.footage.catalogue import Catalogue, ObservedPart
 from detector.issues.duplicates import SAME_PLACE_IOU
@@ -18,7 +18,7 @@ from detector.issues.queue import IssueQueue
 from detector.issues.values import Issue, IssueFilter
 from detector.judging.judge import decide
 from detector.observing.store import ObservationStore
-from detector.pipeline.findings import FindingsStore, Reader, Shown, shown
+from detector.pipeline.findings import FindingsStore, Ground, Reader, Shown, shown
 from detector.pipeline.flow import Part
 from detector.pipeline.scan import LOOKBACK_S, day_before, verdict_key, windows_of
 
@@ -33,7 +33,7 @@ class Change:
     kept: tuple[Issue, ...]
     """Proven by an earlier scan, and a violation still."""
     appeared: tuple[Incident, ...]
-    """Suspicions that no earlier scan has looked at closer under this limit; `scan` would."""
+    """Suspicions that no earlier scan has looked at closer under this limit; `scan` would. They are as `_told`."""
     vanished: tuple[tuple[Issue, str], ...]
     """Proven by an earlier scan, and no violation under these rules, with the reason."""
 
@@ -58,43 +58,74 @@ def rejudge(
     reader = Reader(store, findings, point, camera)
     observed = catalogue.observed_parts(camera.id, _reach(period))
     models = {part.model_id for part in observed if part.recording.overlaps(period)}
-    suspicions: list[Incident] = []
-    earlier: dict[str, Incident] = {}
-    observations = 0
     decided = queue.verdicts(camera.id, period)
-    known = parts(catalogue.known(camera.id).values())
-    for window, seen in windows_seen(known, observed, camera, period):
-        gathered = reader.gathered(window, seen, rules, before)
-        suspicions += _of_window(decide(gathered, point, camera, rules).incidents, window, period)
-        stretch = _with_lookback(window)
-        # What the rules of before raised is asked for only where some of it was decided.
-        if rules != before and any(verdict.interval.overlaps(stretch) for verdict in decided.values()):
-            old = decide(reader.gathered(window, seen, before, rules), point, camera, before).incidents
-            earlier |= {one.fingerprint: one for one in _of_window(old, window, period)}
-        observations += sum(s.part.samples for s in seen.looks if s.interval.start >= window.start)
+    windows = windows_seen(parts(catalogue.known(camera.id).values()), observed, camera, period)
+    judged = _judged(reader, windows, rules, before, union(v.interval for v in decided.values()), period)
     issues = queue.find(IssueFilter(cameras=(camera.id,), period=period))
-    fates = [(issue, _why_not(issue, suspicions, point, camera, rules)) for issue in issues]
-
-    def is_decided(suspicion: Incident) -> bool:
-        """What was dropped under a shorter limit stays so; under a longer one it may have been dropped for that."""
-        old = earlier.get(suspicion.fingerprint, suspicion)
-        asked = (suspicion, old) if old.limit_s <= suspicion.limit_s else (suspicion,)
-        return any(verdict_key(one, model) in decided for one in asked for model in models)
-
+    places = _by_place(judged.suspicions)
+    own = {issue.id: list(_about(issue, places)) for issue in issues}
+    told = {id(suspicion) for suspicions in own.values() for suspicion in suspicions}
+    fates = [(issue, _why_not(issue, own[issue.id], point, camera, rules)) for issue in issues]
+    appeared = (
+        suspicion
+        for suspicion in judged.suspicions
+        if id(suspicion) not in told and not judged.is_decided(suspicion, decided, models)
+    )
     return Change(
         point,
         camera,
-        observations,
+        judged.observations,
         kept=tuple(issue for issue, why_not in fates if why_not is None),
-        appeared=tuple(
-            _whole(
-                suspicion
-                for suspicion in suspicions
-                if not is_decided(suspicion) and not any(_tells(suspicion, issue) for issue in issues)
-            )
-        ),
+        appeared=tuple(_whole(appeared)),
         vanished=tuple((issue, why_not) for issue, why_not in fates if why_not is not None),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What a camera's windows come to. Suspicions are as `_told`, and in order of their windows."""
+
+    suspicions: Sequence[Incident]
+    earlier: Mapping[str, Incident]
+    """By fingerprint, what the rules of before raised where some of that was decided."""
+    observations: int
+
+    def is_decided(self, suspicion: Incident, decided: Container[str], models: Iterable[str]) -> bool:
+        """What was dropped under a shorter limit stays so; under a longer one it may have been dropped for that."""
+        if not decided:
+            return False
+        old = self.earlier.get(suspicion.fingerprint, suspicion)
+        asked = (suspicion, old) if old.limit_s <= suspicion.limit_s else (suspicion,)
+        return any(verdict_key(one, model) in decided for one in asked for model in models)
+
+
+def _judged(
+    reader: Reader,
+    windows: Iterable[tuple[Interval, Shown]],
+    rules: RuleSet,
+    before: RuleSet,
+    decided: Sequence[Interval],
+    period: Interval,
+) -> _Judged:
+    """`decided` is the time of what scans decided."""
+    point, camera = reader.point, reader.camera
+    ground, old_ground = Ground.of(rules), Ground.of(before)
+    suspicions: list[Incident] = []
+    earlier: dict[str, Incident] = {}
+    observations = 0
+    for window, seen in windows:
+        stretch = _with_lookback(window)
+        asks_before = rules != before and any(time.overlaps(stretch) for time in decided)
+        limits = (rules, before) if asks_before else (rules,)
+        gathered = reader.gathered(window, seen, ground, old_ground, limits)
+        suspicions += _of_window(decide(gathered, point, camera, rules).incidents, window, period)
+        if asks_before:
+            if ground.short != old_ground.short:
+                gathered = reader.gathered(window, seen, old_ground, ground, (before,))
+            old = _of_window(decide(gathered, point, camera, before).incidents, window, period)
+            earlier |= {one.fingerprint: one for one in old}
+        observations += sum(s.part.samples for s in seen.looks if s.interval.start >= window.start)
+    return _Judged(suspicions, earlier, observations)
 
 
 def _reach(period: Interval) -> Interval:
@@ -133,7 +164,15 @@ def _within(known: Sequence[Part], starts: Sequence[datetime], stretch: Interval
 
 def _of_window(incidents: Sequence[Incident], window: Interval, period: Interval) -> list[Incident]:
     """Those of the hours before were judged with the window before."""
-    return [i for i in incidents if i.interval.end >= window.start and i.interval.overlaps(period)]
+    return [_told(i) for i in incidents if i.interval.end >= window.start and i.interval.overlaps(period)]
+
+
+def _told(suspicion: Incident) -> Incident:
+    """A suspicion without its stay, which no closer look will ask for: a month's stays are most of its memory.
+
+    Its fingerprint is the same, for a suspicion's interval begins with its stay.
+    """
+    return replace(suspicion, stay=None, excused=(), queues=())
 
 
 def _whole(suspicions: Iterable[Incident]) -> list[Incident]:
@@ -161,10 +200,9 @@ def _same(a: Incident, b: Incident) -> bool:
 
 
 def _why_not(
-    issue: Issue, suspicions: Sequence[Incident], point: Point, camera: Camera, rules: RuleSet
+    issue: Issue, own: Sequence[Incident], point: Point, camera: Camera, rules: RuleSet
 ) -> str | None:
-    """Why an issue is no violation by these suspicions and rules; None where it still is one."""
-    own = [suspicion for suspicion in suspicions if _tells(suspicion, issue)]
+    """Why an issue is no violation by its `own` suspicions and these rules; None where it still is one."""
     if issue.box is None:
         return None if own else "no rule speaks of it any more"
     zone = next((zone for zone in camera.zones if zone.id == issue.zone_id), None)
@@ -177,6 +215,43 @@ def _why_not(
     if issue.interval.duration_s <= limit_s:
         return f"stood {issue.interval.duration_s:.0f} s, within {limit_s:.0f} s"
     return None if own else "these rules see no stay there"
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The suspicions of one violation in one zone, in order of their starts: few of them can be about one issue."""
+
+    suspicions: Sequence[Incident]
+    starts: Sequence[datetime]
+    longest: timedelta
+
+    def around(self, interval: Interval) -> Sequence[Incident]:
+        """Those that may overlap an interval."""
+        first = bisect_left(self.starts, interval.start - self.longest)
+        return self.suspicions[first : bisect_left(self.starts, interval.end)]
+
+
+_Places = Mapping[tuple[Violation, str | None], _Place]
+
+
+def _by_place(suspicions: Iterable[Incident]) -> _Places:
+    places: dict[tuple[Violation, str | None], list[Incident]] = {}
+    for suspicion in sorted(suspicions, key=lambda incident: incident.interval.start):
+        places.setdefault((suspicion.violation, suspicion.zone_id), []).append(suspicion)
+    return {
+        where: _Place(
+            own,
+            [one.interval.start for one in own],
+            max(one.interval.end - one.interval.start for one in own),
+        )
+        for where, own in places.items()
+    }
+
+
+def _about(issue: Issue, places: _Places) -> Iterator[Incident]:
+    place = places.get((issue.violation, issue.zone_id))
+    if place is not None:
+        yield from (suspicion for suspicion in place.around(issue.interval) if _tells(suspicion, issue))
 
 
 def _tells(suspicion: Incident, issue: Issue) -> bool:

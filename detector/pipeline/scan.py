@@ -43,7 +43,7 @@ from detector.judging.camera_fault import ViewFault
 from detector.judging.judge import decide
 from detector.observing.observe import Job, Observed
 from detector.observing.store import ObservationStore
-from detector.pipeline.findings import FindingsStore, every_s, shown
+from detector.pipeline.findings import FindingsStore, Ground, every_s, shown
 from detector.pipeline.flow import (
     Part,
     closer,
@@ -236,7 +236,8 @@ def _judge_window(shop: Shop, report: CameraReport, window: Interval) -> CameraR
         seen = shown(wanted, before, _observed(shop.catalogue, camera, [*before, *wanted]), model)
         gathered = seen.gather(shop.store, report.point, camera, rules)
         findings = FindingsStore(shop.settings.observations_root)
-        findings.keep(camera, window, rules, seen.key(camera, rules), gathered)
+        ground = Ground.of(rules)
+        findings.keep(camera, window, ground, seen.key(camera, ground), gathered)
         judgement = decide(gathered, report.point, camera, rules)
     _mark_blind(shop, wanted, camera, judgement.faults)
     report = replace(report, faults=report.faults + judgement.faults)

@@ -157,6 +157,39 @@ def test_a_rule_does_not_hold_elsewhere_disabled_at_other_hours_or_where_it_is_p
     assert disabled.limit_s(PARKING, shops, KERB, NOON) is None
 
 
+@given(
+    rules=rule_sets(),
+    category=st.sampled_from(Category),
+    zones=ZONES,
+    day=st.dates(date(2018, 1, 1), date(2030, 12, 31)),
+    tz=TIMEZONES,
+    minute=MINUTES,
+    length_min=st.integers(0, 1500),
+    shares=st.lists(st.floats(0, 1), min_size=1, max_size=12),
+)
+def test_where_no_hour_can_begin_or_end_between_two_moments_one_limit_holds_at_all_of_them(
+    rules, category, zones, day, tz, minute, length_min, shares
+) -> None:
+    first = local_day(day, tz).start + timedelta(minutes=minute)
+    moments = [(first + share * timedelta(minutes=length_min)).astimezone(tz) for share in (0, *shares, 1)]
+    for zone, violation in itertools.product(zones, rules.rules):
+        in_force = rules.in_force(violation, category, zone)
+        limits = {rules.limit_s(violation, category, zone, moment) for moment in moments}
+        if in_force is None:
+            assert limits == {None}
+        elif not in_force.may_change(moments[0], moments[-1]):
+            assert limits == {in_force.limit_at(moments[0])}
+
+
+def test_no_hour_is_asked_of_a_stay_between_the_hours_ends() -> None:
+    rule = RuleSettings(PARKING, True, 180.0, (ZoneKind.NO_PARKING,), (DailyHours.parse("07:30-19:00"),))
+    in_force = RuleSet({PARKING: rule}).in_force(PARKING, Category.ARTERIAL, KERB)
+    assert in_force is not None
+    assert not in_force.may_change(NOON, NOON + timedelta(hours=6))
+    assert in_force.may_change(NOON, NOON + timedelta(hours=7))
+    assert in_force.may_change(NOON, NOON + timedelta(hours=24))
+
+
 def test_a_version_follows_the_content_and_not_the_layout_of_the_file(tmp_path: Path) -> None:
     texts = [
         "illegal_parking: {dwell_s: 60}\ncamera_fault: {enabled: true}\n",

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from detector.core.geometry import Box, Polygon, contact_share, ground_contact, iou, iou_matrix, polygon_fault
+from detector.core.geometry import (
+    Box,
+    Polygon,
+    contact_share,
+    ground_contact,
+    iou,
+    iou_matrix,
+    median_box,
+    polygon_fault,
+)
 
 SQUARE: Polygon = ((0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8))
 
@@ -34,6 +43,16 @@ def test_the_matrix_of_iou_holds_the_iou_of_each_pair(a: list[Box], b: list[Box]
     matrix = iou_matrix(np.array(a).reshape(-1, 4), np.array(b).reshape(-1, 4))
     assert matrix.shape == (len(a), len(b))
     assert matrix.tolist() == [[pytest.approx(iou(x, y), abs=1e-9) for y in b] for x in a]
+
+
+@given(st.lists(boxes(), min_size=1, max_size=9))
+def test_the_median_box_is_that_of_numpy_to_the_last_digit(those: list[Box]) -> None:
+    assert list(median_box(those)) == np.median(those, axis=0).tolist()
+
+
+def test_no_boxes_have_no_median() -> None:
+    with pytest.raises(ValueError, match="not enough values"):
+        median_box([])
 
 
 def test_boxes_that_only_touch_share_nothing() -> None:

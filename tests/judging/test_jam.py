@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from judged import CADENCE_S, START, car, look, point, rules, zone
 from judged import camera as camera_with
 
 from detector.core.geometry import Box
 from detector.core.times import Interval
-from detector.core.values import Camera, Incident, ZoneKind
+from detector.core.values import Camera, Incident, LabelGroup, Sighting, Stay, ZoneKind
 from detector.judging import jam
 from detector.judging.judge import judge
 
@@ -199,3 +201,35 @@ def test_cars_in_bays_make_no_jam() -> None:
     stands = {place(0): (3, 10)} | {place(c, 1): (3, 10) for c in range(5)}
     assert columns(suspected(stands, seen_by=seen_by)) == [0]
     assert suspected(stands) == []
+
+
+SPANS = st.tuples(st.integers(0, LOOKS - 1), st.integers(0, LOOKS - 1)).map(lambda pair: tuple(sorted(pair)))
+
+
+@given(
+    spans=st.lists(SPANS, max_size=8),
+    passing=st.sets(st.integers(0, LOOKS - 1)),
+    between=SPANS,
+)
+def test_looks_counted_beforehand_tell_what_counting_each_anew_tells(spans, passing, between) -> None:
+    def at(i: int) -> datetime:
+        return START + timedelta(seconds=i * CADENCE_S)
+
+    def stay(first: int, last: int, box: Box) -> Stay:
+        seen = [Sighting(at(i), box, 0.8, "car") for i in sorted({first, last})]
+        return Stay("c", LabelGroup.VEHICLE, tuple(seen), None, None)
+
+    stays = [stay(*span, place(i % 6, i // 6)) for i, span in enumerate(spans)]
+    stays += [stay(i, i, place(3, 1)) for i in passing]
+    traffic = jam.traffic_of(stays, [at(i) for i in range(LOOKS)], street(), CADENCE_S)
+    start, end = between
+    standing = [span for span in spans if span[0] < span[1]]
+    driving = [span[0] for span in spans if span[0] == span[1]] + list(passing)
+    full, passed = 0, 0
+    for i in range(start, end + 1):
+        there = sum(first <= i <= last for first, last in standing)
+        full += there / max(1, there + driving.count(i)) >= jam.MOST_SHARE
+        passed += i in driving
+    count = end - start + 1
+    assert jam._most_stand(at(start), at(end), traffic) == (2 * full >= count)
+    assert jam._passed(at(start), at(end), traffic) == passed / count

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from looked_at import template_county
 from made_looks import street_looks
 
 from detector.config.rules import RuleSet
-from detector.config.settings import Settings, load_settings
-from detector.config.template import template_files
+from detector.config.settings import Settings
 from detector.core.times import DailyHours
 from detector.core.values import Camera, Category, Observation, Point, Violation
-from detector.judging.judge import Family, decide, gather, ground_of, judge, least_limit_s
+from detector.judging import judge as judging
+from detector.judging.judge import (
+    Family,
+    Judgement,
+    decide,
+    gather,
+    ground_of,
+    judge,
+    judge_each,
+    least_limit_s,
+)
 from detector.judging.kept import as_text, from_text
 
 SEEDS = st.integers(0, 10_000)
@@ -25,11 +36,7 @@ COUNT = 150
 
 @pytest.fixture(scope="module")
 def county(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    folder = tmp_path_factory.mktemp("county")
-    for name, text in template_files().items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
-    return load_settings(folder)
+    return template_county(tmp_path_factory.mktemp("county"))
 
 
 def made(county: Settings, category: Category, seed: int) -> tuple[Point, Camera, list[Observation]]:
@@ -49,6 +56,11 @@ def with_limits(rules: RuleSet, factor: float, hours: str) -> RuleSet:
     )
 
 
+def without_queues(judgement: Judgement) -> Judgement:
+    """Only a closer look asks for them, so they are not kept."""
+    return replace(judgement, incidents=tuple(replace(one, queues=()) for one in judgement.incidents))
+
+
 @settings(max_examples=12)
 @given(
     seed=SEEDS,
@@ -66,7 +78,35 @@ def test_other_limits_and_hours_decide_of_what_was_kept_as_of_the_looks(
     least_s = {family: least_limit_s(other, family, point, camera) for family in Family}
     gathered = from_text(text, "key", least_s)
     assert gathered is not None
-    assert decide(gathered, point, camera, other) == judge(looks, point, camera, other)
+    judged = judge(looks, point, camera, other)
+    assert decide(gathered, point, camera, other) == without_queues(judged)
+    # So that a suspicion's fingerprint is the same without its stay.
+    assert all(one.interval.start == one.stay.seen[0] for one in judged.incidents if one.stay)
+
+
+def test_rule_sets_judged_together_are_judged_as_each_alone_and_gather_once_what_they_share(
+    county: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point, camera, looks = made(county, Category.COMMERCIAL_STREET, 3)
+    gathered: Counter[str] = Counter()
+    for name in ("parked", "lying"):
+        monkeypatch.setattr(judging, name, counted(gathered, getattr(judging, name)))
+    shorter = with_limits(county.rules, 0.3, "00:00-24:00")
+    parking = shorter.rules[Violation.ILLEGAL_PARKING]
+    elsewhere = RuleSet({**shorter.rules, parking.violation: replace(parking, min_share=0.9)})
+    sets = [county.rules, shorter, elsewhere]
+    together = judge_each(looks, point, camera, sets)
+    assert gathered == {"parked": 2, "lying": 1}
+    assert together == [judge(looks, point, camera, rules) for rules in sets]
+    assert len({judgement.incidents for judgement in together}) == len(sets)
+
+
+def counted(calls: Counter[str], inner: Callable[..., object]) -> Callable[..., object]:
+    def called(*args: object) -> object:
+        calls[inner.__name__] += 1
+        return inner(*args)
+
+    return called
 
 
 def test_the_made_streets_hold_something_of_every_kind(county: Settings) -> None:

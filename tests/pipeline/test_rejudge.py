@@ -8,19 +8,20 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from made_looks import CADENCE_S, of_recording, street_looks
+from looked_at import HOUR, MODEL, look_at, looks_in, recorded_hours, template_county
+from made_looks import street_looks
 
 from detector.config.rules import RuleSet
-from detector.config.settings import Settings, load_settings
-from detector.config.template import template_files
+from detector.config.settings import Settings
 from detector.core.times import Interval
 from detector.core.values import (
     Camera,
     Category,
+    Evidence,
+    Incident,
     Observation,
     Point,
     Recording,
-    RecordingState,
     Violation,
     ZoneKind,
 )
@@ -30,6 +31,7 @@ from detector.issues.queue import IssueQueue
 from detector.observing.store import ObservationStore
 from detector.pipeline.findings import FindingsStore
 from detector.pipeline.rejudge import Change, rejudge
+from detector.pipeline.scan import verdict_key
 
 HOURS = 8
 
@@ -75,34 +77,18 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    for name, text in template_files().items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    settings = load_settings(tmp_path)
+    settings = template_county(tmp_path)
     point = next(point for point in settings.points if point.category is Category.INTERSECTION)
     camera = point.cameras[0]
     start = datetime(2026, 1, 8, 8, tzinfo=camera.timezone)
-    looks = street_looks(camera, start, int(HOURS * 3600 / CADENCE_S), 13, faults=0.1, events=3.0)
+    looks = street_looks(camera, start, looks_in(HOURS), 13, faults=0.1, events=3.0)
     store = Watched(settings.observations_root)
-    hours = [start + timedelta(hours=h) for h in range(HOURS)]
-    recordings = [
-        Recording(
-            camera.id, f"{h:%H}.mp4", 1, 1, Interval(h, h + timedelta(hours=1)), RecordingState.READABLE
-        )
-        for h in hours
-    ]
+    recordings = recorded_hours(camera, [start + h * HOUR for h in range(HOURS)])
     with Database.open(settings.database_url) as database:
         catalogue = Catalogue(database)
         catalogue.remember(camera.id, recordings, start)
-        for recording in recordings:
-            own = [o for o in looks if o.at in recording.interval]
-            seen = of_recording(own, recording.id, recording.interval.start)
-            file = store.write(camera.id, recording.id, "54s-made", recording.interval.start, seen)
-            catalogue.mark_observed(
-                recording, "54s-made", model_id="made", file=file, samples=len(seen), failed=0,
-                observed=recording.interval,
-            )  # fmt: skip
-        period = Interval(start, start + timedelta(hours=HOURS))
+        look_at(catalogue, store, camera, recordings, looks)
+        period = Interval(start, start + HOURS * HOUR)
         yield Place(settings, database, store, point, camera, period, recordings)
 
 
@@ -124,13 +110,48 @@ def test_other_limits_are_judged_without_reading_a_look_and_say_the_same(
     assert few == place.judged(longer, findings=tmp_path / "nothing kept either")
     assert place.reads() > 0
     assert len(many.appeared) > len(few.appeared) > 0
+    assert not any(one.stay or one.queues or one.excused for one in many.appeared)
     assert many.observations == sum(part.samples for part in observed(place))
+
+
+def edge(place: Place) -> datetime:
+    """Where the period's first window ends and its second begins."""
+    return datetime(2026, 1, 8, 12, tzinfo=place.camera.timezone)
+
+
+def within_a_window(place: Place, change: Change) -> list[Incident]:
+    return [one for one in change.appeared if not one.interval.start < edge(place) <= one.interval.end]
+
+
+def test_what_scans_decided_does_not_appear_again_whether_kept_or_read_anew(
+    place: Place, tmp_path: Path
+) -> None:
+    rules = place.settings.rules
+    raised = within_a_window(place, place.judged(rules))
+    dropped, filed = raised[::3], raised[1::3]
+    queue = IssueQueue(place.database)
+    for one in dropped:
+        queue.drop(one, verdict_key=verdict_key(one, MODEL), reason="another car")
+    for one in filed:
+        queue.file(
+            one, Evidence("folder", ()), explanation="", explanation_zh="", model_id=MODEL, rules_version="1",
+            verdict_key=verdict_key(one, MODEL), start_uncertainty_s=1.0, end_uncertainty_s=1.0,
+        )  # fmt: skip
+    few, many = (place.judged(with_limits(rules, factor)) for factor in (2.0, 0.6))
+    names = {one.fingerprint for one in dropped}
+    assert dropped
+    assert filed
+    assert within_a_window(place, place.judged(rules)) == raised[2::3]
+    assert not names & {one.fingerprint for one in few.appeared}
+    assert names & {one.fingerprint for one in many.appeared}
+    assert {issue.id for issue in few.kept} < {issue.id for issue in many.kept}
+    assert all("within" in why for _, why in few.vanished)
+    assert many == place.judged(with_limits(rules, 0.6), findings=tmp_path / "nothing kept")
 
 
 def test_a_stay_over_the_edge_of_two_windows_is_told_once(place: Place) -> None:
     everything = place.judged(with_limits(place.settings.rules, 0.1)).appeared
-    edge = datetime(2026, 1, 8, 12, tzinfo=place.camera.timezone)
-    over = [one for one in everything if one.interval.start < edge <= one.interval.end]
+    over = [one for one in everything if one.interval.start < edge(place) <= one.interval.end]
     assert over
     places = [(one.violation, one.zone_id, one.box) for one in over]
     assert len(places) == len(set(places))

@@ -1,7 +1,8 @@
 """A month of 39 cameras judged again under shorter limits: what it costs, and that its memory is bounded.
 
 Two days of a camera of each category are made look by look and gathered by the command itself. The rest of the month
-repeats what was gathered of the second of them, at other dates and cameras, as scans would have kept it.
+repeats what was gathered of the second of them, at other dates and cameras, as scans would have kept it. Two of three
+suspicions were dropped by scans.
 """
 
 from __future__ import annotations
@@ -12,33 +13,38 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from datetime import time as hour_of_day
 from pathlib import Path
 
 import pytest
-from made_looks import CADENCE_S, of_recording, street_looks
+from looked_at import MODEL, look_at, looks_in, recorded_hours, say_observed, template_county
+from made_looks import street_looks
 from processes import Ended, run
 
-from detector.config.settings import Settings, load_settings
-from detector.config.template import template_files
-from detector.core.times import Interval
-from detector.core.values import Camera, Category, Point, Recording, RecordingState
-from detector.database import Database
+from detector.config.settings import Settings
+from detector.core.times import Interval, local_day
+from detector.core.values import Camera, Category, Point, Recording
+from detector.database import Database, schema
+from detector.engines.judging import Again, judge_again
 from detector.footage.archive import parts
 from detector.footage.catalogue import Catalogue, ObservedPart
+from detector.issues.queue import IssueQueue
+from detector.issues.values import Outcome
 from detector.observing.store import ObservationStore
+from detector.pipeline.findings import Ground
 from detector.pipeline.rejudge import windows_seen
+from detector.pipeline.scan import verdict_key
 
 SOAK = os.environ.get("KERBWATCH_SOAK") == "1"
 POINTS, DAYS = (39, 30) if SOAK else (2, 4)
 CATEGORIES = tuple(Category) if SOAK else (Category.INTERSECTION,)
 HOURS = range(24) if SOAK else range(8, 12)
 MADE_DAYS = 2
+EVER = Interval(datetime(2025, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
 LAST_DAY = date(2026, 1, 30)
-BOUND_MB = 1500.0
-BOUND_CPU_S = 200.0
-LOOKS_AN_HOUR = int(3600 / CADENCE_S)
+BOUND_MB = 550.0
+BOUND_CPU_S = 100.0
 RULE = "dwell_s: 180\n  zones: [no_parking]"
 MOMENT = re.compile(r"\b1[0-9]{15}\b")
 
@@ -76,10 +82,7 @@ class County:
 
 @pytest.fixture
 def county(tmp_path: Path) -> Iterator[County]:
-    for name, text in template_files().items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    settings = load_settings(tmp_path)
+    settings = template_county(tmp_path)
     points = [p for p in settings.points if p.category in CATEGORIES][:POINTS]
     with Database.open(settings.database_url) as database:
         made = County(settings, database, points)
@@ -90,14 +93,7 @@ def county(tmp_path: Path) -> Iterator[County]:
 
 def hours_of(camera: Camera) -> list[Recording]:
     first = datetime.combine(LAST_DAY, hour_of_day(), camera.timezone) - timedelta(days=DAYS - 1)
-    starts = [first + timedelta(days=d, hours=h) for d in range(DAYS) for h in HOURS]
-    return [
-        Recording(
-            camera.id, f"{camera.folder}/{start:%Y%m%d%H}.mp4", 1000, 1,
-            Interval(start, start + timedelta(hours=1)), RecordingState.READABLE,
-        )
-        for start in starts
-    ]  # fmt: skip
+    return recorded_hours(camera, [first + timedelta(days=d, hours=h) for d in range(DAYS) for h in HOURS])
 
 
 def observe(county: County, camera: Camera, *, is_made: bool) -> None:
@@ -109,27 +105,11 @@ def observe(county: County, camera: Camera, *, is_made: bool) -> None:
     days: dict[date, list[Recording]] = {}
     for recording in made:
         days.setdefault(recording.interval.start.astimezone(camera.timezone).date(), []).append(recording)
-    looks = [
-        look
-        for day, own in days.items()
-        for look in street_looks(
-            camera, own[0].interval.start, len(own) * 3600 // int(CADENCE_S), day.toordinal()
-        )
-    ]
-    for recording in recordings:
-        start, file, samples = recording.interval.start.astimezone(camera.timezone), "not made", LOOKS_AN_HOUR
-        if recording in made:
-            seen = of_recording([o for o in looks if o.at in recording.interval], recording.id, start)
-            file, samples = store.write(camera.id, recording.id, "54s-made", start, seen), len(seen)
-        catalogue.mark_observed(
-            recording,
-            "54s-made",
-            model_id="made",
-            file=file,
-            samples=samples,
-            failed=0,
-            observed=recording.interval,
-        )
+    for day, own in days.items():
+        looks = street_looks(camera, own[0].interval.start, looks_in(len(own)), day.toordinal())
+        look_at(catalogue, store, camera, own, looks)
+    for recording in recordings[: len(recordings) - len(made)]:
+        say_observed(catalogue, recording, "not made", looks_in(1))
 
 
 def repeat(county: County) -> None:
@@ -168,8 +148,31 @@ def windows_kept(county: County, camera: Camera) -> Iterator[tuple[Interval, str
     known = parts(catalogue.known(camera.id).values())
     period = Interval(known[0][1].start, known[-1][1].end)
     observed: list[ObservedPart] = catalogue.observed_parts(camera.id, period)
+    ground = Ground.of(county.settings.rules)
     for window, seen in windows_seen(known, observed, camera, period):
-        yield window, seen.key(camera, county.settings.rules)
+        yield window, seen.key(camera, ground)
+
+
+def decide_most(county: County) -> None:
+    """Drop two of three suspicions of the county's own rules, as scans would have: a real folder is full of verdicts."""
+    settings, made_at = county.settings, datetime.combine(LAST_DAY, hour_of_day(), UTC)
+    first, last = (
+        local_day(day, settings.timezone) for day in (LAST_DAY - timedelta(days=DAYS - 1), LAST_DAY)
+    )
+    period = Interval(first.start, last.end)
+    cameras = [(point.cameras[0], period) for point in county.points]
+    for change in judge_again(Again(settings, settings.rules), cameras):
+        rows = [
+            {
+                "key": verdict_key(one, MODEL), "fingerprint": one.fingerprint, "camera_id": one.camera_id,
+                "violation": one.violation, "zone_id": one.zone_id, "start": one.interval.start,
+                "end": one.interval.end, "outcome": Outcome.DROPPED, "reason": "another car", "issue_id": None,
+                "decided_at": made_at,
+            }
+            for index, one in enumerate(change.appeared) if index % 3
+        ]  # fmt: skip
+        with county.database.begin() as connection:
+            connection.execute(schema.verdicts.insert(), rows)
 
 
 @pytest.mark.slow
@@ -179,6 +182,7 @@ def test_a_month_is_judged_again_within_bounded_time_and_memory(county: County) 
     made = sum(one["observations"] for one in json.loads(gathering.out))
     print(f"gathering {made} looks: {gathering.cpu_s:.0f} s of processor time, {gathering.peak_mb:.0f} MB")
     repeat(county)
+    decide_most(county)
     shorter = county.settings.folder / "shorter.yaml"
     text = (county.settings.folder / "rules.yaml").read_text(encoding="utf-8")
     assert RULE in text
@@ -189,12 +193,13 @@ def test_a_month_is_judged_again_within_bounded_time_and_memory(county: County) 
     changes = json.loads(ended.out)
     looks = sum(one["observations"] for one in changes)
     appeared = sum(len(one["appeared"]) for one in changes)
+    decided = sum(len(IssueQueue(county.database).verdicts(one["camera"], EVER)) for one in changes)
     print(
-        f"{looks} looks of {len(changes)} cameras, {appeared} suspicions: {took_s:.1f} s, {ended.cpu_s:.0f} s of processor "
+        f"{looks} looks of {len(changes)} cameras, {decided} verdicts, {appeared} suspicions: {took_s:.1f} s, {ended.cpu_s:.0f} s of processor "
         f"time, at most {ended.peak_mb:.0f} MB in a process, load {os.getloadavg()[0]:.1f}"
     )
     assert len(changes) == len(county.points)
-    assert looks > 0.9 * len(changes) * DAYS * len(HOURS) * LOOKS_AN_HOUR
+    assert looks > 0.9 * len(changes) * looks_in(DAYS * len(HOURS))
     assert all(len(one["appeared"]) >= DAYS // 2 for one in changes)
     assert ended.peak_mb < BOUND_MB
     assert ended.cpu_s < BOUND_CPU_S
