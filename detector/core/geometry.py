@@ -91,11 +91,14 @@ def scaled(box: Box, width: float, height: float) -> Box:
     return (box[0] * width, box[1] * height, box[2] * width, box[3] * height)
 
 
+ASPECT = 16 / 9
+"""Of a picture, width by height, where nothing else is said."""
+
 REACH_HEIGHTS = 1.0
 """Who stands within so many of his own heights has a thing within reach."""
 
 
-def within_reach(thing: Box, person: Box, *, aspect: float = 16 / 9) -> bool:
+def within_reach(thing: Box, person: Box, *, aspect: float = ASPECT) -> bool:
     """Whether a thing lies within a person's reach, feet to foot; boxes in [0, 1], `aspect` is the picture's."""
     height = person[3] - person[1]
     across = max(0.0, thing[0] - person[2], person[0] - thing[2]) * aspect

@@ -12,6 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from math import hypot
 from statistics import median
 
 import cv2
@@ -19,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.config.rules import RuleSet
-from detector.core.geometry import Box, box_area, contact_share, iou, within_reach
+from detector.core.geometry import ASPECT, Box, box_area, contact_share, iou, within_reach
 from detector.core.values import (
     Camera,
     Image,
@@ -94,6 +95,9 @@ STANDING_SHARE = 0.6
 
 OWNER_CONFIDENCE = 0.35
 """And is a person by so much: what the model takes for one again and again with less is a post or a parked bike."""
+
+SHIFTS_HEIGHTS = 0.3
+"""Who put a thing down may step so many of his heights aside before he stands: he stood by from the look before, too."""
 
 UNNAMED_CONFIDENCE = 0.5
 """What a sighting that no detector confirms counts."""
@@ -299,16 +303,37 @@ def _parts_in_force(
 
 
 def _who_stand(observations: Sequence[Observation]) -> list[Stay]:
-    """People who stand still: seen in one place in most of the looks over their stay, and not two who passed there."""
+    """People who stand still: seen in one place in most of the looks over their stay, and not two who passed there.
+
+    A stay begins at the look before where somebody stood a step aside then.
+    """
     times = [o.at for o in observations]
     return [
-        stay
+        _from_a_step_aside(stay, observations[bisect_left(times, stay.seen[0]) - 1])
+        if stay.seen[0] > times[0]
+        else stay
         for stay in find_stays(observations, LabelGroup.PERSON)
         if len(stay.sightings) > 1
         and median(s.confidence for s in stay.sightings) >= OWNER_CONFIDENCE
         and len(stay.sightings)
         >= STANDING_SHARE * (bisect_right(times, stay.seen[1]) - bisect_left(times, stay.seen[0]))
     ]
+
+
+def _from_a_step_aside(stay: Stay, look: Observation) -> Stay:
+    """The stay, with the look before it where that shows a person so near that it is the same who stands."""
+    people = look.detections.of(LabelGroup.PERSON)
+    for box, confidence in zip(people.boxes.astype(float).tolist(), people.confidences, strict=True):
+        across, deep = (a - b for a, b in zip(_foot(stay.box), _foot(box), strict=True))
+        shifted = hypot(across * ASPECT, deep) / (stay.box[3] - stay.box[1])
+        if confidence >= OWNER_CONFIDENCE and shifted <= SHIFTS_HEIGHTS:
+            before = Sighting(look.at, (box[0], box[1], box[2], box[3]), float(confidence), "person")
+            return replace(stay, sightings=(before, *stay.sightings))
+    return stay
+
+
+def _foot(box: Box) -> tuple[float, float]:
+    return (box[0] + box[2]) / 2, box[3]
 
 
 def _abandoned_at(stay: Stay, owners: Sequence[Stay]) -> datetime:

@@ -247,6 +247,21 @@ def test_a_bag_is_his_who_stands_beside_it_and_litter_once_he_left(monkeypatch: 
     assert found(owner(24)) or found(owner(14))[0].interval.start < START + timedelta(seconds=CADENCE_S * 13)
 
 
+def test_who_steps_aside_after_putting_a_bag_down_owns_it_all_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    def beside(px: int) -> tuple[int, int, int, int]:
+        return PERSON[0] + px, PERSON[1], PERSON[2] + px, PERSON[3]
+
+    def stepped(px: int) -> list[Observation]:
+        return looks(
+            left_at_8, lambda i: [("person", beside(20 + px if i == 8 else 20))] if i >= 8 else [], count=24
+        )
+
+    assert not found(stepped(24))
+    assert found(stepped(60))  # somebody else, who left before the one came who waits there
+    monkeypatch.setattr(litter, "SHIFTS_HEIGHTS", 0.0)
+    assert found(stepped(24))
+
+
 def test_who_only_passes_does_not_own_a_bag() -> None:
     def passer(i: int) -> list[tuple[str, tuple[int, int, int, int]]]:
         x = 240 + (i * 37) % 160
