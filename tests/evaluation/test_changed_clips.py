@@ -37,6 +37,9 @@ class Way:
     every: int = 1
     crf: int = 23
 
+    def size(self, wh: tuple[int, int]) -> tuple[int, int]:
+        return int(wh[0] * self.scale) // 2 * 2, int(wh[1] * self.scale) // 2 * 2
+
 
 def noisy(image: Image, random: np.random.Generator) -> Image:
     return np.clip(image + random.normal(0, 9, image.shape), 0, 255).astype(np.uint8)
@@ -69,7 +72,7 @@ def filmed(clip: Path, way: Way, to: Path) -> tuple[int, int]:
         stream = container.streams.video[0]
         fps = float(stream.average_rate or 25)
         wh = stream.codec_context.width, stream.codec_context.height
-        size = (int(wh[0] * way.scale) // 2 * 2, int(wh[1] * way.scale) // 2 * 2)
+        size = way.size(wh)
         with VideoWriter(to, size, fps / way.every, crf=way.crf, keyframe_every=KEYFRAME_EVERY) as writer:
             for index, frame in enumerate(container.decode(stream)):
                 if index / fps >= way.from_s and index % way.every == 0:
@@ -82,9 +85,11 @@ def filmed(clip: Path, way: Way, to: Path) -> tuple[int, int]:
 def labelled(clip: Mapping[str, Any], way: Way, wh: tuple[int, int]) -> dict[str, Any]:
     """What is true of the clip filmed so."""
     told = copy.deepcopy(dict(clip))
+    size = way.size(wh)
+    across, down = size[0] / wh[0], size[1] / wh[1]
 
     def moved(corners: list[list[float]]) -> list[list[float]]:
-        return [[(wh[0] - x if way.mirrored else x) * way.scale, y * way.scale] for x, y in corners]
+        return [[(wh[0] - x if way.mirrored else x) * across, y * down] for x, y in corners]
 
     for zone in told["zones"]:
         zone["polygon"] = moved(zone["polygon"])
@@ -93,7 +98,7 @@ def labelled(clip: Mapping[str, Any], way: Way, wh: tuple[int, int]) -> dict[str
         event["until_s"] -= way.from_s
         (x1, y1), (x2, y2) = moved([event["box"][:2], event["box"][2:]])
         event["box"] = [min(x1, x2), y1, max(x1, x2), y2]
-    told["resolution_wh"] = [int(side * way.scale) // 2 * 2 for side in wh]
+    told["resolution_wh"] = list(size)
     return told
 
 
