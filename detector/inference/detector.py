@@ -61,12 +61,16 @@ class Detector(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Attended:
-    """A detector with something done before it looks, around, and after, when it is told how many pictures it were."""
+    """A detector with something done before it looks, around, and after, when it is told how many pictures it were.
+
+    It looks at `part` of every picture, a box in [0, 1], where no other is asked for.
+    """
 
     inner: Detector
     before: Callable[[], object] | None = None
     after: Callable[[int], object] | None = None
     around: Callable[[], AbstractContextManager[None]] = nullcontext
+    part: Box | None = None
 
     @property
     def model_id(self) -> str:
@@ -84,33 +88,10 @@ class Attended:
         if self.before:
             self.before()
         with self.around():
-            found = self.inner.detect(images, part)
+            found = self.inner.detect(images, part or self.part)
         if self.after:
             self.after(len(images))
         return found
-
-
-@dataclass(frozen=True, slots=True)
-class Watching:
-    """A detector that looks at one part of every picture, a box in [0, 1], where no other is asked for."""
-
-    inner: Detector
-    part: Box | None
-
-    @property
-    def model_id(self) -> str:
-        return self.inner.model_id
-
-    @property
-    def sha256(self) -> str:
-        return self.inner.sha256
-
-    @property
-    def input_hw(self) -> tuple[int, int]:
-        return self.inner.input_hw
-
-    def detect(self, images: Sequence[Image], part: Box | None = None) -> list[Detections]:
-        return self.inner.detect(images, part or self.part)
 
 
 STRIDE = 32

@@ -309,9 +309,7 @@ def _who_stand(observations: Sequence[Observation]) -> list[Stay]:
     """
     times = [o.at for o in observations]
     return [
-        _from_a_step_aside(stay, observations[bisect_left(times, stay.seen[0]) - 1])
-        if stay.seen[0] > times[0]
-        else stay
+        _from_a_step_aside(stay, observations[: bisect_left(times, stay.seen[0])])
         for stay in find_stays(observations, LabelGroup.PERSON)
         if len(stay.sightings) > 1
         and median(s.confidence for s in stay.sightings) >= OWNER_CONFIDENCE
@@ -320,8 +318,11 @@ def _who_stand(observations: Sequence[Observation]) -> list[Stay]:
     ]
 
 
-def _from_a_step_aside(stay: Stay, look: Observation) -> Stay:
+def _from_a_step_aside(stay: Stay, earlier: Sequence[Observation]) -> Stay:
     """The stay, with the look before it where that shows a person so near that it is the same who stands."""
+    if not earlier:
+        return stay
+    look = earlier[-1]
     people = look.detections.of(LabelGroup.PERSON)
     for box, confidence in zip(people.boxes.astype(float).tolist(), people.confidences, strict=True):
         across, deep = (a - b for a, b in zip(_foot(stay.box), _foot(box), strict=True))

@@ -19,12 +19,14 @@ from detector.judging.judge import Judgement, judge_each
 from detector.observing.observe import Failed, Observed
 from detector.pipeline.flow import (
     Part,
+    closer,
     job_of,
     litter_looks,
+    looker_over,
     observe_jobs,
     plan_part,
-    prove,
     sight_of,
+    verdicts_on,
 )
 from detector.proving.prove import Dropped
 from detector.proving.verdict import Decide, verdict_on
@@ -106,11 +108,10 @@ def judge_files(
     rules: RuleSet,
     detector: Detector,
     litter: Detector | None = None,
-    decide: Decide = verdict_on,
 ) -> Checked:
-    """Judge what was seen of the files, and look closer by `decide`."""
+    """Judge what was seen of the files, and look closer."""
     judgement = judge_files_by(parts, seen, point, camera, [rules])[0]
-    return prove_files(parts, seen, judgement, camera, detector, litter, decide)
+    return prove_files(parts, seen, judgement, camera, detector, litter)
 
 
 def judge_files_by(
@@ -130,7 +131,8 @@ def prove_files(
     decide: Decide = verdict_on,
 ) -> Checked:
     """Look closer at what was suspected of the files, by `decide`."""
-    verdicts = prove(judgement, parts, camera, Path(), detector, litter, decide)
+    with looker_over(parts, Path(), judgement.faults) as looker:
+        verdicts = verdicts_on(judgement.incidents, looker, closer(detector, camera), litter, decide)
     return Checked(
         parts=tuple(parts),
         observations=seen.seen,

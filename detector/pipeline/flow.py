@@ -23,8 +23,7 @@ from detector.core.values import (
 )
 from detector.decoding.reader import Reader, frames_at
 from detector.decoding.view import packed, view_state
-from detector.inference.detector import Detector, Watching
-from detector.judging.judge import Judgement
+from detector.inference.detector import Attended, Detector
 from detector.observing.observe import Job, Observed, Sight, SlowLooks, observe_each
 from detector.observing.watched import watched
 from detector.proving import verdict
@@ -78,7 +77,7 @@ def closer(detector: Detector, camera: Camera) -> Detector:
     """What looks closer at a camera's suspicions: at the same part of the picture, for nothing else counts, and the model
     is ready for its size.
     """
-    return Watching(detector, watched(camera.zones))
+    return Attended(detector, part=watched(camera.zones))
 
 
 def job_of(
@@ -151,20 +150,6 @@ def looker_over(
         return Timed(Reader(root / recording.path), watch)
 
     return Looker(parts, opened, blind=blind)
-
-
-def prove(
-    judgement: Judgement,
-    parts: Sequence[Part],
-    camera: Camera,
-    root: Path,
-    detector: Detector,
-    litter: Detector | None = None,
-    decide: Decide = verdict_on,
-) -> Verdicts:
-    """Which suspicions withstand a closer look by `decide`."""
-    with looker_over(parts, root, judgement.faults) as looker:
-        return verdicts_on(judgement.incidents, looker, closer(detector, camera), litter, decide)
 
 
 def verdicts_on(

@@ -15,7 +15,7 @@ from enum import Enum
 
 import numpy as np
 
-from detector.core.geometry import Box, box_area, iou, within_reach
+from detector.core.geometry import Box, iou, within_reach
 from detector.core.times import Interval
 from detector.core.values import Image, Incident, LabelGroup, Proof, Still
 from detector.core.wording import duration_en, duration_zh
@@ -25,13 +25,13 @@ from detector.proving.likeness import likeness, place_of
 from detector.proving.looker import Looker, Seen
 from detector.proving.prove import (
     ALIKE,
-    HIDING_SHARE,
     LOOKS,
     NEARBY_SHARE,
     RESOLUTION_S,
     STEPS_S,
     STILLS,
     Dropped,
+    is_hidden,
 )
 
 CLOSEST_LOOKS = 40
@@ -288,13 +288,7 @@ def _readings(incident: Incident, thing: _Thing, eyes: _Eyes) -> list[tuple[date
 def _state(seen: Seen, thing: _Thing, detector: Detector) -> _State:
     if thing.shows(seen.frame.image):
         return _State.THERE
-    found = detector.detect([seen.frame.image])[0].boxes.astype(float)
-    covered = [
-        max(0.0, min(b[2], thing.box[2]) - max(b[0], thing.box[0]))
-        * max(0.0, min(b[3], thing.box[3]) - max(b[1], thing.box[1]))
-        for b in found
-    ]
-    return _State.HIDDEN if max(covered, default=0.0) >= HIDING_SHARE * box_area(thing.box) else _State.GONE
+    return _State.HIDDEN if is_hidden(seen, thing.box, detector) else _State.GONE
 
 
 def _unbroken(readings: Sequence[tuple[datetime, _State]]) -> list[datetime]:

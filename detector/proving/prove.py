@@ -235,7 +235,8 @@ class _Views:
 
     def is_open(self, at: datetime, detector: Detector) -> bool:
         if at not in self.open:
-            self.open[at] = _is_open(self.looker.look(at), self.box, detector)
+            seen = self.looker.look(at)
+            self.open[at] = seen is not None and not is_hidden(seen, self.box, detector)
         return self.open[at]
 
     def beyond(self, at: datetime, edge: _Edge) -> datetime | None:
@@ -321,16 +322,14 @@ def _bridged_s(looker: Looker, a: datetime, b: datetime) -> float:
     return blind_s if blind_s <= BRIDGED_S else 0.0
 
 
-def _is_open(seen: Seen | None, box: Box, detector: Detector) -> bool:
-    """Whether a place is open to view: nothing is seen there that could hide what stands behind."""
-    if seen is None:
-        return False
+def is_hidden(seen: Seen, box: Box, detector: Detector) -> bool:
+    """Whether something is seen that may hide what stands in a place."""
     found = detector.detect([seen.frame.image])[0].boxes
     covered = [
         max(0.0, min(b[2], box[2]) - max(b[0], box[0])) * max(0.0, min(b[3], box[3]) - max(b[1], box[1]))
         for b in found.astype(float)
     ]
-    return max(covered, default=0.0) < HIDING_SHARE * box_area(box)
+    return bool(max(covered, default=0.0) >= HIDING_SHARE * box_area(box))
 
 
 def _blinks(at: datetime, reference: Place, box: Box, looker: Looker) -> bool:

@@ -18,11 +18,11 @@ from detector.core.values import Detections, Frame, Image
 from detector.decoding.reader import frames_at
 from detector.inference.detector import (
     PAD_GREY,
+    Attended,
     Detector,
     OpenVinoDetector,
     TorchDetector,
     View,
-    Watching,
     decode_output,
     letterbox,
     open_detector,
@@ -172,7 +172,7 @@ def test_who_watches_a_part_sees_what_is_seen_there_unless_asked_for_another(
     model: OpenVinoDetector, bus: Image
 ) -> None:
     part, other = (0.0, 0.15, 1.0, 0.95), (0.0, 0.3, 0.5, 1.0)
-    watching = Watching(model, part)
+    watching = Attended(model, part=part)
     for asked, seen in ((None, part), (other, other)):
         (found,), (expected,) = watching.detect([bus], asked), model.detect([bus], seen)
         assert found.labels == expected.labels
