@@ -60,7 +60,7 @@ def _infer(task: dict[str, Any]) -> object:
     camera = load_settings(Path(task["folder"])).points[0].cameras[0]
     detector = open_detector(
         Path(task["weights"]), Path(task["cache"]), device="cpu", input_hw=(384, 640), confidence=0.25,
-        precision="bf16", threads=1,
+        precision="int8", threads=1,
     )  # fmt: skip
     frames = frames_at(
         Path(task["videos"][0]), [20 + 54.0 * k for k in range(8)], tolerance_s=6, fit_wh=(640, 384)

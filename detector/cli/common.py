@@ -83,6 +83,16 @@ def detector_of(settings: ModelSettings, threads: int = 0) -> Detector:
     )
 
 
+def input_size(text: str) -> tuple[int, int]:
+    """A height and a width that YOLO takes. Raises BadInput."""
+    sides = text.lower().split("x")
+    if len(sides) != 2 or not all(
+        side.isdecimal() and int(side) > 0 and not int(side) % 32 for side in sides
+    ):
+        raise BadInput(f"--imgsz: '{text}' is not a height and a width in multiples of 32, such as 288x480")
+    return int(sides[0]), int(sides[1])
+
+
 def sight_of(settings: Settings) -> Sight:
     """What masks pictures. Raises BadInput."""
     detector = detector_of(replace(settings.model, confidence=MASKING_CONFIDENCE))
@@ -119,7 +129,7 @@ def looks_for_litter(settings: Settings) -> bool:
 
 def default_model() -> ModelSettings:
     """For commands without a working folder; the detector of bags is on trial and not among it."""
-    return ModelSettings("yolov8n", "auto", (384, 640), 0.25, 4, "bf16")
+    return ModelSettings("yolov8n", "auto", (384, 640), 0.25, 4, "int8")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`models list`, `models fetch` and `models train`."""
+"""`models list`, `models fetch`, `models calibrate` and `models train`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Annotated
 
 import typer
 
-from detector.cli.common import AsJson, manifest_weights
+from detector.cli.common import AsJson, input_size, manifest_weights
 from detector.cli.output import progress, say, say_json, table
 from detector.config.manifest import WeightsPart, cache_folder, load_manifest, models_folder, with_entry
 from detector.config.training import View, load_training
 from detector.core.errors import BadInput, BadWeights
 from detector.core.values import Frame, Image
 from detector.decoding.reader import frames_at
+from detector.inference.detector import calibrate
+from detector.inference.int8 import ranges_file
 from detector.inference.litter_data import read_picture
 from detector.inference.model_card import figures, with_figures
 from detector.inference.training import LABEL, TrainingReport, train
@@ -66,6 +68,39 @@ def fetch_(
                 raise
             path = fetch(weights, models_folder())
         say(f"{one}: {path} (SHA-256 checked)")
+
+
+@app.command("calibrate")
+def calibrate_(
+    name: Annotated[str, typer.Argument(help="A name in the manifest.")],
+    pictures: Annotated[list[Path], typer.Argument(help="Street pictures, or folders of them (.jpg, .png).")],
+    imgsz: Annotated[
+        str, typer.Option("--imgsz", help="Height and width of the model's input, as in kerbwatch.yaml.")
+    ] = "384x640",
+    as_json: AsJson = False,
+) -> None:
+    """Measure the ranges by which a model computes in eight bits (model.precision: int8).
+
+    Writes NAME.int8.json beside the weights; nothing else of the pictures is kept than these ranges.
+
+    Example: kerbwatch models calibrate yolov8n ../shared/footage/stills
+    """
+    weights = verified(manifest_weights(name), models_folder())
+    files = [file for path in pictures for file in _pictures_at(path)]
+    ranges = calibrate(
+        weights, cache_folder(), {file: read_picture(file) for file in files}, input_size(imgsz)
+    )
+    ranges.write(ranges_file(weights))
+    if as_json:
+        say_json(asdict(ranges))
+    else:
+        say(f"{ranges_file(weights)}: {len(ranges.kinds)} ranges from {len(files)} pictures")
+
+
+def _pictures_at(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.iterdir() if file.suffix.lower() in {".jpg", ".jpeg", ".png"})
 
 
 @app.command("train")

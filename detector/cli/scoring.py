@@ -17,6 +17,7 @@ from detector.cli.common import (
     Workers,
     default_model,
     detector_of,
+    input_size,
     litter_detector_of,
     prepare_detector,
     settings_in,
@@ -117,7 +118,7 @@ def evaluate(
 
     Example: kerbwatch evaluate --made 24 --seed 1000 --html report
     """  # fmt: skip
-    model = replace(default_model(), imgsz_hw=_size(imgsz)) if imgsz else default_model()
+    model = replace(default_model(), imgsz_hw=input_size(imgsz)) if imgsz else default_model()
     these = load_rules(base) if base else default_rules()
     other = load_rules(rules) if rules else None
     if folder is not None:
@@ -179,16 +180,6 @@ def _compose(shared: Path | None, made: Made, folder: Path) -> Path:
 
 def _open_eyes(model: ModelSettings, threads: int) -> Eyes:
     return Eyes(detector_of(model, threads), litter_detector_of(model, threads))
-
-
-def _size(text: str) -> tuple[int, int]:
-    """A height and a width that YOLO takes. Raises BadInput."""
-    sides = text.lower().split("x")
-    if len(sides) != 2 or not all(
-        side.isdecimal() and int(side) > 0 and not int(side) % 32 for side in sides
-    ):
-        raise BadInput(f"--imgsz: '{text}' is not a height and a width in multiples of 32, such as 288x480")
-    return int(sides[0]), int(sides[1])
 
 
 def _tried(

@@ -437,6 +437,8 @@ Device = Literal["auto", "cpu", "cuda"]
 class ModelPart(Part):
     """`weights` is a name of models/manifest.yaml or a file; `imgsz` is height, width of the model's input.
 
+    `precision` is what a processor computes in: `int8` where the weights have ranges for it (`kerbwatch models
+    calibrate`), and `bf16` where the processor knows that; or else `f32`. A GPU computes in f32.
     `litter_weights` are those of a second model, trained for bags of rubbish; none where empty. It looks seldom, and
     at a larger picture: what is 20 px wide of 1280 would be 10 px in `imgsz`. Where `gate`, the model
     looks only where something moved since its last look.
@@ -447,7 +449,7 @@ class ModelPart(Part):
     imgsz: Size = (384, 640)
     confidence: Share = 0.25
     batch: Annotated[int, Strict(), Field(ge=1, le=1024)] = 8
-    precision: Literal["bf16", "f32"] = "bf16"
+    precision: Literal["int8", "bf16", "f32"] = "int8"
     litter_weights: Annotated[str, Strict()] = ""
     litter_imgsz: Size = (736, 1280)
     gate: bool = True

@@ -255,6 +255,9 @@ class Stay:
     absent_before: datetime | None
     """The last observed moment before the stay at which it was not there; None where nothing was observed."""
     absent_after: datetime | None
+    other_until: datetime | None = None
+    """Until then another object was proven to stand in the place, and from `other_from` on again; None where none was."""
+    other_from: datetime | None = None
 
     def __post_init__(self) -> None:
         if not self.sightings:

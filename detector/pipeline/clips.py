@@ -11,7 +11,7 @@ from pathlib import Path
 from detector.config.rules import RuleSet
 from detector.core.errors import UnreadableRecording
 from detector.core.times import Interval
-from detector.core.values import Camera, Observation, Point, Proof, Recording, RecordingState
+from detector.core.values import Camera, Observation, Point, Proof, Recording, RecordingState, Violation
 from detector.decoding.reader import probe
 from detector.inference.detector import Detector
 from detector.judging.camera_fault import ViewFault
@@ -52,7 +52,10 @@ class Checked:
     def view(self) -> str:
         """'ok', or 'unusable' where most of the looks cannot be judged."""
         looks = len(self.observations)
-        bad = sum(any(o.at in fault.interval for fault in self.faults) for o in self.observations)
+        # A closer look knows when a fault began; by looks alone the first of a frozen picture is a good one.
+        proven = [p.incident.interval for p in self.proofs if p.incident.violation is Violation.CAMERA_FAULT]
+        blind = [*(fault.interval for fault in self.faults), *proven]
+        bad = sum(any(o.at in interval for interval in blind) for o in self.observations)
         return "unusable" if not looks or bad > looks / 2 else "ok"
 
     @property

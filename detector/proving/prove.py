@@ -126,6 +126,7 @@ def prove(incident: Incident, looker: Looker, detector: Detector) -> Proof | Dro
     stand = _longest_stand(incident, looker, detector)
     if stand is None:
         return Dropped(incident, "different objects in the same place, none of which stands")
+    stand = _beside_others(stand, incident.stay)
     if (longest_s := _at_most_s(stand)) <= incident.limit_s:
         return Dropped(
             incident,
@@ -160,6 +161,12 @@ def _at_most_s(stand: _Stand) -> float:
     """The time from when the place was seen without the object until it was again; inf where it was not."""
     before, after = stand.left.get(_Edge.ARRIVAL), stand.left.get(_Edge.DEPARTURE)
     return (after - before).total_seconds() if before and after else math.inf
+
+
+def _beside_others(stand: _Stand, stay: Stay) -> _Stand:
+    """What is proven to have stood there before or after was another object, however alike the two are."""
+    others = {_Edge.ARRIVAL: stay.other_until, _Edge.DEPARTURE: stay.other_from}
+    return replace(stand, left={edge: at for edge, at in others.items() if at} | dict(stand.left))
 
 
 def _longest_stand(incident: Incident, looker: Looker, detector: Detector) -> _Stand | None:

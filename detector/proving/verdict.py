@@ -57,9 +57,13 @@ def _rests(incident: Incident, proven: Interval) -> Iterator[Incident]:
     before = tuple(s for s in stay.sightings if s.at < proven.start)
     after = tuple(s for s in stay.sightings if s.at > proven.end)
     if len(before) > 1:
-        yield from _of(incident, replace(stay, sightings=before, absent_after=proven.start))
+        yield from _of(
+            incident, replace(stay, sightings=before, absent_after=proven.start, other_from=proven.start)
+        )
     if len(after) > 1:
-        yield from _of(incident, replace(stay, sightings=after, absent_before=proven.end))
+        yield from _of(
+            incident, replace(stay, sightings=after, absent_before=proven.end, other_until=proven.end)
+        )
 
 
 def _of(incident: Incident, stay: Stay) -> Iterator[Incident]:

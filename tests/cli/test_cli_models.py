@@ -45,3 +45,21 @@ def test_weights_of_our_own_that_are_missing_cannot_be_fetched_and_say_so(
     done = kerbwatch("models", "fetch", "ours")
     assert done.code == 2
     assert "comes with the project" in done.err
+
+
+def test_calibrating_on_what_is_no_picture_is_bad_input_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: Path
+) -> None:
+    shutil.copytree(models_folder(), tmp_path / "models", ignore=shutil.ignore_patterns("*.json"))
+    monkeypatch.setenv("KERBWATCH_MODELS", str(tmp_path / "models"))
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    for pictures, why in (
+        (tmp_path / "gone.jpg", "gone.jpg"),
+        (tmp_path / "broken.jpg", "broken.jpg"),
+        (tmp_path / "empty", "no pictures"),
+    ):
+        done = kerbwatch("models", "calibrate", "yolov8n", pictures)
+        assert done.code == 2
+        assert why in done.err
+    assert not (tmp_path / "models" / "yolov8n.int8.json").exists()

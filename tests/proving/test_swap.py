@@ -1,4 +1,4 @@
-"""One vehicle after another of the same make, in another colour."""
+"""One vehicle after another of the same make, in another colour or in the same."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from street import Street, Thing, seconds
 from detector.core.values import Image, Proof
 from detector.proving import prove as proving
 from detector.proving.prove import Dropped, prove
+from detector.proving.verdict import verdicts_on
 
 
 @dataclass
@@ -57,3 +58,15 @@ def test_without_looking_at_paint_the_two_would_be_one(monkeypatch: pytest.Monke
     monkeypatch.setattr(proving, "swapped", lambda *_: None)
     found = verdict(Thing(1, 230, 394), Thing(1, 398, 560))
     assert isinstance(found, Proof)
+
+
+@pytest.mark.parametrize(
+    "paint", [(0.88, 1.0, 1.08), (1.0, 1.0, 1.0)], ids=["in another colour", "in the same"]
+)
+def test_two_of_one_make_that_both_stand_too_long_are_two(paint: tuple[float, float, float]) -> None:
+    street = Repainted((Thing(1, 250, 462), Thing(1, 476, 700)), again_s=470, paint=paint)
+    with street.looker() as looker:
+        found = [verdict for _, verdict in verdicts_on(street.suspicion(), looker, street)]
+    proofs = sorted((v.incident.interval for v in found if isinstance(v, Proof)), key=lambda i: i.start)
+    times = [(seconds(interval.start), seconds(interval.end)) for interval in proofs]
+    assert times == [pytest.approx((250, 462), abs=1.2), pytest.approx((476, 700), abs=1.2)]
