@@ -25,6 +25,9 @@ ACTIVATION_LEVELS = 256
 WEIGHT_LEVELS = 255
 """One fewer, so that the grid lies even around zero."""
 
+HEADROOM = 2.0
+"""Weights use one half of their levels: processors without VNNI add two products in sixteen bits, which would overflow."""
+
 PICTURE = np.array([0.0, 1.0])
 """What a picture may reach is known, whatever these reach."""
 
@@ -167,7 +170,7 @@ def _quantise_weights(convolution: Node) -> None:
     while source.get_type_name() != "Constant":  # half floats in the file are widened first
         source = source.input_value(0).get_node()
     greatest = np.abs(np.asarray(source.data, np.float32)).max(axis=(1, 2, 3), keepdims=True)
-    greatest = np.maximum(greatest, np.float32(1e-6))
+    greatest = HEADROOM * np.maximum(greatest, np.float32(1e-6))
     rounded = _fake_quantise(weights, -greatest, greatest, WEIGHT_LEVELS)
     convolution.input(1).replace_source_output(rounded.output(0))
 
