@@ -67,6 +67,9 @@ BLOCKED_SHARE = 0.5
 """Something stands before the lens when so much of the structure is lost, and the rest agrees less than BLOCKED_LIKENESS."""
 
 BLOCKED_LIKENESS = 0.6
+COVERED_SHARE = 0.85
+"""Or when nearly all of it is lost: what shines through a cover may still agree."""
+
 LEAST_TEXTURE = 2.0
 """Gradients of the small picture, in grey levels, below which a cell has no structure to lose."""
 
@@ -87,6 +90,9 @@ quantiser; a live one, at night and without a clock, differs by 0.95 and more, f
 
 FROZEN_EDGE_RMS = 0.8
 """The first and last look of a frozen stretch may differ so much from the next: the encoder settles."""
+
+FROZEN_JOIN_RMS = 2.0
+"""And so much where it repeats on both sides: in between the encoder took another quantiser."""
 
 FROZEN_S = 90.0
 FAULT_LOOKS = 3
@@ -347,7 +353,9 @@ def _compare(
         if words[index]:
             continue
         view, alike = shown.views[index], shown.likeness[index]
-        if alike is not None and alike < BLOCKED_LIKENESS and usual.lost(o) >= BLOCKED_SHARE:
+        if alike is not None and usual.lost(o) >= (
+            BLOCKED_SHARE if alike < BLOCKED_LIKENESS else COVERED_SHARE
+        ):
             words[index] = "blocked"
         elif view is not None and _is_another(view, shown.usual):
             words[index] = "moved"
@@ -370,8 +378,13 @@ def _is_another(view: _View, usual: _View | None) -> bool:
 def _frozen(views: Sequence[ViewState], times: Sequence[datetime]) -> list[bool]:
     """Looks whose pictures are equal but for what an encoder adds, over FAULT_LOOKS looks and FROZEN_S or more."""
     apart = [picture_distance(a, b) for a, b in pairwise(views)]
+    same = [distance <= FROZEN_RMS for distance in apart]
+    joined = [
+        same[i] or (0 < i < len(apart) - 1 and same[i - 1] and same[i + 1] and distance <= FROZEN_JOIN_RMS)
+        for i, distance in enumerate(apart)
+    ]
     flags = [False] * len(views)
-    for first, last in _runs([distance <= FROZEN_RMS for distance in apart]):
+    for first, last in _runs(joined):
         begin, end = first, last + 1
         if begin and apart[begin - 1] <= FROZEN_EDGE_RMS:
             begin -= 1
