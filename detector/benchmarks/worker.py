@@ -59,7 +59,7 @@ def _infer(task: dict[str, Any]) -> object:
     """Only this: the model on the watched part of pictures that lie ready in memory."""
     camera = load_settings(Path(task["folder"])).points[0].cameras[0]
     detector = open_detector(
-        Path(task["weights"]), Path(task["cache"]), device="cpu", input_hw=(384, 640), confidence=0.25,
+        Path(task["weights"]), Path(task["cache"]), device="cpu", input_hw=(384, 640), confidence=0.2,
         precision="int8", threads=1,
     )  # fmt: skip
     frames = frames_at(

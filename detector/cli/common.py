@@ -129,7 +129,7 @@ def looks_for_litter(settings: Settings) -> bool:
 
 def default_model() -> ModelSettings:
     """For commands without a working folder; the detector of bags is on trial and not among it."""
-    return ModelSettings("yolov8n", "auto", (384, 640), 0.25, 4, "int8")
+    return ModelSettings("yolov8n", "auto", (384, 640), 0.2, 4, "int8")
 
 
 @contextmanager

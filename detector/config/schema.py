@@ -447,7 +447,7 @@ class ModelPart(Part):
     weights: Text = "yolov8n"
     device: Device = "auto"
     imgsz: Size = (384, 640)
-    confidence: Share = 0.25
+    confidence: Share = 0.2
     batch: Annotated[int, Strict(), Field(ge=1, le=1024)] = 8
     precision: Literal["int8", "bf16", "f32"] = "int8"
     litter_weights: Annotated[str, Strict()] = ""

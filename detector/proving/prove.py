@@ -434,14 +434,17 @@ def _clamped(at: datetime, run: Interval) -> datetime:
 
 
 def _stills(stand: _Stand, looker: Looker, incident: Incident) -> tuple[Still, ...]:
-    """The first and the last picture of the object, and some between, in order."""
+    """The first and the last picture of the object, and some between, in order.
+
+    Where somebody walks past as it comes or goes, the nearest moment at which it is to be seen serves.
+    """
     start, end = incident.interval.start, incident.interval.end
     inner = [t for t in stand.there if start < t < end]
     wanted = [start + (end - start) * k / (STILLS - 1) for k in range(1, STILLS - 1)]
     middle = {min(inner, key=lambda t: abs((t - w).total_seconds())) for w in wanted} if inner else set()
     stills: dict[datetime, Still] = {}
-    for at in sorted({start, end, *middle}):
-        seen = looker.look(at)
-        if stand.shows(seen) and seen is not None:
+    for moments in ([start, *inner[:2]], [end, *inner[:-3:-1]], *([at] for at in sorted(middle))):
+        shown = (seen for at in moments if stand.shows(seen := looker.look(at)))
+        if (seen := next(shown, None)) is not None:
             stills[seen.at] = Still(seen.at, seen.recording, seen.frame, stand.box)
     return tuple(stills[at] for at in sorted(stills))

@@ -13,6 +13,7 @@ from street import LIMIT_S, SPOT, START, Street, Thing, moment, seconds
 
 from detector.core.times import Interval
 from detector.core.values import Frame, Incident, Proof, Violation
+from detector.proving import prove as proving
 from detector.proving.looker import Looker
 from detector.proving.prove import Dropped, prove
 
@@ -90,6 +91,17 @@ def test_the_stills_show_it_three_times_and_more_further_apart_than_the_limit(st
     assert all(100 <= seconds(at) < 100 + stands_s for at in moments)
     assert all(still.box == pytest.approx(SPOT) for still in proof.stills)
     assert all(isinstance(still.frame, Frame) for still in proof.stills)
+
+
+def test_where_somebody_walks_past_as_it_leaves_the_last_picture_is_the_nearest_that_shows_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    street = Street([Thing(1, 250, 530), Thing(2, 527, 529, box=PASSER, label="")])
+    ends = {-1: (moment(250), 1.0), 1: (moment(528), 1.0)}
+    monkeypatch.setattr(proving, "_bisect", lambda _stand, _looker, _missed_at, edge: ends[edge])
+    stills = proven(street).stills
+    assert stills[0].at == moment(250)
+    assert 490 <= seconds(stills[-1].at) < 527
 
 
 def test_a_stay_over_the_whole_recording_starts_and_ends_with_it_and_says_that_more_is_not_known() -> None:
