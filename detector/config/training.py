@@ -117,7 +117,9 @@ class Trial(Part):
     pictures: Count
     """Composed pictures in each of the tests at surveillance size."""
     views_wh: Annotated[tuple[tuple[int, int], ...], Field(min_length=1)]
-    """Widths and heights of whole street views, each given to the network unscaled; the first as cameras are seen."""
+    """Widths and heights of whole street views; the first as cameras are seen."""
+    enlarge: Annotated[float, Field(ge=1, le=4)] = 1.0
+    """How many times as large as it is a street view is shown to the network, as training shows its tiles."""
     threshold: Share
     """The confidence from which a detection counts as rubbish."""
     precision: Share

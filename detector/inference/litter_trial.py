@@ -112,7 +112,7 @@ def street_score(
     bags = 0
     for number in range(trial.pictures):
         made = composer.for_testing(np.random.default_rng([*seed, number]), resolution_wh, [band])
-        seen = see(seen_through_jpeg(made), input_for(resolution_wh))
+        seen = see(seen_through_jpeg(made), input_for(resolution_wh, trial.enlarge))
         boxes = seen.boxes * (*resolution_wh, *resolution_wh)
         marks += marks_of(boxes, seen.confidences, made.boxes, made.hardly_seen)
         bags += len(made.boxes)
@@ -133,9 +133,9 @@ def street_score(
     )
 
 
-def input_for(resolution_wh: tuple[int, int]) -> tuple[int, int]:
-    """Height and width of the network's input that takes a picture unscaled: the next multiples of 32."""
-    width, height = resolution_wh
+def input_for(resolution_wh: tuple[int, int], enlarge: float = 1.0) -> tuple[int, int]:
+    """Height and width of the network's input that takes a picture so many times enlarged: the next multiples of 32."""
+    width, height = (round(side * enlarge) for side in resolution_wh)
     return (height + 31) // 32 * 32, (width + 31) // 32 * 32
 
 
@@ -190,13 +190,15 @@ def threshold_for(marks: Sequence[Mark], precision: float) -> float:
     return best
 
 
-def false_alarms(see: See, pictures: Iterable[tuple[str, Image]], threshold: float) -> Iterator[FalseAlarm]:
-    """What is seen on pictures that hold no rubbish, at their own size up to 1280 px and at 640 px."""
+def false_alarms(
+    see: See, pictures: Iterable[tuple[str, Image]], threshold: float, enlarge: float
+) -> Iterator[FalseAlarm]:
+    """What is seen on pictures that hold no rubbish, of their own size up to 1280 px and of 640 px, then enlarged."""
     for name, image in pictures:
         height, width = image.shape[:2]
         for scale in sorted({min(1.0, 1280 / width), min(1.0, 640 / width)}):
             small = scaled(image, scale) if scale < 1 else image
-            input_hw = input_for((small.shape[1], small.shape[0]))
+            input_hw = input_for((small.shape[1], small.shape[0]), enlarge)
             seen = see(small, input_hw)
             for confidence, box in zip(seen.confidences, seen.boxes, strict=True):
                 if confidence >= threshold:

@@ -319,5 +319,5 @@ def score(
         close_up_map50=maps,
         streets=tuple(street_scores(see, settings, material.composers)),
         clean_pictures=len(material.clean),
-        false_alarms=tuple(false_alarms(see, material.clean, trial.threshold / 2)),
+        false_alarms=tuple(false_alarms(see, material.clean, trial.threshold / 2, trial.enlarge)),
     )
