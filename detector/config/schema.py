@@ -440,8 +440,8 @@ class ModelPart(Part):
     `precision` is what a processor computes in: `int8` where the weights have ranges for it (`kerbwatch models
     calibrate`), and `bf16` where the processor knows that; or else `f32`. A GPU computes in f32.
     `litter_weights` are those of a second model, trained for bags of rubbish; none where empty. It looks seldom, and
-    at a larger picture: what is 20 px wide of 1280 would be 10 px in `imgsz`. Where `gate`, the model
-    looks only where something moved since its last look.
+    at a larger picture: what is 20 px wide of 1280 would be 10 px in `imgsz`, and it was trained on enlarged streets.
+    Where `gate`, the model looks only where something moved since its last look.
     """
 
     weights: Text = "yolov8n"
@@ -451,7 +451,7 @@ class ModelPart(Part):
     batch: Annotated[int, Strict(), Field(ge=1, le=1024)] = 8
     precision: Literal["int8", "bf16", "f32"] = "int8"
     litter_weights: Annotated[str, Strict()] = ""
-    litter_imgsz: Size = (736, 1280)
+    litter_imgsz: Size = (1088, 1920)
     gate: bool = True
 
     @field_validator("imgsz", "litter_imgsz")

@@ -66,7 +66,7 @@ class ModelSettings:
     precision: str
     litter_weights: str = ""
     """Of a second model that knows bags of rubbish; none where empty."""
-    litter_imgsz_hw: tuple[int, int] = (736, 1280)
+    litter_imgsz_hw: tuple[int, int] = (1088, 1920)
     gate: bool = True
     """Whether the model looks only where something moved since its last look."""
 

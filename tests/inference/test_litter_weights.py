@@ -32,7 +32,7 @@ def litter(checkout: Path, exports: Path) -> OpenVinoDetector:
     return OpenVinoDetector(
         checkout / "models" / part.file,
         exports,
-        input_hw=(736, 1280),
+        input_hw=(1088, 1920),
         confidence=rules.rules[Violation.LITTER].min_confidence,
         precision="f32",
     )
@@ -53,7 +53,7 @@ def test_the_card_shows_the_figures_of_the_shipped_weights(checkout: Path) -> No
 @pytest.mark.slow
 @EXPORT_WARNS
 def test_people_and_a_bus_are_no_rubbish(litter: OpenVinoDetector, bus: Image) -> None:
-    (seen,) = litter.detect([letterbox(bus, (736, 1280))[0]])
+    (seen,) = litter.detect([letterbox(bus, (1088, 1920))[0]])
     assert seen.labels == ()
 
 
