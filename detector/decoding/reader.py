@@ -284,8 +284,9 @@ class Reader:
 
     def _advance(self, target_s: float, tolerance_s: float, *, roughly: bool) -> _Decoded | None:
         """Decode until the picture shown at the target is known, or a keyframe near enough is there."""
-        if not self._decoded and tolerance_s > 0:
-            near = self._lone_keyframe(target_s, tolerance_s, roughly=roughly)
+        # AVI tells only the order of decoding: which picture a keyframe shows at is not known from it alone.
+        if not self._decoded and (tolerance_s > 0 or self.container.format.name != "avi"):
+            near = self._lone_keyframe(target_s, max(tolerance_s, TINY_S), roughly=roughly)
             if near is not None:
                 return near
         shown = self._let_go_before(target_s)

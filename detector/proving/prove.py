@@ -373,7 +373,9 @@ def _bisect(stand: _Stand, looker: Looker, missed_at: datetime | None, edge: _Ed
     while (gap_s := abs((there - away).total_seconds())) > RESOLUTION_S:
         middle = there + (away - there) / 2
         tolerance_s = gap_s * EARLY_SHARE if gap_s > KEYFRAMES_FROM_S else 0.0
-        was_there = _was_there(stand, looker, middle, edge, border, tolerance_s)
+        # At `away` and beyond it is known to be gone: no glance need go so far.
+        short_of_away = away - edge * timedelta(microseconds=1)
+        was_there = _was_there(stand, looker, middle, edge, short_of_away, tolerance_s)
         # What is known is known of the picture's own time, which may lie before the moment asked for.
         seen = looker.look(middle, tolerance_s)
         at = seen.at if seen is not None else middle

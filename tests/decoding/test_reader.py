@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from video_fixture import FORMATS, FPS, HEIGHT, WIDTH, Made, Maker, index_of
 
 from detector.core.values import Frame
+from detector.decoding import reader
 from detector.decoding.reader import Missed, Reader, frames_at, probe
 
 Mover = Callable[[Made, str, float], Made]
@@ -179,6 +180,25 @@ def test_pictures_are_made_to_fit_and_keep_their_shape(
     assert isinstance(frame, Frame)
     assert frame.image.shape == (size_wh[1], size_wh[0], 3)
     assert frame.image.dtype == np.uint8
+
+
+@pytest.mark.parametrize(("codec", "suffix"), FORMATS)
+def test_a_keyframe_made_small_is_the_same_picture_but_for_a_grey_level(
+    make: Maker, codec: str, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make(codec, suffix)
+
+    def small() -> list[Frame]:
+        frames = frames_at(made.path, [1.0, 3.3, 5.5], tolerance_s=1.5, fit_wh=(WIDTH // 2, HEIGHT // 2))
+        return [frame for frame in frames if isinstance(frame, Frame)]
+
+    roughly = small()
+    monkeypatch.setattr(reader, "ROUGH_SCALE", 0.0)
+    exactly = small()
+    assert len(roughly) == len(exactly) == 3
+    for a, b in zip(roughly, exactly, strict=True):
+        assert (a.offset_s, a.source_sha256) == (b.offset_s, b.source_sha256)
+        assert np.abs(a.image.astype(int) - b.image).mean() < 1.0
 
 
 def test_a_picture_is_had_large_as_well_where_that_is_asked_for(make: Maker) -> None:
