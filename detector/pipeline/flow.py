@@ -126,9 +126,11 @@ class Timed:
     inner: Reader
     watch: Stopwatch
 
-    def frame_at(self, offset_s: float, tolerance_s: float = 0.0) -> object:
+    def frame_at(
+        self, offset_s: float, tolerance_s: float = 0.0, fit_wh: tuple[int, int] | None = None
+    ) -> object:
         with self.watch.stage("decode closer"):
-            return self.inner.frame_at(offset_s, tolerance_s)
+            return self.inner.frame_at(offset_s, tolerance_s, fit_wh)
 
     def close(self) -> None:
         self.inner.close()

@@ -33,6 +33,7 @@ from detector.core.values import (
 from detector.core.wording import duration_en
 from detector.decoding.reader import probe
 from detector.evidence import Scene, write_evidence
+from detector.evidence.clips import CLIP_LARGEST
 from detector.footage.archive import Archive, find_recordings, parts
 from detector.footage.catalogue import BlindStretch, Catalogue, ObservedPart
 from detector.inference.detector import Attended, Detector
@@ -574,7 +575,7 @@ def _clip(proof: Proof, looker: Looker) -> Iterator[tuple[datetime, Image, Box |
     # all the rest of the proof.
     ends_s = near_s / quarter
     for moments, tolerance_s in ((coming, ends_s), (middle, rest_s / (4 * quarter)), (leaving, ends_s)):
-        for seen in looker.each(moments, tolerance_s):
+        for seen in looker.each(moments, tolerance_s, (CLIP_LARGEST, CLIP_LARGEST)):
             if last is None or seen.at > last:
                 last = seen.at
                 yield seen.at, seen.frame.image, proof.incident.box if seen.at in interval else None

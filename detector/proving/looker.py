@@ -22,8 +22,10 @@ JOIN_GAP_S = 3.0
 class OpenRecording(Protocol):
     """One recording being read; offsets in any order."""
 
-    def frame_at(self, offset_s: float, tolerance_s: float = 0.0) -> object:
-        """A Frame, or anything else where there is no picture."""
+    def frame_at(
+        self, offset_s: float, tolerance_s: float = 0.0, fit_wh: tuple[int, int] | None = None
+    ) -> object:
+        """A Frame, made to fit within a width and height, or anything else where there is no picture."""
         ...
 
     def close(self) -> None: ...
@@ -103,24 +105,32 @@ class Looker:
         self._kept.move_to_end(key)
         return self._kept[key]
 
-    def each(self, moments: Iterable[datetime], tolerance_s: float = 0.0) -> Iterator[Seen]:
-        """The pictures at many moments, best given in rising order, each once; moments without one are left out."""
+    def each(
+        self,
+        moments: Iterable[datetime],
+        tolerance_s: float = 0.0,
+        fit_wh: tuple[int, int] | None = None,
+    ) -> Iterator[Seen]:
+        """The pictures at many moments, best given in rising order, each once; moments without one are left out.
+
+        At full size, or to fit within `fit_wh`, which costs a third less.
+        """
         last: datetime | None = None
         for at in moments:
             if any(blind.start < at < blind.end for blind in self._blind):
                 continue
-            seen = self._see(at, tolerance_s)
+            seen = self._see(at, tolerance_s, fit_wh)
             if seen is not None and seen.at != last:
                 last = seen.at
                 yield seen
 
-    def _see(self, at: datetime, tolerance_s: float) -> Seen | None:
+    def _see(self, at: datetime, tolerance_s: float, fit_wh: tuple[int, int] | None = None) -> Seen | None:
         recording = next((r for r, part in self._parts if part.start <= at <= part.end), None)
         if recording is None:
             return None
         try:
             frame = self._reader(recording).frame_at(
-                max(0.0, (at - recording.interval.start).total_seconds()), tolerance_s
+                max(0.0, (at - recording.interval.start).total_seconds()), tolerance_s, fit_wh
             )
         except UnreadableRecording:
             return None

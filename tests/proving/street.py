@@ -90,7 +90,9 @@ class Street:
         noise = np.roll(grain(), int(at_s * 10) % WIDTH, axis=1)
         return np.asarray(cv2.add(cv2.convertScaleAbs(image, alpha=light), noise), np.uint8)
 
-    def frame_at(self, offset_s: float, tolerance_s: float = 0.0) -> object:
+    def frame_at(
+        self, offset_s: float, tolerance_s: float = 0.0, fit_wh: tuple[int, int] | None = None
+    ) -> object:
         shown_s = np.floor(offset_s * self.fps + 1e-6) / self.fps
         keyframe_s = np.floor(shown_s / self.keyframe_s + 1e-9) * self.keyframe_s
         if offset_s - keyframe_s <= tolerance_s:

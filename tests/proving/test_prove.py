@@ -173,7 +173,9 @@ def test_a_stay_over_two_recordings_with_a_short_gap_is_one() -> None:
     second = replace(whole, path="b.mp4", interval=Interval(cut + gap, whole.interval.end))
 
     class Second:
-        def frame_at(self, offset_s: float, tolerance_s: float = 0.0) -> object:
+        def frame_at(
+            self, offset_s: float, tolerance_s: float = 0.0, fit_wh: tuple[int, int] | None = None
+        ) -> object:
             frame = street.frame_at(offset_s + 602, tolerance_s)
             return replace(frame, offset_s=frame.offset_s - 602) if isinstance(frame, Frame) else frame
 
