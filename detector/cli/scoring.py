@@ -25,6 +25,7 @@ from detector.cli.common import (
 from detector.cli.output import progress, say, table
 from detector.config.manifest import cache_folder
 from detector.config.rules import RuleSet
+from detector.config.schema import PRECISIONS
 from detector.config.settings import ModelSettings, default_rules, load_rules
 from detector.core.errors import BadInput, UnreadableRecording
 from detector.core.wording import duration_en
@@ -110,6 +111,9 @@ def evaluate(
         str | None,
         typer.Option("--imgsz", help="Show the model pictures of this HEIGHTxWIDTH, such as 288x480."),
     ] = None,
+    precision: Annotated[
+        str | None, typer.Option("--precision", help="What a processor computes in: int8, bf16 or f32.")
+    ] = None,
     workers: Workers = None,
 ) -> None:
     """Score the program: on labelled clips, on made hours, or two rule sets against each other.
@@ -118,7 +122,7 @@ def evaluate(
 
     Example: kerbwatch evaluate --made 24 --seed 1000 --html report
     """  # fmt: skip
-    model = replace(default_model(), imgsz_hw=input_size(imgsz)) if imgsz else default_model()
+    model = _model(imgsz, precision)
     these = load_rules(base) if base else default_rules()
     other = load_rules(rules) if rules else None
     if folder is not None:
@@ -180,6 +184,16 @@ def _compose(shared: Path | None, made: Made, folder: Path) -> Path:
 
 def _open_eyes(model: ModelSettings, threads: int) -> Eyes:
     return Eyes(detector_of(model, threads), litter_detector_of(model, threads))
+
+
+def _model(imgsz: str | None, precision: str | None) -> ModelSettings:
+    """The usual model but for what is said. Raises BadInput."""
+    model = default_model()
+    if precision not in {None, *PRECISIONS}:
+        raise BadInput(f"--precision: '{precision}' is none of {', '.join(PRECISIONS)}")
+    return replace(
+        model, imgsz_hw=input_size(imgsz) if imgsz else model.imgsz_hw, precision=precision or model.precision
+    )
 
 
 def _tried(

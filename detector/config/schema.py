@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BeforeValidator, Field, PlainValidator, Strict, ValidationInfo, field_validator
@@ -432,6 +432,8 @@ def known_database(value: str) -> str:
 
 
 Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["int8", "bf16", "f32"]
+PRECISIONS: tuple[str, ...] = get_args(Precision)
 
 
 class ModelPart(Part):
@@ -449,7 +451,7 @@ class ModelPart(Part):
     imgsz: Size = (384, 640)
     confidence: Share = 0.2
     batch: Annotated[int, Strict(), Field(ge=1, le=1024)] = 8
-    precision: Literal["int8", "bf16", "f32"] = "int8"
+    precision: Precision = "int8"
     litter_weights: Annotated[str, Strict()] = ""
     litter_imgsz: Size = (1088, 1920)
     gate: bool = True

@@ -106,6 +106,10 @@ def test_a_made_case_is_composed_scored_and_shown(tmp_path: Path, weights: Path)
     assert json.loads(out.read_text("utf-8"))["overall"]["matched"] == 0, (
         "too small a picture to see a car in"
     )
+    assert kerbwatch("evaluate", kept, "--precision", "f32", "--json", out).code == 0
+    unknown = kerbwatch("evaluate", kept, "--precision", "f16")
+    assert unknown.code == 2
+    assert "none of int8, bf16, f32" in unknown.err
     wrong = kerbwatch("evaluate", kept, "--imgsz", "300x480")
     assert (wrong.code, "multiples of 32" in wrong.err) == (2, True)
 
