@@ -57,10 +57,11 @@ def _decode(task: dict[str, Any]) -> object:
 
 def _infer(task: dict[str, Any]) -> object:
     """Only this: the model on the watched part of pictures that lie ready in memory."""
-    camera = load_settings(Path(task["folder"])).points[0].cameras[0]
+    settings = load_settings(Path(task["folder"]))
+    camera, model = settings.points[0].cameras[0], settings.model
     detector = open_detector(
-        Path(task["weights"]), Path(task["cache"]), device="cpu", input_hw=(384, 640), confidence=0.2,
-        precision="int8", threads=1,
+        Path(task["weights"]), Path(task["cache"]), device="cpu", input_hw=model.imgsz_hw,
+        confidence=model.confidence, precision=model.precision, threads=1,
     )  # fmt: skip
     frames = frames_at(
         Path(task["videos"][0]), [20 + 54.0 * k for k in range(8)], tolerance_s=6, fit_wh=(640, 384)

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from detector.config.manifest import cache_folder, load_manifest, models_folder
-from detector.config.settings import ModelSettings, Settings, load_settings
+from detector.config.settings import ModelSettings, Settings, load_settings, model_settings
 from detector.core.errors import BadInput, BadWeights
 from detector.core.times import Interval, local_day, utc_now
 from detector.core.values import Camera, Point, Violation
@@ -129,7 +129,7 @@ def looks_for_litter(settings: Settings) -> bool:
 
 def default_model() -> ModelSettings:
     """For commands without a working folder; the detector of bags is on trial and not among it."""
-    return ModelSettings("yolov8n", "auto", (384, 640), 0.2, 4, "int8")
+    return model_settings()
 
 
 @contextmanager

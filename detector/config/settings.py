@@ -24,6 +24,7 @@ from detector.config.schema import (
     DepartmentPart,
     Device,
     Id,
+    ModelPart,
     PointFile,
     RulesFile,
     Seen,
@@ -64,10 +65,10 @@ class ModelSettings:
     confidence: float
     batch: int
     precision: str
-    litter_weights: str = ""
+    litter_weights: str
     """Of a second model that knows bags of rubbish; none where empty."""
-    litter_imgsz_hw: tuple[int, int] = (1088, 1920)
-    gate: bool = True
+    litter_imgsz_hw: tuple[int, int]
+    gate: bool
     """Whether the model looks only where something moved since its last look."""
 
 
@@ -149,21 +150,29 @@ def load_settings(folder: Path) -> Settings:
         database_url=_database_url(environment.database_url or storage.database, home, state_root),
         observations_root=_place(observations, home) if observations else state_root / "observations",
         evidence_root=_place(environment.evidence_root or storage.evidence, home),
-        model=ModelSettings(
-            weights=environment.model_weights or model.weights,
-            device=environment.model_device or model.device,
-            imgsz_hw=model.imgsz,
-            confidence=model.confidence,
-            batch=model.batch,
-            precision=model.precision,
-            litter_weights=model.litter_weights,
-            litter_imgsz_hw=model.litter_imgsz,
-            gate=model.gate,
-        ),
+        model=model_settings(model, weights=environment.model_weights, device=environment.model_device),
         engine=site.engine.value(),
         nightly=site.nightly.value(environment.mail_password or ""),
         version=files_version(folder),
         loop=loop,
+    )
+
+
+def model_settings(
+    part: ModelPart | None = None, *, weights: str | None = None, device: str | None = None
+) -> ModelSettings:
+    """A file's `model`, or what holds where nothing is said; `weights` and `device` go before it."""
+    part = part or ModelPart()
+    return ModelSettings(
+        weights=weights or part.weights,
+        device=device or part.device,
+        imgsz_hw=part.imgsz,
+        confidence=part.confidence,
+        batch=part.batch,
+        precision=part.precision,
+        litter_weights=part.litter_weights,
+        litter_imgsz_hw=part.litter_imgsz,
+        gate=part.gate,
     )
 
 

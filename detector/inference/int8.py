@@ -28,6 +28,8 @@ WEIGHT_LEVELS = 255
 HEADROOM = 2.0
 """Weights use one half of their levels: processors without VNNI add two products in sixteen bits, which would overflow."""
 
+CALIBRATE = "remove it, or make it with 'kerbwatch models calibrate'"
+
 PICTURE = np.array([0.0, 1.0])
 """What a picture may reach is known, whatever these reach."""
 
@@ -72,13 +74,10 @@ def read_ranges(weights: Path, weights_sha256: str) -> Ranges | None:
         lows, highs = tuple(map(float, known["lows"])), tuple(map(float, known["highs"]))
         ranges = Ranges(known["weights_sha256"], known["pictures"], tuple(known["kinds"]), lows, highs)
     except (ValueError, KeyError, TypeError) as error:
-        raise BadWeights(f"{file} cannot be read: {error}; {_CALIBRATE}") from error
+        raise BadWeights(f"{file} cannot be read: {error}; {CALIBRATE}") from error
     if ranges.weights_sha256 != weights_sha256:
-        raise BadWeights(f"{file} belongs to other weights than {weights.name}; {_CALIBRATE}")
+        raise BadWeights(f"{file} belongs to other weights than {weights.name}; {CALIBRATE}")
     return ranges
-
-
-_CALIBRATE = "remove it, or make it with 'kerbwatch models calibrate'"
 
 
 def measured(

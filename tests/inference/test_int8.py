@@ -14,13 +14,12 @@ from hypothesis import strategies as st
 
 from detector.core.errors import BadInput, BadWeights
 from detector.core.geometry import iou
-from detector.core.values import Detections, Image
+from detector.core.values import LABEL_GROUPS, Detections, Image
 from detector.inference.detector import OpenVinoDetector, calibrate
 from detector.inference.int8 import ACTIVATION_LEVELS, quantise, ranges_file, read_ranges, with_exact_zero
 from detector.inference.quiet import import_openvino
 
 INPUT_HW = (384, 640)
-VEHICLES = {"car", "truck", "bus"}
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +33,8 @@ def own(weights: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(weights, tmp_path / "own.pt"))
 
 
-def group(label: str) -> str:
-    return "vehicle" if label in VEHICLES else label
+def _group(label: str) -> str:
+    return LABEL_GROUPS.get(label, label)
 
 
 def found_in(wanted: Detections, other: Detections, from_confidence: float) -> tuple[int, int]:
@@ -43,7 +42,7 @@ def found_in(wanted: Detections, other: Detections, from_confidence: float) -> t
     sure = [i for i, confidence in enumerate(wanted.confidences) if confidence >= from_confidence]
     hits = [
         any(
-            group(wanted.labels[i]) == group(label) and iou(tuple(wanted.boxes[i]), tuple(box)) >= 0.7
+            _group(wanted.labels[i]) == _group(label) and iou(tuple(wanted.boxes[i]), tuple(box)) >= 0.7
             for label, box in zip(other.labels, other.boxes, strict=True)
         )
         for i in sure
