@@ -22,6 +22,7 @@ pytest_plugins = ["review_fixture", "spot_fixture"]
 pytestmark = pytest.mark.timeout(600)
 
 CLIPS = "/api/v1/spot-checks/clips"
+LATE_MS = 500  # a slow line brings a page's script this much later than the page
 MP4 = b"\x00\x00\x00\x20ftypisom" + bytes(200)
 
 
@@ -57,6 +58,7 @@ def test_a_clip_is_uploaded_watched_and_its_findings_seen(
     spotted: Served, opens: Opens, parked_clip: Path
 ) -> None:
     page = opens(spotted, Role.REVIEWER).page
+    page.route("**/js/spot.js", lambda route: (page.wait_for_timeout(LATE_MS), route.continue_()))
     page.goto(f"{spotted.url}/spot-checks")
     page.set_input_files("#clip-form input[type=file]", str(parked_clip))
     page.fill("#clip-form input[name=start]", "2026-01-08T08:30:00")

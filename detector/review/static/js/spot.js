@@ -31,12 +31,18 @@ async function ask() {
   return setTimeout(ask, EVERY_MS);
 }
 
-if (["waiting", "running"].includes(root.dataset.state)) ask();
-document.getElementById("remove")?.addEventListener("click", async () => {
+async function end() {
   try {
     await remove(path);
     location.assign("/spot-checks");
   } catch (refused) {
     toast(t("js.failed", { why: refused.message }), { bad: true });
   }
-});
+}
+
+if (["waiting", "running"].includes(root.dataset.state)) ask();
+const button = document.getElementById("remove");
+if (button) {
+  button.addEventListener("click", end);
+  button.disabled = false; // it comes disabled, as the buttons of forms do: pressed before this, it would do nothing
+}
