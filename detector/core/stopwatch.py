@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -44,8 +44,8 @@ class Stopwatch:
             return dict(self._laps)
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """What is done within is this stage's."""
+    def stage(self, name: str, count: int = 1) -> Iterator[None]:
+        """What is done within is this stage's, and counts for so many."""
         outer_inner_s = getattr(self._own, "inner_s", 0.0)
         self._own.inner_s = 0.0
         began_s = time.thread_time()
@@ -54,19 +54,8 @@ class Stopwatch:
         finally:
             took_s = time.thread_time() - began_s
             with self._lock:
-                self._laps[name] += Lap(1, took_s - self._own.inner_s)
+                self._laps[name] += Lap(count, took_s - self._own.inner_s)
             self._own.inner_s = outer_inner_s + took_s
-
-    def each(self, name: str, items: Iterable[T]) -> Iterator[T]:
-        """The items; making each of them is this stage's."""
-        iterator = iter(items)
-        while True:
-            with self.stage(name):
-                try:
-                    item = next(iterator)
-                except StopIteration:
-                    return
-            yield item
 
     def calls(self, name: str, function: Callable[..., T]) -> Callable[..., T]:
         """The function, whose calls are this stage's."""

@@ -233,6 +233,9 @@ class Observation:
     """The picture as it was looked at, compressed; kept of the looks that are for litter, see `decoding.view`."""
     reused: bool = False
     """Whether nothing had moved since the model last looked, so that its answer of then stands for this moment too."""
+    spared: bool = False
+    """Whether not even a picture was decoded, for those of the looks before and after show one scene. `view` is then
+    that of the look before."""
 
 
 @dataclass(frozen=True, slots=True)

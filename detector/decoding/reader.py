@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -87,20 +87,18 @@ def frames_at(
     *,
     tolerance_s: float = 0.0,
     fit_wh: tuple[int, int] | None = None,
-    large_at: Mapping[float, tuple[int, int]] | None = None,
 ) -> Iterator[Frame | Missed]:
     """For each offset, in rising order, the picture that shows there, or why there is none.
 
     Offsets are seconds after the recording's first picture. A keyframe at most `tolerance_s` before the
     wanted moment is taken instead of it, which saves decoding up to it. Pictures are scaled to fit within
-    `fit_wh` (never enlarged), keeping their shape; at the offsets in `large_at` a frame's `large` holds the picture
-    to fit within that width and height besides. Raises UnreadableRecording if the file cannot be opened.
+    `fit_wh` (never enlarged), keeping their shape. Raises UnreadableRecording if the file cannot be opened.
     """
     if list(offsets_s) != sorted(offsets_s):
         raise ValueError("offsets must rise")
     with Reader(path) as opened:
         for offset_s in offsets_s:
-            yield opened.frame_at(offset_s, tolerance_s, fit_wh, (large_at or {}).get(offset_s))
+            yield opened.frame_at(offset_s, tolerance_s, fit_wh)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +199,8 @@ class Reader:
         large_wh: tuple[int, int] | None = None,
     ) -> Frame | Missed:
         """The picture that shows `offset_s` after the first, or a keyframe at most `tolerance_s` before; any order.
+
+        Where `large_wh` is given, the frame's `large` holds the picture to fit within that width and height besides.
 
         Raises UnreadableRecording where the file has gone.
         """

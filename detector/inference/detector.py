@@ -64,7 +64,7 @@ class Detector(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Attended:
-    """A detector with something done before it looks, around, and after, when it is told how many pictures it were.
+    """A detector with something done before it looks, around, and after; the last two are told at how many pictures.
 
     It looks at `part` of every picture, a box in [0, 1], where no other is asked for.
     """
@@ -72,7 +72,7 @@ class Attended:
     inner: Detector
     before: Callable[[], object] | None = None
     after: Callable[[int], object] | None = None
-    around: Callable[[], AbstractContextManager[None]] = nullcontext
+    around: Callable[[int], AbstractContextManager[None]] = lambda _: nullcontext()
     part: Box | None = None
 
     @property
@@ -90,7 +90,7 @@ class Attended:
     def detect(self, images: Sequence[Image], part: Box | None = None) -> list[Detections]:
         if self.before:
             self.before()
-        with self.around():
+        with self.around(len(images)):
             found = self.inner.detect(images, part or self.part)
         if self.after:
             self.after(len(images))

@@ -122,6 +122,8 @@ def view_faults(
     `earlier` are looks from before that could be judged: they say what the view is like. `unseen` is recorded time
     that gave no picture.
     """
+    observations = [o for o in observations if not o.spared]
+    earlier = [o for o in earlier if not o.spared]
     faults = list(_no_pictures(unseen, cadence_s))
     if observations:
         words = _words(observations, earlier)

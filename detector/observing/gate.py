@@ -18,7 +18,7 @@ from detector.core.values import NO_DETECTIONS, Detections, Image
 
 Grey = npt.NDArray[np.uint8]
 
-GATE_VERSION = 2
+GATE_VERSION = 3
 """Changes when the gate would decide otherwise: what was seen by another is observed again."""
 
 GATE_WIDTH = 160
@@ -76,6 +76,11 @@ class Scene:
     looks: int = 0
     reused: int = 0
 
+    @property
+    def serves(self) -> bool:
+        """Whether its answer may stand for one more moment without the model."""
+        return self.looks >= LOOKS_OF_A_SCENE and self.reused < REUSED_AT_MOST
+
     def answer(self) -> Detections:
         """What most of the last looks saw."""
         return common(self.answers[-LOOKS_OF_A_SCENE:])
@@ -95,7 +100,7 @@ class Gate:
         else:
             self.scenes.remove(scene)
         self.scenes = [scene, *self.scenes[: SCENES_KEPT - 1]]
-        if scene.looks >= LOOKS_OF_A_SCENE and scene.reused < REUSED_AT_MOST:
+        if scene.serves:
             scene.reused += 1
             return scene, False
         scene.picture = picture

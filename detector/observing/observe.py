@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import islice, pairwise
@@ -17,12 +18,16 @@ from typing import TypeVar
 from detector.core.errors import UnreadableRecording
 from detector.core.geometry import Box
 from detector.core.values import Detections, Frame, Image, Observation, Recording, ViewState
+from detector.decoding.view import picture_distance
 from detector.inference.detector import Detector
-from detector.observing.gate import GATE_VERSION, Gate, Scene, small
+from detector.observing.gate import GATE_VERSION, Gate, Grey, Scene, changed, small
 
 T = TypeVar("T")
-Frames = Iterable[Frame | str]
-"""For each wanted moment the picture or, as text, why there is none. May raise UnreadableRecording at its first."""
+PictureAt = Callable[[float], Frame | str]
+"""The picture at an offset in seconds, in any order, or, as text, why there is none."""
+
+FROZEN_RMS = 0.8
+"""Two pictures that lie no further apart, in grey levels, may be of a frozen camera; see `judging.camera_fault`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +96,14 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One recording to be observed at `offsets_s`, in rising order. `frames` opens it, in the reading thread."""
+    """One recording to be observed at `offsets_s`, in rising order.
+
+    `opened` opens it, in the reading thread; it raises UnreadableRecording.
+    """
 
     recording: Recording
     offsets_s: Sequence[float]
-    frames: Callable[[], Frames]
+    opened: Callable[[], AbstractContextManager[PictureAt]]
     slow: SlowLooks | None = None
 
 
@@ -103,8 +111,9 @@ class Job:
 class _Look:
     """A moment with its picture, all that can be told of it without the model, and whether the model must look."""
 
-    offset_s: float
-    frame: Frame
+    shown_s: float
+    frame: Frame | None
+    """None where none was decoded: the looks before and after show one scene."""
     view: ViewState
     packed: bytes | None
     scene: Scene | None
@@ -126,25 +135,6 @@ class _Unfinished:
     seen: list[Observation] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
     end: _End | None = None
-
-
-def observe(
-    recording: Recording,
-    offsets_s: Sequence[float],
-    frames: Frames,
-    detector: Detector,
-    view_state: Callable[[Frame], ViewState],
-    *,
-    batch: int = 4,
-    slow: SlowLooks | None = None,
-    sight: Sight = WHOLE,
-) -> Observed:
-    """Observe one recording; see `observe_each`. Raises UnreadableRecording where it cannot be opened."""
-    job = Job(recording, offsets_s, lambda: frames, slow)
-    ((_, observed),) = observe_each([job], detector, view_state, batch=batch, sight=sight)
-    if isinstance(observed, UnreadableRecording):
-        raise observed
-    return observed
 
 
 def observe_each(
@@ -194,25 +184,95 @@ def _read(
     job: Job, view_state: Callable[[Frame], ViewState], sight: Sight
 ) -> Iterator[tuple[Job, _Look | Failed | _End]]:
     """What a recording shows at its moments, and what can be told of it without the model."""
-    slowly = job.slow.chosen(job.offsets_s) if job.slow else set()
-    gate = Gate() if sight.gated else None
     try:
-        for offset_s, frame in zip(job.offsets_s, job.frames(), strict=True):
-            if isinstance(frame, str):
-                yield job, Failed(offset_s, frame)
-                continue
-            packed = job.slow.packed(frame.image) if job.slow and offset_s in slowly else None
-            scene, asks = gate.admit(small(frame.image, sight.part)) if gate else (None, True)
-            yield job, _Look(offset_s, frame, view_state(frame), packed, scene, asks)
+        with job.opened() as picture_at:
+            for look in _Looks(job, picture_at, view_state, sight).each():
+                yield job, look
     except UnreadableRecording as error:
         yield job, _End(error)
     else:
         yield job, _End()
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A picture, what was measured of it, and, where there is a gate, what the gate sees of it."""
+
+    frame: Frame
+    view: ViewState
+    small: Grey | None
+
+
+class _Looks:
+    """One recording's moments, looked at in their order, but for those that are spared.
+
+    Where a scene lasts, the second next moment is looked at first: if it shows the scene too, the moment between is
+    taken to show it without a picture. A stay as long as its limit covers three moments, so one of them is looked at
+    in any case; where that shows something new, so are those on either side.
+    """
+
+    def __init__(
+        self, job: Job, picture_at: PictureAt, view_state: Callable[[Frame], ViewState], sight: Sight
+    ) -> None:
+        self._job = job
+        self._picture_at = picture_at
+        self._view_state = view_state
+        self._part = sight.part
+        self._gate = Gate() if sight.gated else None
+        self._slowly = job.slow.chosen(job.offsets_s) if job.slow else set()
+        self._early: dict[int, _Seen | Failed] = {}
+
+    def each(self) -> Iterator[_Look | Failed]:
+        index = 0
+        while index < len(self._job.offsets_s):
+            seen = self._early.pop(index, None) or self._look_at(index)
+            index += 1
+            if isinstance(seen, Failed):
+                yield seen
+                continue
+            yield (look := self._admitted(index - 1, seen))
+            if self._may_be_spared(index, look):
+                yield replace(
+                    look, shown_s=self._job.offsets_s[index], frame=None, packed=None, asks_model=False
+                )
+                index += 1
+
+    def _look_at(self, index: int) -> _Seen | Failed:
+        offset_s = self._job.offsets_s[index]
+        frame = self._picture_at(offset_s)
+        if isinstance(frame, str):
+            return Failed(offset_s, frame)
+        return _Seen(frame, self._view_state(frame), small(frame.image, self._part) if self._gate else None)
+
+    def _admitted(self, index: int, seen: _Seen) -> _Look:
+        slow = self._job.slow
+        packed = (
+            slow.packed(seen.frame.image) if slow and self._job.offsets_s[index] in self._slowly else None
+        )
+        scene, asks = (None, True)
+        if self._gate is not None and seen.small is not None:
+            scene, asks = self._gate.admit(seen.small)
+        return _Look(seen.frame.offset_s, seen.frame, seen.view, packed, scene, asks)
+
+    def _may_be_spared(self, index: int, before: _Look) -> bool:
+        """Whether the moments before and after this one show one scene that still serves; it is then taken to."""
+        scene, offsets_s = before.scene, self._job.offsets_s
+        if scene is None or not scene.serves or index + 1 >= len(offsets_s) or index in self._early:
+            return False
+        if offsets_s[index] in self._slowly:
+            return False
+        after = self._early[index + 1] = self._early.get(index + 1) or self._look_at(index + 1)
+        if isinstance(after, Failed) or after.small is None or changed(scene.picture, after.small):
+            return False
+        if picture_distance(before.view, after.view) <= FROZEN_RMS:
+            return False
+        scene.reused += 1
+        return True
+
+
 def _infer(waiting: list[tuple[_Unfinished, _Look]], detector: Detector, sight: Sight) -> None:
     """Ask the model about the pictures that need it, and add all that waited to their recordings, in order."""
-    images = [look.frame.image for _, look in waiting if look.asks_model]
+    images = [look.frame.image for _, look in waiting if look.asks_model and look.frame]
     answers = iter(detector.detect(images, sight.part) if sight.part else detector.detect(images))
     for own, look in waiting:
         detections = next(answers) if look.asks_model else None
@@ -227,14 +287,20 @@ def _infer(waiting: list[tuple[_Unfinished, _Look]], detector: Detector, sight: 
 
 def _observation(job: Job, look: _Look, detections: Detections) -> Observation:
     recording, slow = job.recording, job.slow
-    if look.packed is not None and slow is not None and slow.detector is not None:
+    if look.packed is not None and slow is not None and slow.detector is not None and look.frame is not None:
         large = look.frame.image if look.frame.large is None else look.frame.large
         detections = detections.with_those_of(slow.detector.detect([large])[0])
-    at = recording.interval.start + timedelta(seconds=look.frame.offset_s)
-    seen = Observation(
-        recording.camera_id, at, recording.id, look.frame.offset_s, detections, look.view, look.packed
+    return Observation(
+        recording.camera_id,
+        recording.interval.start + timedelta(seconds=look.shown_s),
+        recording.id,
+        look.shown_s,
+        detections,
+        look.view,
+        look.packed,
+        reused=not look.asks_model,
+        spared=look.frame is None,
     )
-    return seen if look.asks_model else replace(seen, reused=True)
 
 
 def _ahead(items: Iterable[T], size: int) -> Iterator[list[T]]:

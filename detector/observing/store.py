@@ -27,6 +27,7 @@ SCHEMA = pa.schema(
         ("edges", pa.binary()),
         ("sketch", pa.binary()),
         ("reused", pa.bool_()),
+        ("spared", pa.bool_()),
     ]
 )
 """`boxes` holds xyxy in [0, 1], four numbers a detection."""
@@ -76,6 +77,7 @@ def _table(seen: Iterable[Observation]) -> pa.Table:
         "edges": [np.packbits(o.view.edges).tobytes() for o in seen],
         "sketch": [o.view.sketch.astype(np.float32).tobytes() for o in seen],
         "reused": [o.reused for o in seen],
+        "spared": [o.spared for o in seen],
     }
     return pa.table(columns, schema=SCHEMA)
 
@@ -99,6 +101,7 @@ def _rows(table: pa.Table, camera_id: str, recording_id: str) -> Iterator[Observ
             ),
             row["picture"],
             bool(row["reused"]),
+            bool(row["spared"]),
         )
 
 

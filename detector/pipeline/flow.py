@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +22,10 @@ from detector.core.values import (
     ViewFault,
     Violation,
 )
-from detector.decoding.reader import Reader, frames_at
+from detector.decoding.reader import Reader
 from detector.decoding.view import packed, view_state
 from detector.inference.detector import Attended, Detector
-from detector.observing.observe import Job, Observed, Sight, SlowLooks, observe_each
+from detector.observing.observe import Job, Observed, PictureAt, Sight, SlowLooks, observe_each
 from detector.observing.watched import watched
 from detector.proving import verdict
 from detector.proving.looker import Looker, OpenRecording
@@ -96,19 +97,22 @@ def job_of(
     tolerance_s = min((look.tolerance_s for look in plan), default=0.0)
     height, width = detector.input_hw
 
-    def pictures() -> Iterator[Frame | str]:
-        begin(root / recording.path)
-        frames = frames_at(
-            root / recording.path,
-            offsets_s,
-            tolerance_s=tolerance_s,
-            fit_wh=(width, height),
-            large_at=slow.large_at(offsets_s) if slow else None,
-        )
-        timed = watch.each("decode", frames)
-        return (frame if isinstance(frame, Frame) else frame.reason for frame in timed)
+    large_at = slow.large_at(offsets_s) if slow else {}
 
-    return Job(recording, offsets_s, pictures, slow)
+    @contextmanager
+    def opened() -> Iterator[PictureAt]:
+        begin(root / recording.path)
+        with watch.stage("open"):
+            reader = Reader(root / recording.path)
+        with reader:
+
+            def picture_at(offset_s: float) -> Frame | str:
+                frame = reader.frame_at(offset_s, tolerance_s, (width, height), large_at.get(offset_s))
+                return frame if isinstance(frame, Frame) else frame.reason
+
+            yield watch.calls("decode", picture_at)
+
+    return Job(recording, offsets_s, opened, slow)
 
 
 def observe_jobs(

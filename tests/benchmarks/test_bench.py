@@ -55,8 +55,14 @@ def test_the_benchmark_measures_itself_the_others_and_the_limits_on_the_same_pic
         assert row.cost.cpu_s > 0
         assert 0 < row.cost.peak_mb <= row.cost.peak_rss_mb
     assert "reused" in rows[Street.QUIET, "kerbwatch"].note
-    shares = {(limit.street, method): limit.asked_share for method, limit in done.limits}
-    assert shares[Street.QUIET, "kerbwatch"] < shares[Street.QUIET, "kerbwatch, no gate"] == 1.0
+    limits = {(limit.street, method): limit for method, limit in done.limits}
+    gated, plain = limits[Street.QUIET, "kerbwatch"], limits[Street.QUIET, "kerbwatch, no gate"]
+    assert gated.looks.decoded < plain.looks.decoded == plain.looks.inferred
+    assert gated.looks.inferred < plain.looks.inferred
+    for limit in limits.values():
+        assert limit.closer.decoded > 0
+        assert limit.closer.inferred >= 0
+        assert limit.whole_rate < limit.rate
     json.dumps(done.to_json(), default=str)
     draw(done, tmp_path / "bench.png")
     assert (tmp_path / "bench.png").stat().st_size > 10_000

@@ -127,7 +127,9 @@ def test_a_profile_tells_every_stage_of_the_scan_and_all_its_time(unscanned: Mad
     assert {name: one["samples"] for name, one in told["cameras"].items()} == samples
     stages = {one["stage"]: one for one in told["stages"]}
     assert {"decode", "view", "infer", "judge", "prove", "decode closer", "evidence", "store"} <= set(stages)
-    assert stages["view"]["count"] == told["samples"] == sum(samples.values())
+    assert told["samples"] == sum(samples.values())
+    # Pictures between two that show one scene are neither decoded nor measured.
+    assert 0.5 * told["samples"] < stages["decode"]["count"] == stages["view"]["count"] <= told["samples"]
     assert stages["evidence"]["count"] == sum(one["filed"] for one in told["cameras"].values())
     assert sum(one["cpu_s"] for one in told["stages"]) == pytest.approx(told["cpu_s"], rel=0.05)
     assert all(one["cpu_s"] > 0 for one in told["stages"])

@@ -202,7 +202,8 @@ def test_a_keyframe_made_small_is_the_same_picture_but_for_a_grey_level(
 
 
 def test_a_picture_is_had_large_as_well_where_that_is_asked_for(make: Maker) -> None:
-    plain, both = frames_at(make().path, [1.0, 2.0], fit_wh=(80, 80), large_at={2.0: (120, 120)})
+    with Reader(make().path) as opened:
+        plain, both = opened.frame_at(1.0, 0.0, (80, 80)), opened.frame_at(2.0, 0.0, (80, 80), (120, 120))
     assert isinstance(plain, Frame)
     assert isinstance(both, Frame)
     assert plain.large is None

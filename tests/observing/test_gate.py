@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_observe import RECORDING, view
+from test_observe import observe, view
 
 from detector.core.geometry import Box
-from detector.core.values import Detections, Frame, Image
+from detector.core.values import SKETCH_SIZE, Detections, Frame, Image, ViewState
 from detector.observing.gate import (
     LOOKS_OF_A_SCENE,
     REUSED_AT_MOST,
@@ -21,9 +23,10 @@ from detector.observing.gate import (
     common,
     small,
 )
-from detector.observing.observe import Observed, Sight, observe
+from detector.observing.observe import Observed, Sight
 
 SIZE = (90, 160)
+View = Callable[[Frame], ViewState]
 
 
 @pytest.fixture(scope="module")
@@ -139,29 +142,61 @@ def street(car: bool, seed: int) -> Image:
     return np.repeat(noisy(grey, seed, 2.0)[..., None], 3, axis=2)
 
 
-def gated(cars: list[bool], batch: int) -> tuple[Observed, int]:
-    def frames() -> Iterator[Frame]:
-        for index, car in enumerate(cars):
-            yield Frame(float(index), street(car, index), "0" * 64)
+def gated(cars: list[bool], batch: int = 4, view: View = view) -> tuple[Observed, int, list[int]]:
+    """What was seen, how often the model looked, and which pictures were decoded, in that order."""
+    decoded: list[int] = []
+
+    def picture_at(at: float) -> Frame:
+        decoded.append(int(at))
+        return Frame(at, street(cars[int(at)], int(at)), "0" * 64)
 
     model = Counting()
-    seen = observe(
-        RECORDING, [float(i) for i in range(len(cars))], frames(), model, view, batch=batch,
-        sight=Sight(None, gated=True),
-    )  # fmt: skip
-    return seen, model.looks
+    offsets_s = [float(i) for i in range(len(cars))]
+    seen = observe(offsets_s, picture_at, model, view, batch=batch, sight=Sight(None, gated=True))
+    return seen, model.looks, decoded
 
 
 @pytest.mark.parametrize("cars", [
     [False] * 6 + [True] * 7 + [False] * 4,
-    [False, True] * 8,
+    [False, False, True, True] * 5,
     [True] * 20,
 ])  # fmt: skip
 def test_a_gated_recording_shows_the_same_whatever_the_batches_and_costs_fewer_looks(
     cars: list[bool],
 ) -> None:
     results = [gated(cars, batch) for batch in (1, 4, 32)]
-    for seen, looks in results:
+    for seen, looks, _ in results:
         assert [bool(len(o.detections)) for o in seen.seen] == cars
         assert looks == sum(not o.reused for o in seen.seen) < len(cars)
-    assert len({looks for _, looks in results}) == 1
+    assert len({looks for _, looks, _ in results}) == 1
+
+
+@given(st.integers(0, 40), st.integers(3, 12), st.integers(0, 40))
+@settings(deadline=None, max_examples=30)
+def test_what_stays_for_three_moments_is_seen_at_each_of_them_as_if_all_were_decoded(
+    before: int, stays: int, after: int
+) -> None:
+    cars = [False] * before + [True] * stays + [False] * after
+    seen, _, decoded = gated(cars)
+    assert [bool(len(o.detections)) for o in seen.seen] == cars
+    assert [o.offset_s for o in seen.seen] == [float(i) for i in range(len(cars))]
+    assert len(decoded) == len(set(decoded)) == sum(not o.spared for o in seen.seen)
+    first, last = before, before + stays - 1
+    assert not any(o.spared for o in seen.seen[max(0, first - 1) : first + LOOKS_OF_A_SCENE])
+    assert not any(o.spared for o in seen.seen[last : last + 2])
+
+
+def test_where_nothing_moves_every_second_picture_is_spared() -> None:
+    seen, looks, decoded = gated([False] * 100)
+    assert len(decoded) <= 55
+    assert looks <= 10
+    assert not any(a.spared and b.spared for a, b in pairwise(seen.seen))
+
+
+def test_pictures_that_may_be_frozen_are_all_decoded() -> None:
+    def still(_: Frame) -> ViewState:
+        return replace(view(_), sketch=np.ones(SKETCH_SIZE, np.float32))
+
+    seen, _, decoded = gated([False] * 30, view=still)
+    assert sorted(decoded) == list(range(30))
+    assert not any(o.spared for o in seen.seen)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import tracemalloc
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from video_fixture import Maker, index_of
 
+from detector.core.errors import UnreadableRecording
+from detector.core.geometry import Box
 from detector.core.times import Interval
 from detector.core.values import (
     NO_DETECTIONS,
@@ -25,14 +28,37 @@ from detector.core.values import (
     RecordingState,
     ViewState,
 )
-from detector.decoding.reader import frames_at
+from detector.decoding.reader import Reader
 from detector.decoding.view import view_state
-from detector.observing.observe import Failed, Observed, SlowLooks, observe
+from detector.inference.detector import Detector
+from detector.observing.observe import WHOLE, Failed, Job, Observed, PictureAt, Sight, SlowLooks, observe_each
 
 START = datetime(2026, 1, 8, tzinfo=UTC)
 RECORDING = Recording(
     "p001", "a.mp4", 1, 1, Interval(START, START + timedelta(hours=1)), RecordingState.READABLE
 )
+
+
+def observe(
+    offsets_s: Sequence[float],
+    picture_at: PictureAt,
+    detector: Detector,
+    view_state: Callable[[Frame], ViewState],
+    *,
+    batch: int = 4,
+    slow: SlowLooks | None = None,
+    sight: Sight = WHOLE,
+) -> Observed:
+    """One recording, of which `picture_at` gives the pictures."""
+
+    @contextmanager
+    def opened() -> Iterator[PictureAt]:
+        yield picture_at
+
+    job = Job(RECORDING, offsets_s, opened, slow)
+    ((_, observed),) = observe_each([job], detector, view_state, batch=batch, sight=sight)
+    assert not isinstance(observed, UnreadableRecording)
+    return observed
 
 
 class Grey:
@@ -45,7 +71,7 @@ class Grey:
     def __init__(self) -> None:
         self.batches: list[int] = []
 
-    def detect(self, images: Sequence[Image]) -> list[Detections]:
+    def detect(self, images: Sequence[Image], part: Box | None = None) -> list[Detections]:
         self.batches.append(len(images))
         return [
             Detections(
@@ -64,7 +90,9 @@ def view(_: Frame) -> ViewState:
 
 
 def seen_by(frames: Sequence[Frame | str], batch: int) -> Observed:
-    return observe(RECORDING, [float(i) for i in range(len(frames))], iter(frames), Grey(), view, batch=batch)
+    return observe(
+        [float(i) for i in range(len(frames))], lambda at: frames[int(at)], Grey(), view, batch=batch
+    )
 
 
 def essence(observed: Observed) -> list[tuple[datetime, float, float]]:
@@ -97,26 +125,20 @@ def test_a_plan_without_looks_observes_nothing() -> None:
 
 
 def test_an_error_of_the_reader_reaches_the_caller_and_leaves_no_thread() -> None:
-    def broken() -> Iterator[Frame]:
-        yield frame(0.0)
-        raise OSError("the disk is gone")
+    def broken(at: float) -> Frame:
+        if at > 0:
+            raise OSError("the disk is gone")
+        return frame(at)
 
     before = threading.active_count()
     with pytest.raises(OSError, match="the disk is gone"):
-        observe(RECORDING, [0.0, 1.0], broken(), Grey(), view)
+        observe([0.0, 1.0], broken, Grey(), view)
     assert threading.active_count() == before
-
-
-def test_as_many_pictures_as_moments_are_asked_for() -> None:
-    with pytest.raises(ValueError, match=r"shorter|longer"):
-        observe(RECORDING, [0.0, 1.0], [frame(0.0)], Grey(), view)
 
 
 def test_pictures_go_to_the_model_in_batches() -> None:
     model = Grey()
-    observe(
-        RECORDING, [float(i) for i in range(10)], [frame(float(i)) for i in range(10)], model, view, batch=4
-    )
+    observe([float(i) for i in range(10)], frame, model, view, batch=4)
     assert model.batches == [4, 4, 2]
 
 
@@ -139,11 +161,11 @@ def test_the_detector_for_litter_looks_seldom_and_at_the_large_picture() -> None
     slow = SlowLooks(4.0, lambda image: bytes([image.shape[1]]), litter)
     wanted = slow.large_at(offsets_s)
     assert wanted == {0.0: (1280, 736), 4.0: (1280, 736), 8.0: (1280, 736), 9.0: (1280, 736)}
-    frames = [
-        replace(frame(at), large=np.zeros((36, 64, 3), np.uint8) if at in wanted else None)
-        for at in offsets_s
-    ]
-    observed = observe(RECORDING, offsets_s, frames, Grey(), view, slow=slow)
+
+    def picture_at(at: float) -> Frame:
+        return replace(frame(at), large=np.zeros((36, 64, 3), np.uint8) if at in wanted else None)
+
+    observed = observe(offsets_s, picture_at, Grey(), view, slow=slow)
     assert litter.widths == [64] * 4
     assert {o.offset_s: o.picture for o in observed.seen if o.picture} == dict.fromkeys(wanted, bytes([32]))
 
@@ -158,10 +180,12 @@ def test_memory_does_not_grow_with_the_length_of_a_recording() -> None:
             return [NO_DETECTIONS] * len(images)
 
     def peak(looks: int) -> int:
-        frames = (Frame(float(i), np.zeros((180, 320, 3), np.uint8), "0" * 64) for i in range(looks))
+        def picture_at(at: float) -> Frame:
+            return Frame(at, np.zeros((180, 320, 3), np.uint8), "0" * 64)
+
         tracemalloc.start()
         try:
-            observe(RECORDING, [float(i) for i in range(looks)], frames, Blind(), view)
+            observe([float(i) for i in range(looks)], picture_at, Blind(), view)
             return tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
@@ -179,8 +203,13 @@ def test_a_made_recording_is_observed_at_the_moments_of_its_plan(make: Maker) ->
         indices.append(index_of(shown))
         return view_state(shown.image)
 
-    frames = (f if isinstance(f, Frame) else f.reason for f in frames_at(made.path, offsets_s))
-    observed = observe(RECORDING, offsets_s, frames, Grey(), look)
+    with Reader(made.path) as opened:
+
+        def picture_at(at: float) -> Frame | str:
+            shown = opened.frame_at(at)
+            return shown if isinstance(shown, Frame) else shown.reason
+
+        observed = observe(offsets_s, picture_at, Grey(), look)
     assert indices == [0, 15, 30, 59]
     assert [f.offset_s for f in observed.failed] == [30.0]
     assert observed.seen[3].view.brightness > observed.seen[0].view.brightness
