@@ -63,9 +63,9 @@ def _infer(task: dict[str, Any]) -> object:
         Path(task["weights"]), Path(task["cache"]), device="cpu", input_hw=model.imgsz_hw,
         confidence=model.confidence, precision=model.precision, threads=1,
     )  # fmt: skip
-    frames = frames_at(
-        Path(task["videos"][0]), [20 + 54.0 * k for k in range(8)], tolerance_s=6, fit_wh=(640, 384)
-    )
+    cadence = cadence_for(LIMIT_S)
+    offsets_s = [20 + cadence.every_s * k for k in range(8)]
+    frames = frames_at(Path(task["videos"][0]), offsets_s, tolerance_s=cadence.tolerance_s, fit_wh=(640, 384))
     pictures = [frame.image for frame in frames if isinstance(frame, Frame)]
     part = watched(camera.zones) if task["part"] else None
     detector.detect(pictures[:2], part)

@@ -69,6 +69,7 @@ def probe(path: Path) -> MediaInfo:
     Raises UnreadableRecording: empty, not a video, cut short before any picture, or no permission.
     """
     with Reader(path) as opened:
+        opened.require_picture()
         claimed_s = opened.claimed_s
         readable_s = opened.readable_s(claimed_s)
         return MediaInfo(
@@ -113,7 +114,8 @@ class _Decoded:
 class Reader:
     """One open recording: seeks, decodes forward, and remembers where the decoder stands.
 
-    Raises UnreadableRecording if the file cannot be opened or shows no picture.
+    Raises UnreadableRecording if the file cannot be opened, or holds no video; without an index, also if it shows no
+    picture.
     """
 
     def __init__(self, path: Path) -> None:
@@ -284,8 +286,7 @@ class Reader:
 
     def _advance(self, target_s: float, tolerance_s: float, *, roughly: bool) -> _Decoded | None:
         """Decode until the picture shown at the target is known, or a keyframe near enough is there."""
-        # AVI tells only the order of decoding: which picture a keyframe shows at is not known from it alone.
-        if not self._decoded and (tolerance_s > 0 or self.container.format.name != "avi"):
+        if not self._decoded and (tolerance_s > 0 or not self._tells_only_order):
             near = self._lone_keyframe(target_s, max(tolerance_s, TINY_S), roughly=roughly)
             if near is not None:
                 return near
@@ -366,7 +367,7 @@ class Reader:
 
     def _shown(self, frame: VideoFrame, ticks: int) -> int:
         """When a picture shows. AVI stores none but the order of decoding, in which pictures come out one by one."""
-        if self.container.format.name == "avi" and frame.dts is not None:
+        if self._tells_only_order and frame.dts is not None:
             return frame.dts
         return ticks
 
@@ -392,12 +393,36 @@ class Reader:
             return
 
     def _first_picture_s(self) -> float:
+        """From the index and the first keyframe's packet, where there is an index: no picture is decoded for it."""
+        if not self._tells_only_order and len(self.stream.index_entries):
+            packet = next(self._packets, None)
+            if packet is not None and packet.pts is not None:
+                self._lone = True  # it is to be read again
+                return float(packet.pts * self._base)
+        return self._decode_first().at_s
+
+    @property
+    def _tells_only_order(self) -> bool:
+        """AVI tells only the order of decoding: which picture a keyframe shows at is not known from it alone."""
+        return bool(self.container.format.name == "avi")
+
+    def require_picture(self) -> None:
+        """Raises UnreadableRecording where none of the first pictures can be decoded."""
+        if self._decoded:
+            return
+        try:
+            self._seek(self.first_s)
+            self._decode_first()
+        except (av.error.FFmpegError, OSError) as error:
+            raise UnreadableRecording(str(self.path), f"no picture can be decoded: {error}") from error
+
+    def _decode_first(self) -> _Decoded:
         for _ in range(256):
             if self._ended:
                 break
             self._decode_more()
             if self._decoded:
-                return self._decoded[0].at_s
+                return self._decoded[0]
         raise UnreadableRecording(str(self.path), "no picture can be decoded")
 
     def _last_packet_s(self, from_s: float, stop_after: int | None = None) -> float:

@@ -318,6 +318,8 @@ class _Usual:
     def blurred(self, view: ViewState) -> bool:
         if len(self.sharpness) < SHARP_FEWEST:
             return False
+        if view.sharpness >= BLURRED_PART * max(self.sharpness):
+            return False  # the quantile is not above the largest, and takes a hundred times as long
         sharp, ratio = (float(np.quantile(values, LOW_QUANTILE)) for values in (self.sharpness, self.ratio))
         return view.sharpness < BLURRED_PART * sharp and _ratio(view) < BLURRED_RATIO * ratio
 

@@ -77,9 +77,9 @@ class Scene:
     reused: int = 0
 
     @property
-    def serves(self) -> bool:
-        """Whether its answer may stand for one more moment without the model."""
-        return self.looks >= LOOKS_OF_A_SCENE and self.reused < REUSED_AT_MOST
+    def serves(self) -> int:
+        """For how many more moments its answer may stand without the model."""
+        return REUSED_AT_MOST - self.reused if self.looks >= LOOKS_OF_A_SCENE else 0
 
     def answer(self) -> Detections:
         """What most of the last looks saw."""

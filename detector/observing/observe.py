@@ -26,6 +26,9 @@ T = TypeVar("T")
 PictureAt = Callable[[float], Frame | str]
 """The picture at an offset in seconds, in any order, or, as text, why there is none."""
 
+SPARED_AT_MOST = 2
+"""With three moments in a stay as long as its limit, no such stay falls between two pictures."""
+
 FROZEN_RMS = 0.8
 """Two pictures that lie no further apart, in grey levels, may be of a frozen camera; see `judging.camera_fault`."""
 
@@ -206,9 +209,9 @@ class _Seen:
 class _Looks:
     """One recording's moments, looked at in their order, but for those that are spared.
 
-    Where a scene lasts, the second next moment is looked at first: if it shows the scene too, the moment between is
-    taken to show it without a picture. A stay as long as its limit covers three moments, so one of them is looked at
-    in any case; where that shows something new, so are those on either side.
+    Where a scene lasts, the next moment but SPARED_AT_MOST is looked at first: if it shows the scene too, the moments
+    between are taken to show it without a picture. A stay as long as its limit covers three moments, so at least one
+    of them is looked at in any case; where that shows something new, so are those on either side.
     """
 
     def __init__(
@@ -231,7 +234,7 @@ class _Looks:
                 yield seen
                 continue
             yield (look := self._admitted(index - 1, seen))
-            if self._may_be_spared(index, look):
+            for _ in range(self._spared(index, look)):
                 yield replace(
                     look, shown_s=self._job.offsets_s[index], frame=None, packed=None, asks_model=False
                 )
@@ -254,20 +257,22 @@ class _Looks:
             scene, asks = self._gate.admit(seen.small)
         return _Look(seen.frame.offset_s, seen.frame, seen.view, packed, scene, asks)
 
-    def _may_be_spared(self, index: int, before: _Look) -> bool:
-        """Whether the moments before and after this one show one scene that still serves; it is then taken to."""
+    def _spared(self, index: int, before: _Look) -> int:
+        """How many moments from this one on need no picture, for those before and after them show one scene."""
         scene, offsets_s = before.scene, self._job.offsets_s
-        if scene is None or not scene.serves or index + 1 >= len(offsets_s) or index in self._early:
-            return False
-        if offsets_s[index] in self._slowly:
-            return False
-        after = self._early[index + 1] = self._early.get(index + 1) or self._look_at(index + 1)
+        if scene is None or self._early:
+            return 0
+        most = min(SPARED_AT_MOST, scene.serves, len(offsets_s) - 1 - index)
+        spared = next((n for n in range(most) if offsets_s[index + n] in self._slowly), most)
+        if spared < 1:
+            return 0
+        after = self._early[index + spared] = self._look_at(index + spared)
         if isinstance(after, Failed) or after.small is None or changed(scene.picture, after.small):
-            return False
+            return 0
         if picture_distance(before.view, after.view) <= FROZEN_RMS:
-            return False
-        scene.reused += 1
-        return True
+            return 0
+        scene.reused += spared
+        return spared
 
 
 def _infer(waiting: list[tuple[_Unfinished, _Look]], detector: Detector, sight: Sight) -> None:

@@ -12,8 +12,12 @@ from detector.core.times import Interval
 LOOKS_PER_LIMIT = 3
 """A stay as long as its limit is looked at so often at least."""
 
-TOLERANCE_SHARE = 0.1
-"""Which part of the time between two looks a picture may be early, so that a keyframe can serve."""
+TOLERANCE_SHARE = 1 / 15
+LARGEST_TOLERANCE_SHARE = 1 / 10
+KEYFRAMES_S = 4.0
+"""A picture may be early, so that a keyframe can serve: by the first part of the time between two pictures, or, where that
+is less than recorders leave between two keyframes, by so much, as far as it is not above the second part.
+"""
 
 IDLE_CADENCE_S = 600.0
 """How often a camera is looked at where no rule is in force, for its health alone."""
@@ -55,11 +59,16 @@ def cadence_for(limit_s: float | None) -> Cadence:
     Pictures at most limit/3 apart: any half-open window of the limit's length holds three of them.
     """
     if limit_s is None:
-        return Cadence(IDLE_CADENCE_S, IDLE_CADENCE_S * TOLERANCE_SHARE)
+        return Cadence(IDLE_CADENCE_S, _tolerance_s(IDLE_CADENCE_S))
     if limit_s <= 0:
         raise ValueError(f"a limit must be above 0 s, got {limit_s}")
     apart_s = min(limit_s / LOOKS_PER_LIMIT, IDLE_CADENCE_S)
-    return Cadence(apart_s * (1 - TOLERANCE_SHARE), apart_s * TOLERANCE_SHARE)
+    tolerance_s = _tolerance_s(apart_s)
+    return Cadence(apart_s - tolerance_s, tolerance_s)
+
+
+def _tolerance_s(apart_s: float) -> float:
+    return max(TOLERANCE_SHARE * apart_s, min(KEYFRAMES_S, LARGEST_TOLERANCE_SHARE * apart_s))
 
 
 def looks(stretches: Iterable[Stretch]) -> Iterator[Look]:
