@@ -27,7 +27,7 @@ from judged import (
 
 from detector.config.rules import RuleSet
 from detector.core.geometry import Box
-from detector.core.values import Incident, Observation, Violation, Zone, ZoneKind
+from detector.core.values import TAKEN_FOR, Incident, Observation, Violation, Zone, ZoneKind
 from detector.judging.judge import judge
 
 STANDS = [[], *[[car()]] * 6, []]
@@ -182,9 +182,10 @@ def test_the_box_of_an_incident_is_the_middle_of_its_sightings() -> None:
     assert incident.box == pytest.approx(KERB, abs=1e-6)
 
 
-def test_what_the_model_takes_for_a_phone_is_a_vehicle_that_came_or_went() -> None:
-    phone = car(label="cell phone")
-    assert len(judged(series([[], *[[phone]] * 6, []]))) == 1
-    assert len(judged(series([*[[phone]] * 6, []]))) == 1
-    assert len(judged(series([[car()], *[[phone]] * 6]))) == 1
-    assert judged(series([[phone]] * 6)) == []
+@pytest.mark.parametrize("label", TAKEN_FOR)
+def test_what_the_model_takes_for_a_phone_or_a_boat_is_a_vehicle_that_came_or_went(label: str) -> None:
+    taken = car(label=label)
+    assert len(judged(series([[], *[[taken]] * 6, []]))) == 1
+    assert len(judged(series([*[[taken]] * 6, []]))) == 1
+    assert len(judged(series([[car()], *[[taken]] * 6]))) == 1
+    assert judged(series([[taken]] * 6)) == []
