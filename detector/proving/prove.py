@@ -344,7 +344,8 @@ def _blinks(at: datetime, reference: Place, box: Box, looker: Looker) -> bool:
     comes back so fast, but somebody whom the model does not see walks past.
     """
     # Keyframes serve where they lie between BLINK_S and twice that from the moment: decoding up to it costs tenfold.
-    around = [looker.look(at + timedelta(seconds=side * BLINK_S), BLINK_S) for side in (-1, 2)]
+    # After it first: of what has left, that tells at once.
+    around = (looker.look(at + timedelta(seconds=side * BLINK_S), BLINK_S) for side in (2, -1))
     return all(
         seen is not None and likeness(reference, place_of(seen.frame.image, box)) >= ALIKE for seen in around
     )
@@ -370,19 +371,38 @@ def _bisect(stand: _Stand, looker: Looker, missed_at: datetime | None, edge: _Ed
         if away == border:
             return border, math.inf
         away = _clamped(away + edge * timedelta(seconds=step_s), run)
+    return _between(stand, looker, there, away, edge)
+
+
+def _between(
+    stand: _Stand, looker: Looker, there: datetime, away: datetime, edge: _Edge
+) -> tuple[datetime, float]:
+    """The last moment at which the object was there, towards one at which it was not, and how far off that may be."""
+    without = _placed(looker.look(away), stand.box)
     while (gap_s := abs((there - away).total_seconds())) > RESOLUTION_S:
         middle = there + (away - there) / 2
         tolerance_s = gap_s * EARLY_SHARE if gap_s > KEYFRAMES_FROM_S else 0.0
-        # At `away` and beyond it is known to be gone: no glance need go so far.
-        short_of_away = away - edge * timedelta(microseconds=1)
-        was_there = _was_there(stand, looker, middle, edge, short_of_away, tolerance_s)
         # What is known is known of the picture's own time, which may lie before the moment asked for.
         seen = looker.look(middle, tolerance_s)
         at = seen.at if seen is not None else middle
+        place = _placed(seen, stand.box)
+        was_there = stand.shows(seen)
+        # Where the place looks as it did without the object, nothing hides it, and no glance is needed. At `away` and
+        # beyond it is known to be gone, so none need go so far.
+        if not was_there and not (place and without and likeness(without, place) >= ALIKE):
+            short_of_away = away - edge * timedelta(microseconds=1)
+            was_there = _was_there(stand, looker, middle, edge, short_of_away, tolerance_s)
         if not min(there, away) < at < max(there, away):
             break  # the recording has no picture between
-        there, away = (at, away) if was_there else (there, at)
+        if was_there:
+            there = at
+        else:
+            away, without = at, place
     return there, abs((there - away).total_seconds())
+
+
+def _placed(seen: Seen | None, box: Box) -> Place | None:
+    return place_of(seen.frame.image, box) if seen else None
 
 
 def _was_there(
