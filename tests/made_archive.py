@@ -190,7 +190,7 @@ def one_after_another(camera: Camera) -> list[Actor]:
 
 
 def results_of(made: Made) -> tuple[object, ...]:
-    """All that a scan leaves: issues, the hash of each file of evidence, and observations row by row.
+    """All that a scan leaves: issues, the hash of each file of evidence, observations row by row and the gate's memory.
 
     Not its findings, which are kept for the next judging: a night that begins with the newest day gathers them of other
     looks before than a scan that begins with the oldest.
@@ -211,9 +211,9 @@ def results_of(made: Made) -> tuple[object, ...]:
             for i in queue.find()
         }
     store = open_store(made.settings.observations_root)
-    tables = {
-        file.name: pq.read_table(pa.BufferReader(store.read(file.name))).to_pylist()
-        for file in store.files()
-        if file.name.endswith(".parquet")
-    }
+    tables = {}
+    for file in store.files():
+        if file.name.endswith(".parquet"):
+            table = pq.read_table(pa.BufferReader(store.read(file.name)))
+            tables[file.name] = (table.to_pylist(), table.schema.metadata)
     return issues, tables

@@ -1,7 +1,8 @@
 """The change gate: where nothing moved in or near the zones since the model last looked, its answer serves again.
 
-It decides on a small grey picture alone, before anything is inferred. So what it decides depends neither on batches
-nor on where a scan was resumed: every recording begins anew.
+It decides on a small grey picture alone, before anything is inferred, so what it decides does not depend on batches. A
+recording that goes on where another ended begins with what the gate remembers of that one; this is kept beside the
+other's observations, so it does not depend on where a scan was resumed either.
 """
 
 from __future__ import annotations
@@ -86,11 +87,46 @@ class Scene:
         return common(self.answers[-LOOKS_OF_A_SCENE:])
 
 
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A scene as it was at a recording's end: how it looked, what was last seen of it, and how often that has served."""
+
+    picture: Grey
+    answers: tuple[Detections, ...]
+    reused: int
+
+
+Memory = tuple[Remembered, ...]
+"""What a gate remembers, the newest scene first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A scene at a recording's end, while the model may still owe answers to it."""
+
+    scene: Scene
+    picture: Grey
+    looks: int
+    reused: int
+
+    def remembered(self) -> Remembered:
+        """As soon as the model has answered all looks up to then."""
+        answers = self.scene.answers[: self.looks][-LOOKS_OF_A_SCENE:]
+        return Remembered(self.picture, tuple(answers), self.reused)
+
+
 @dataclass(slots=True)
 class Gate:
-    """Tells for one picture after another whether the model must look. One gate a recording."""
+    """Tells for one picture after another whether the model must look."""
 
     scenes: list[Scene] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, memory: Memory) -> Gate:
+        return cls([Scene(one.picture, list(one.answers), len(one.answers), one.reused) for one in memory])
+
+    def standing(self) -> tuple[Standing, ...]:
+        return tuple(Standing(scene, scene.picture, scene.looks, scene.reused) for scene in self.scenes)
 
     def admit(self, picture: Grey) -> tuple[Scene, bool]:
         """The scene that the picture shows, and whether the model must look: if so, add its answer to the scene's."""

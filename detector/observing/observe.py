@@ -20,7 +20,7 @@ from detector.core.geometry import Box
 from detector.core.values import Detections, Frame, Image, Observation, Recording, ViewState
 from detector.decoding.view import picture_distance
 from detector.inference.detector import Detector
-from detector.observing.gate import GATE_VERSION, Gate, Grey, Scene, changed, small
+from detector.observing.gate import GATE_VERSION, Gate, Grey, Memory, Scene, Standing, changed, small
 
 T = TypeVar("T")
 PictureAt = Callable[[float], Frame | str]
@@ -91,23 +91,27 @@ WHOLE = Sight()
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What a recording showed, and which moments could not be seen."""
+    """What a recording showed, which moments could not be seen, and what the gate remembers at its end."""
 
     seen: tuple[Observation, ...]
     failed: tuple[Failed, ...]
+    memory: Memory = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """One recording to be observed at `offsets_s`, in rising order.
 
-    `opened` opens it, in the reading thread; it raises UnreadableRecording.
+    `opened` opens it, in the reading thread; it raises UnreadableRecording. One that `joins` goes on where the job
+    before it ended; of what came before another, `remembered` gives the gate's memory.
     """
 
     recording: Recording
     offsets_s: Sequence[float]
     opened: Callable[[], AbstractContextManager[PictureAt]]
     slow: SlowLooks | None = None
+    joins: bool = False
+    remembered: Callable[[], Memory] = tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +129,10 @@ class _Look:
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """A recording has been read, or could not be."""
+    """A recording has been read, or could not be; and how the gate stands."""
 
     error: UnreadableRecording | None = None
+    standing: tuple[Standing, ...] = ()
 
 
 @dataclass(slots=True)
@@ -152,7 +157,7 @@ def observe_each(
 
     The model is asked about `batch` pictures at a time, across recordings; twice as many are read ahead.
     """
-    read = (item for job in jobs for item in _read(job, view_state, sight))
+    read = _read_each(jobs, view_state, sight)
     waiting: list[tuple[_Unfinished, _Look]] = []
     unfinished: list[_Unfinished] = []
     for chunk in _ahead(read, batch):
@@ -180,21 +185,27 @@ def _finished(
     assert not waiting
     while unfinished and (end := unfinished[0].end):
         own = unfinished.pop(0)
-        yield own.job, end.error or Observed(tuple(own.seen), tuple(own.failed))
+        memory = tuple(one.remembered() for one in end.standing)
+        yield own.job, end.error or Observed(tuple(own.seen), tuple(own.failed), memory)
 
 
-def _read(
-    job: Job, view_state: Callable[[Frame], ViewState], sight: Sight
+def _read_each(
+    jobs: Iterable[Job], view_state: Callable[[Frame], ViewState], sight: Sight
 ) -> Iterator[tuple[Job, _Look | Failed | _End]]:
-    """What a recording shows at its moments, and what can be told of it without the model."""
-    try:
-        with job.opened() as picture_at:
-            for look in _Looks(job, picture_at, view_state, sight).each():
-                yield job, look
-    except UnreadableRecording as error:
-        yield job, _End(error)
-    else:
-        yield job, _End()
+    """What recordings show at their moments, and what can be told of it without the model."""
+    gate: Gate | None = None
+    for job in jobs:
+        if sight.gated and (gate is None or not job.joins):
+            gate = Gate.of(job.remembered())
+        try:
+            with job.opened() as picture_at:
+                for look in _Looks(job, picture_at, view_state, sight.part, gate).each():
+                    yield job, look
+        except UnreadableRecording as error:
+            gate = None
+            yield job, _End(error)
+        else:
+            yield job, _End(standing=gate.standing() if gate else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,13 +226,18 @@ class _Looks:
     """
 
     def __init__(
-        self, job: Job, picture_at: PictureAt, view_state: Callable[[Frame], ViewState], sight: Sight
+        self,
+        job: Job,
+        picture_at: PictureAt,
+        view_state: Callable[[Frame], ViewState],
+        part: Box | None,
+        gate: Gate | None,
     ) -> None:
         self._job = job
         self._picture_at = picture_at
         self._view_state = view_state
-        self._part = sight.part
-        self._gate = Gate() if sight.gated else None
+        self._part = part
+        self._gate = gate
         self._slowly = job.slow.chosen(job.offsets_s) if job.slow else set()
         self._early: dict[int, _Seen | Failed] = {}
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
@@ -11,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from detector.core.values import EDGES_WH, SIGNATURE_WH, Detections, Observation, ViewState
+from detector.observing.gate import Memory, Remembered
 from detector.storage import Root, open_store
 
 SCHEMA = pa.schema(
@@ -32,6 +36,9 @@ SCHEMA = pa.schema(
 )
 """`boxes` holds xyxy in [0, 1], four numbers a detection."""
 
+MEMORY = b"gate"
+"""The entry of a file's metadata that holds what the gate remembered at the recording's end, as JSON."""
+
 
 class ObservationStore:
     """The place of observations. A file's name says camera, local day, recording and plan."""
@@ -40,16 +47,23 @@ class ObservationStore:
         self._files = open_store(root)
 
     def write(
-        self, camera_id: str, recording_id: str, plan_key: str, start: datetime, seen: Sequence[Observation]
+        self,
+        camera_id: str,
+        recording_id: str,
+        plan_key: str,
+        start: datetime,
+        seen: Sequence[Observation],
+        memory: Memory = (),
     ) -> str:
         """Store one recording's observations; returns the file's path relative to the root.
 
-        `start` is the recording's, in the camera's time zone: its date names the folder. The file appears
+        `memory` is the gate's at the recording's end. `start` is the recording's, in the camera's time zone: its date names the folder. The file appears
         whole and to stay, so a reader sees all of it or nothing. Raises StorageFull, StoreAway.
         """
         name = f"camera={camera_id}/date={start:%Y-%m-%d}/{start:%H%M%S}-{recording_id}-{plan_key}.parquet"
         parquet = pa.BufferOutputStream()
-        pq.write_table(_table(seen), parquet, compression="zstd")
+        table = _table(seen).replace_schema_metadata({MEMORY: _told(memory)})
+        pq.write_table(table, parquet, compression="zstd")
         self._files.write(name, parquet.getvalue().to_pybytes())
         return name
 
@@ -57,6 +71,11 @@ class ObservationStore:
         """One recording's observations, in order of time."""
         table = pq.read_table(pa.BufferReader(self._files.read(name)), schema=SCHEMA)
         return list(_rows(table, camera_id, recording_id))
+
+    def memory(self, name: str) -> Memory:
+        """What the gate remembered at the recording's end; nothing of a file of before that was kept."""
+        told = pq.read_schema(pa.BufferReader(self._files.read(name))).metadata or {}
+        return _heard(told.get(MEMORY, b"[]"))
 
     def remove(self, name: str) -> None:
         self._files.remove(name)
@@ -103,6 +122,40 @@ def _rows(table: pa.Table, camera_id: str, recording_id: str) -> Iterator[Observ
             bool(row["reused"]),
             bool(row["spared"]),
         )
+
+
+def _told(memory: Memory) -> bytes:
+    told = [
+        {
+            "shape": one.picture.shape,
+            "picture": b64encode(zlib.compress(one.picture.tobytes())).decode("ascii"),
+            "reused": one.reused,
+            "answers": [
+                {"labels": a.labels, "confidences": a.confidences.tolist(), "boxes": a.boxes.tolist()}
+                for a in one.answers
+            ],
+        }
+        for one in memory
+    ]
+    return json.dumps(told).encode("utf-8")
+
+
+def _heard(told: bytes) -> Memory:
+    return tuple(
+        Remembered(
+            np.frombuffer(zlib.decompress(b64decode(one["picture"])), np.uint8).reshape(one["shape"]),
+            tuple(
+                Detections(
+                    tuple(a["labels"]),
+                    np.array(a["confidences"], np.float32),
+                    np.array(a["boxes"], np.float32).reshape(-1, 4),
+                )
+                for a in one["answers"]
+            ),
+            one["reused"],
+        )
+        for one in json.loads(told)
+    )
 
 
 def _edges(packed: bytes | None) -> npt.NDArray[np.bool_]:

@@ -81,6 +81,20 @@ def closer(detector: Detector, camera: Camera) -> Detector:
     return Attended(detector, part=watched(camera.zones))
 
 
+JOIN_GAP_S = 60.0
+"""What the gate remembers of a street serves the next recording if that begins so soon after the end of the last."""
+
+
+def goes_on(before: Part, part: Part, camera: Camera) -> bool:
+    """Whether a part goes on where the one before it ended.
+
+    Both on one local day: days are done apart, in any order, and must come out the same.
+    """
+    gap_s = (part[1].start - before[1].end).total_seconds()
+    days = {day for _, interval in (before, part) for day in days_of(interval, camera.timezone)}
+    return 0 <= gap_s <= JOIN_GAP_S and len(days) == 1
+
+
 def job_of(
     part: Part,
     plan: Sequence[Look],

@@ -42,12 +42,14 @@ from detector.issues.queue import IssueQueue
 from detector.issues.values import Filed, Issue, IssueFilter
 from detector.judging.camera_fault import ViewFault
 from detector.judging.judge import decide
+from detector.observing.gate import Memory
 from detector.observing.observe import Job, Observed
 from detector.observing.store import ObservationStore
 from detector.pipeline.findings import FindingsStore, Ground, every_s, shown
 from detector.pipeline.flow import (
     Part,
     closer,
+    goes_on,
     job_of,
     litter_looks,
     looker_over,
@@ -346,24 +348,38 @@ def _owed(shop: Shop, report: CameraReport, model: str) -> list[_Owed]:
     done = _observed(shop.catalogue, camera, report.parts)
     owed: list[_Owed] = []
     before: Cadence | None = None
-    for part in report.parts:
+    for last, part in zip((None, *report.parts), report.parts, strict=False):
         recording, interval = part
         cadence = cadence_needed(point, camera, settings, interval).cadence
-        seam, before = before not in (None, cadence), cadence
+        seam = before not in (None, cadence)
         if not _closely_enough(done.get(recording.id, ()), model, cadence, interval):
             plan = plan_part(part, point, camera, settings.rules, cadence, seam=seam)
             slow = litter_looks(part, point, camera, settings.rules, shop.litter)
             job = job_of(part, plan, settings.archive_root, shop.detector, slow, shop.begin, shop.watch)
+            if last is not None and before is not None and goes_on(last, part, camera):
+                joins = bool(owed) and owed[-1].part == last
+                kept = [one.file for one in done.get(last[0].id, ()) if one.plan_key == _key(before, model)]
+                job = replace(job, joins=joins, remembered=partial(_remembered, shop.store, kept))
             owed.append(_Owed(part, cadence, job))
+        before = cadence
     return owed
+
+
+def _key(cadence: Cadence, model: str) -> str:
+    return f"{cadence.every_s:g}s-{model}"
+
+
+def _remembered(store: ObservationStore, files: Sequence[str]) -> Memory:
+    """What the gate remembered at the end of the recording before, where that was observed by an earlier scan."""
+    return store.memory(files[0]) if files else ()
 
 
 def _keep(shop: Shop, report: CameraReport, one: _Owed, model: str, seen: Observed) -> None:
     """Store what a recording showed, and then say in the catalogue that it is done."""
     recording, interval = one.part
     local = interval.start.astimezone(report.camera.timezone)
-    key = f"{one.cadence.every_s:g}s-{model}"
-    file = shop.store.write(report.camera.id, recording.id, key, local, seen.seen)
+    key = _key(one.cadence, model)
+    file = shop.store.write(report.camera.id, recording.id, key, local, seen.seen, seen.memory)
     shop.catalogue.mark_observed(
         recording,
         key,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import groupby
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_observe import observe, view
+from test_observe import RECORDING, observe, view
 
 from detector.core.geometry import Box
 from detector.core.values import SKETCH_SIZE, Detections, Frame, Image, ViewState
@@ -19,11 +20,12 @@ from detector.observing.gate import (
     REUSED_AT_MOST,
     Gate,
     Grey,
+    Memory,
     changed,
     common,
     small,
 )
-from detector.observing.observe import SPARED_AT_MOST, Observed, Sight
+from detector.observing.observe import SPARED_AT_MOST, Job, Observed, PictureAt, Sight, observe_each
 from detector.sampling.plan import LOOKS_PER_LIMIT
 
 SIZE = (90, 160)
@@ -185,6 +187,38 @@ def test_what_stays_for_three_moments_is_seen_at_each_of_them_as_if_all_were_dec
     first, last = before, before + stays - 1
     assert not any(o.spared for o in seen.seen[max(0, first - 1) : first + LOOKS_OF_A_SCENE])
     assert not any(o.spared for o in seen.seen[last : last + 2])
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=12), st.integers(0, 60), st.integers(1, 9))
+@settings(deadline=None, max_examples=30)
+def test_a_recording_in_two_pieces_shows_the_same_whether_the_second_joins_or_is_told_of_the_first(
+    blocks: list[bool], cut: int, batch: int
+) -> None:
+    cars = [car for car in blocks for _ in range(5)]
+    cut = min(cut, len(cars))
+
+    def job(first: int, last: int, *, joins: bool = False, memory: Memory = ()) -> Job:
+        @contextmanager
+        def opened() -> Iterator[PictureAt]:
+            yield lambda at: Frame(at, street(cars[int(at)], int(at)), "0" * 64)
+
+        offsets_s = [float(i) for i in range(first, last)]
+        return Job(RECORDING, offsets_s, opened, joins=joins, remembered=lambda: memory)
+
+    def observed(*jobs: Job) -> list[Observed]:
+        sight = Sight(None, gated=True)
+        found = [o for _, o in observe_each(jobs, Counting(), view, batch=batch, sight=sight)]
+        return [o for o in found if isinstance(o, Observed)]
+
+    joined = observed(job(0, cut), job(cut, len(cars), joins=True))
+    (first,) = observed(job(0, cut))
+    (second,) = observed(job(cut, len(cars), memory=first.memory))
+    assert [essence(o) for o in joined] == [essence(first), essence(second)]
+    assert [len(o.memory) for o in joined] == [len(first.memory), len(second.memory)]
+
+
+def essence(observed: Observed) -> list[tuple[object, ...]]:
+    return [(o.at, o.detections.boxes.tolist(), o.reused, o.spared) for o in observed.seen]
 
 
 def test_where_nothing_moves_two_pictures_of_three_are_spared() -> None:

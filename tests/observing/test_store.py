@@ -18,6 +18,7 @@ from sync_spy import synced
 
 from detector.core.errors import StorageFull
 from detector.core.values import SIGNATURE_WH, Detections, Observation, ViewState
+from detector.observing.gate import Remembered
 from detector.observing.store import ObservationStore
 from detector.storage import folder as room
 
@@ -69,6 +70,31 @@ def test_what_is_read_is_what_was_written_in_order(
     store = ObservationStore(tmp_path_factory.mktemp("store"))
     name = store.write("p001", "rec", "plan", START, seen)
     assert [plain(o) for o in store.read(name, "p001", "rec")] == [plain(o) for o in seen]
+
+
+@settings(max_examples=15)
+@given(st.data(), st.integers(0, 3))
+def test_what_the_gate_remembers_is_kept_beside_it(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, scenes: int
+) -> None:
+    chance = np.random.default_rng(scenes)
+    memory = tuple(
+        Remembered(
+            chance.integers(0, 255, (90 - number, 160), np.uint8),
+            tuple(o.detections for o in series(data, data.draw(st.integers(0, 3)))),
+            number,
+        )
+        for number in range(scenes)
+    )
+    store = ObservationStore(tmp_path_factory.mktemp("store"))
+    name = store.write("p001", "rec", "plan", START, [one()], memory)
+    assert [known(r) for r in store.memory(name)] == [known(r) for r in memory]
+    assert store.memory(store.write("p001", "rec", "other", START, [one()])) == ()
+
+
+def known(scene: Remembered) -> tuple[object, ...]:
+    answers = [(a.labels, a.confidences.tolist(), a.boxes.tolist()) for a in scene.answers]
+    return scene.picture.tolist(), answers, scene.reused
 
 
 def test_a_file_lies_under_its_camera_and_its_local_day(tmp_path: Path) -> None:
