@@ -33,7 +33,6 @@ from detector.core.values import (
 from detector.core.wording import duration_en
 from detector.decoding.reader import probe
 from detector.evidence import Scene, write_evidence
-from detector.evidence.clips import CLIP_LARGEST
 from detector.footage.archive import Archive, find_recordings, parts
 from detector.footage.catalogue import BlindStretch, Catalogue, ObservedPart
 from detector.inference.detector import Attended, Detector
@@ -58,7 +57,7 @@ from detector.pipeline.flow import (
     sight_of,
     stretches_of,
 )
-from detector.proving.looker import Looker
+from detector.proving.looker import COPY_WH, Looker
 from detector.proving.prove import Dropped
 from detector.proving.verdict import verdicts_on
 from detector.sampling.plan import Cadence, cadence_for
@@ -471,6 +470,7 @@ def _prove_and_file(
         if verdict_key(incident, shop.detector.model_id) in decided:
             known += 1
             continue
+        looker.forget_copies()
         # The whole suspicion's own verdict comes last: once it is kept, all that is left of it is decided too.
         for suspicion, verdict in reversed(verdicts_on(incident, looker, detector, shop.litter)):
             key = verdict_key(suspicion, shop.detector.model_id)
@@ -591,7 +591,7 @@ def _clip(proof: Proof, looker: Looker) -> Iterator[tuple[datetime, Image, Box |
     # all the rest of the proof.
     ends_s = near_s / quarter
     for moments, tolerance_s in ((coming, ends_s), (middle, rest_s / (4 * quarter)), (leaving, ends_s)):
-        for seen in looker.each(moments, tolerance_s, (CLIP_LARGEST, CLIP_LARGEST)):
+        for seen in looker.each(moments, tolerance_s, COPY_WH):
             if last is None or seen.at > last:
                 last = seen.at
                 yield seen.at, seen.frame.image, proof.incident.box if seen.at in interval else None

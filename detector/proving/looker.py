@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol, Self
 
+import cv2
+import numpy as np
+
 from detector.core.errors import UnreadableRecording
 from detector.core.times import Interval, union
-from detector.core.values import Frame, Recording
+from detector.core.values import Frame, Image, Recording
+
+COPIES = 48
+COPY_WH = (960, 960)
+"""Of so many looks at full size a copy is kept that fits this size (1.5 MB each at 1080p): a clip shows what the proof saw."""
 
 KEPT_PICTURES = 10
 """So many looks are kept in memory (6 MB each at 1080p)."""
@@ -60,6 +67,7 @@ class Looker:
         self._opener = opener
         self._open: tuple[Recording, OpenRecording] | None = None
         self._kept: OrderedDict[tuple[datetime, float], Seen | None] = OrderedDict()
+        self._copies: deque[Seen] = deque(maxlen=COPIES)
         self._runs = union((part for _, part in self._parts), join_gap_s=JOIN_GAP_S)
 
     def __enter__(self) -> Self:
@@ -72,6 +80,10 @@ class Looker:
         if self._open is not None:
             self._open[1].close()
             self._open = None
+
+    def forget_copies(self) -> None:
+        """What is shown of one suspicion must not depend on which others were looked at before it."""
+        self._copies.clear()
 
     def run_of(self, at: datetime) -> Interval | None:
         """The unbroken stretch of recordings around a moment."""
@@ -113,13 +125,15 @@ class Looker:
     ) -> Iterator[Seen]:
         """The pictures at many moments, best given in rising order, each once; moments without one are left out.
 
-        At full size, or to fit within `fit_wh`, which costs a third less.
+        At full size, or to fit within `fit_wh`; a copy of a look at full size serves where it is near enough.
         """
         last: datetime | None = None
         for at in moments:
             if any(blind.start < at < blind.end for blind in self._blind):
                 continue
-            seen = self._see(at, tolerance_s, fit_wh)
+            seen = (self._copy_at(at, tolerance_s) if fit_wh == COPY_WH else None) or self._see(
+                at, tolerance_s, fit_wh
+            )
             if seen is not None and seen.at != last:
                 last = seen.at
                 yield seen
@@ -136,10 +150,25 @@ class Looker:
             return None
         if not isinstance(frame, Frame):
             return None
-        return Seen(recording.interval.start + timedelta(seconds=frame.offset_s), recording, frame)
+        seen = Seen(recording.interval.start + timedelta(seconds=frame.offset_s), recording, frame)
+        if fit_wh is None:
+            self._copies.append(replace(seen, frame=replace(frame, image=_made_small(frame.image))))
+        return seen
+
+    def _copy_at(self, at: datetime, tolerance_s: float) -> Seen | None:
+        """The latest copy from shortly before a moment, so near that hardly a keyframe is nearer."""
+        near = [seen for seen in self._copies if 0 <= (at - seen.at).total_seconds() <= tolerance_s / 2]
+        return max(near, key=lambda seen: seen.at, default=None)
 
     def _reader(self, recording: Recording) -> OpenRecording:
         if self._open is None or self._open[0] != recording:
             self.close()
             self._open = (recording, self._opener(recording))
         return self._open[1]
+
+
+def _made_small(image: Image) -> Image:
+    height, width = image.shape[:2]
+    scale = min(1.0, COPY_WH[0] / width, COPY_WH[1] / height)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8) if scale < 1 else image
