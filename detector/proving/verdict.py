@@ -68,6 +68,7 @@ def _rests(incident: Incident, proven: Interval) -> Iterator[Incident]:
 
 def _of(incident: Incident, stay: Stay) -> Iterator[Incident]:
     first, last = stay.seen
-    longest_s = ((stay.absent_after or last) - (stay.absent_before or first)).total_seconds()
-    if longest_s > incident.limit_s:
+    before, after = stay.absent_before, stay.absent_after
+    # Where no look says when it was not there yet, or no more, only the closer look can tell how long it stood.
+    if before is None or after is None or (after - before).total_seconds() > incident.limit_s:
         yield replace(incident, interval=Interval(first, last), box=stay.box, stay=stay)

@@ -70,3 +70,12 @@ def test_two_of_one_make_that_both_stand_too_long_are_two(paint: tuple[float, fl
     proofs = sorted((v.incident.interval for v in found if isinstance(v, Proof)), key=lambda i: i.start)
     times = [(seconds(interval.start), seconds(interval.end)) for interval in proofs]
     assert times == [pytest.approx((250, 462), abs=1.2), pytest.approx((476, 700), abs=1.2)]
+
+
+def test_one_that_came_before_the_first_look_and_went_before_a_twin_came_is_found_too() -> None:
+    street = Repainted((Thing(1, 10, 222), Thing(1, 228, 700)), again_s=225)
+    with street.looker() as looker:
+        found = [v for _, v in verdicts_on(street.suspicion(first_s=50), looker, street)]
+    proofs = sorted((v.incident.interval for v in found if isinstance(v, Proof)), key=lambda i: i.start)
+    times = [(seconds(interval.start), seconds(interval.end)) for interval in proofs]
+    assert times == [pytest.approx((10, 222), abs=1.2), pytest.approx((228, 700), abs=1.2)]
