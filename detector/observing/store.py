@@ -57,8 +57,9 @@ class ObservationStore:
     ) -> str:
         """Store one recording's observations; returns the file's path relative to the root.
 
-        `memory` is the gate's at the recording's end. `start` is the recording's, in the camera's time zone: its date names the folder. The file appears
-        whole and to stay, so a reader sees all of it or nothing. Raises StorageFull, StoreAway.
+        `start` is the recording's, in the camera's time zone: its date names the folder. `memory` is the gate's at
+        its end. The file appears whole and to stay, so a reader sees all of it or nothing. Raises StorageFull,
+        StoreAway.
         """
         name = f"camera={camera_id}/date={start:%Y-%m-%d}/{start:%H%M%S}-{recording_id}-{plan_key}.parquet"
         parquet = pa.BufferOutputStream()

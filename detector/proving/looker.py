@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -67,7 +67,7 @@ class Looker:
         self._opener = opener
         self._open: tuple[Recording, OpenRecording] | None = None
         self._kept: OrderedDict[tuple[datetime, float], Seen | None] = OrderedDict()
-        self._copies: deque[Seen] = deque(maxlen=COPIES)
+        self._copies: OrderedDict[datetime, Seen] = OrderedDict()
         self._runs = union((part for _, part in self._parts), join_gap_s=JOIN_GAP_S)
 
     def __enter__(self) -> Self:
@@ -115,6 +115,7 @@ class Looker:
             while len(self._kept) > KEPT_PICTURES:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
+        self._copy(self._kept[key])
         return self._kept[key]
 
     def each(
@@ -131,9 +132,10 @@ class Looker:
         for at in moments:
             if any(blind.start < at < blind.end for blind in self._blind):
                 continue
-            seen = (self._copy_at(at, tolerance_s) if fit_wh == COPY_WH else None) or self._see(
-                at, tolerance_s, fit_wh
-            )
+            copy = self._copy_at(at, tolerance_s) if fit_wh == COPY_WH else None
+            seen = copy or self._see(at, tolerance_s, fit_wh)
+            if fit_wh is None:
+                self._copy(seen)
             if seen is not None and seen.at != last:
                 last = seen.at
                 yield seen
@@ -150,15 +152,19 @@ class Looker:
             return None
         if not isinstance(frame, Frame):
             return None
-        seen = Seen(recording.interval.start + timedelta(seconds=frame.offset_s), recording, frame)
-        if fit_wh is None:
-            self._copies.append(replace(seen, frame=replace(frame, image=_made_small(frame.image))))
-        return seen
+        return Seen(recording.interval.start + timedelta(seconds=frame.offset_s), recording, frame)
+
+    def _copy(self, seen: Seen | None) -> None:
+        if seen is None or seen.at in self._copies:
+            return
+        self._copies[seen.at] = replace(seen, frame=replace(seen.frame, image=_made_small(seen.frame.image)))
+        if len(self._copies) > COPIES:
+            self._copies.popitem(last=False)
 
     def _copy_at(self, at: datetime, tolerance_s: float) -> Seen | None:
         """The latest copy from shortly before a moment, so near that hardly a keyframe is nearer."""
-        near = [seen for seen in self._copies if 0 <= (at - seen.at).total_seconds() <= tolerance_s / 2]
-        return max(near, key=lambda seen: seen.at, default=None)
+        near = [t for t in self._copies if 0 <= (at - t).total_seconds() <= tolerance_s / 2]
+        return self._copies[max(near)] if near else None
 
     def _reader(self, recording: Recording) -> OpenRecording:
         if self._open is None or self._open[0] != recording:

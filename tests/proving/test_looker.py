@@ -31,6 +31,17 @@ def test_what_was_looked_at_for_another_suspicion_is_not_shown() -> None:
         assert shown.at != moment(200.0)
 
 
+def test_a_picture_kept_from_another_suspicion_is_copied_when_it_is_asked_for_again() -> None:
+    street = Street([Thing(1, 100, 700)])
+    with street.looker() as looker:
+        looker.look(moment(200.0))
+        looker.forget_copies()
+        looker.look(moment(200.0))
+        assert street.decoded == 1
+        (shown,) = looker.each([moment(203.0)], 8.0, COPY_WH)
+        assert (shown.at, street.decoded) == (moment(200.0), 1)
+
+
 def test_copies_are_bounded_and_the_newest_stay() -> None:
     street = Street([Thing(1, 100, 700)])
     with street.looker() as looker:
