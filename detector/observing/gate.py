@@ -29,6 +29,9 @@ LEAST_GREYS = 4.0
 NOISE_RATIO = 6.0
 """A pixel changed when it differs by more than the first, in grey levels, and by more than so many times the usual."""
 
+LARGEST_USUAL = 2.0
+"""Where pixels usually differ by more, in grey levels, nothing can be told apart: the light is another, or the view."""
+
 FEWEST_PX = 3
 """So many changed pixels within 3 x 3 are a thing; fewer are noise, or a digit of the clock."""
 
@@ -63,6 +66,8 @@ def changed(before: Grey, after: Grey) -> bool:
     gain = float(np.clip((np.median(a) + 8) / (np.median(b) + 8), 0.8, 1.25))
     apart = np.abs(a - ((b + 8) * gain - 8))
     usual = float(np.median(apart))
+    if usual > LARGEST_USUAL:
+        return True
     moved = (apart > max(LEAST_GREYS, NOISE_RATIO * usual)).astype(np.float32)
     together = cv2.boxFilter(moved, -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT)
     return bool(together.max() >= FEWEST_PX)

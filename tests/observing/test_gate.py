@@ -74,6 +74,12 @@ def test_a_car_a_person_and_a_bag_are_changes_by_day_and_by_night(
     assert changed(noisy(night, 1, 0.5), noisy(with_thing(night, width, height, 12), 2, 0.5))
 
 
+def test_another_view_and_a_street_by_day_after_one_by_night_are_changes(ground: Grey) -> None:
+    assert changed(ground, np.roll(ground, 25, axis=1))
+    lamps = np.where(np.arange(SIZE[1]) < SIZE[1] // 2, 0.4, 0.1)
+    assert changed((ground * lamps).astype(np.uint8), with_thing(ground, 20, 12))
+
+
 def test_another_car_in_the_same_place_is_a_change(ground: Grey) -> None:
     assert changed(with_thing(ground, 20, 12, 30), with_thing(ground, 20, 12, 45))
 
