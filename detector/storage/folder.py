@@ -192,6 +192,16 @@ def _is_abandoned(path: Path, pid: int, host: str) -> bool:
         return True
     except PermissionError:  # somebody else's, and alive
         return False
+    return _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether a process has ended and only waits for its parent to hear of it; in a container that may be for ever."""
+    with suppress(OSError):
+        after_name = (
+            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2]
+        )
+        return after_name.split()[0] in ("Z", "X")
     return False
 
 

@@ -233,6 +233,19 @@ def test_a_sweep_removes_what_dead_runs_left_and_nothing_else(tmp_path, proof, s
     assert sweep(tmp_path / "nowhere") == 0
 
 
+def test_a_run_that_ended_but_was_not_yet_reaped_by_its_parent_is_dead(tmp_path: Path) -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    try:
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # a zombie from here on
+        (left := tmp_path / "2026-01-08" / "p001" / f".tmp-{'0f' * 16}-{child.pid}-{HOST}").mkdir(
+            parents=True
+        )
+        assert sweep(tmp_path) == 1
+        assert not left.exists()
+    finally:
+        child.wait()
+
+
 def _killed_writing(root, proof, scene, shots) -> None:
     def killing():
         yield from shots[:4]
