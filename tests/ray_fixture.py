@@ -9,10 +9,11 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -21,6 +22,7 @@ import pytest
 
 TESTS = Path(__file__).parent
 STORE_BYTES = 80_000_000
+MACHINES = 2
 HERE = "127.0.0.1"
 """With this address, and no other, Ray listens where nobody else can reach it."""
 
@@ -61,18 +63,39 @@ class Machines:
     """The cluster, and what may happen to it."""
 
     cluster: Any
+    lost: set[str] = field(default_factory=set)
+
+    def settle(self, within_s: float = 90.0) -> None:
+        """Wait until Ray knows who is gone and who has joined: it hears late of a machine that was lost, and gives it work."""
+        import ray
+
+        deadline = time.monotonic() + within_s
+        while True:
+            alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
+            if not alive & self.lost and len(alive) == 1 + MACHINES:
+                return
+            assert time.monotonic() < deadline, f"alive: {alive}, lost: {self.lost}"
+            time.sleep(0.1)
 
     def lose(self, node_id: str) -> None:
         """Kill a machine: its raylet, and so all that runs there. Another one joins."""
         node = next(node for node in self.cluster.worker_nodes if node.node_id == node_id)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            self.lost.add(node_id)
             self.cluster.remove_node(node, allow_graceful=False)
             self.cluster.add_node(num_cpus=1, wait=False, **MACHINE)
 
 
 @pytest.fixture(scope="session")
-def ray_machines(s3_server: object) -> Iterator[Machines]:
+def ray_machines_once(s3_server: object) -> Iterator[Machines]:
     """Two machines with a processor each; connected. They know where the S3 server of `bucket_fixture` is."""
-    with cluster_of(2) as cluster:
+    with cluster_of(MACHINES) as cluster:
         yield Machines(cluster)
+
+
+@pytest.fixture
+def ray_machines(ray_machines_once: Machines) -> Machines:
+    """The two machines, whatever happened to one in the test before."""
+    ray_machines_once.settle()
+    return ray_machines_once
