@@ -21,7 +21,7 @@ from detector.benchmarks.county import (
     County,
     Score,
     county,
-    saved_shares,
+    reused_share,
     score,
     write_folder,
 )
@@ -207,16 +207,13 @@ def _kerbwatch(
                "--until", place.last_day, "--days", place.days, "--workers", workers, "--json", "--profile", profile]  # fmt: skip
     said, cost = measured([str(word) for word in command])
     looks = sum(one["samples"] for one in json.loads(said)["cameras"])
-    saved = saved_shares(place)
-    note = f"{looks} looks, {saved.reused:.0%} reused, {saved.spared:.0%} not decoded"
-    row = Row(street, name, place.camera_hours, cost, score(place), note)
     counts = {one["stage"]: one["count"] for one in json.loads(profile.read_text(encoding="utf-8"))["stages"]}
-    decoded, asked = looks * (1 - saved.spared), looks * (1 - saved.reused)
-    closer = counts.get("decode closer", 0), counts["infer"] - asked
-    per_hour = [
-        Pictures(d / place.camera_hours, i / place.camera_hours) for d, i in ((decoded, asked), closer)
-    ]
-    return row, (per_hour[0], per_hour[1])
+    decoded, reused, hours = counts["decode"], reused_share(place), place.camera_hours
+    asked = looks * (1 - reused)
+    note = f"{looks} looks, {reused:.0%} reused, {1 - decoded / looks:.0%} not decoded"
+    row = Row(street, name, hours, cost, score(place), note)
+    closer = Pictures(counts.get("decode closer", 0) / hours, (counts["infer"] - asked) / hours)
+    return row, (Pictures(decoded / hours, asked / hours), closer)
 
 
 def _alone(

@@ -151,19 +151,10 @@ def score(county: County) -> Score:
     return Score(len(county.events), found, len(left))
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """For which part of the looks the gate spared the model, and for which the picture too."""
-
-    reused: float
-    spared: float
-
-
-def saved_shares(county: County) -> Saved:
-    """What the gate saved of all looks that were stored."""
+def reused_share(county: County) -> float:
+    """For which part of the looks the gate spared the model."""
     root = Path(county.settings.observations_root)
     store = ObservationStore(root)
     names = [str(file.relative_to(root)) for file in root.rglob("*.parquet")]
-    seen = [(o.reused, o.spared) for name in names for o in store.read(name, "", "")]
-    looks = max(1, len(seen))
-    return Saved(sum(reused for reused, _ in seen) / looks, sum(spared for _, spared in seen) / looks)
+    seen = [o.reused for name in names for o in store.read(name, "", "")]
+    return sum(seen) / len(seen) if seen else 0.0

@@ -498,11 +498,15 @@ def _scale(size_wh: tuple[int, int], fit_wh: tuple[int, int]) -> float:
     return min(1.0, fit_wh[0] / size_wh[0], fit_wh[1] / size_wh[1])
 
 
+def fitted(size_wh: tuple[int, int], fit_wh: tuple[int, int]) -> tuple[int, int]:
+    """The width and height of a picture that is made to fit within others: of its shape, and never enlarged."""
+    scale = _scale(size_wh, fit_wh)
+    return max(1, round(size_wh[0] * scale)), max(1, round(size_wh[1] * scale))
+
+
 def _image(frame: VideoFrame, fit_wh: tuple[int, int] | None) -> Image:
-    width, height = frame.width, frame.height
-    if fit_wh is not None:
-        scale = _scale((width, height), fit_wh)
-        width, height = max(1, round(width * scale)), max(1, round(height * scale))
+    size_wh = (frame.width, frame.height)
+    width, height = fitted(size_wh, fit_wh) if fit_wh is not None else size_wh
     return cast(
         "Image", frame.to_ndarray(format="bgr24", width=width, height=height, interpolation="BILINEAR")
     )

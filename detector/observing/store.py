@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -104,11 +105,7 @@ def _table(seen: Iterable[Observation]) -> pa.Table:
 
 def _rows(table: pa.Table, camera_id: str, recording_id: str) -> Iterator[Observation]:
     for row in table.to_pylist():
-        detections = Detections(
-            tuple(row["labels"]),
-            np.array(row["confidences"], np.float32),
-            np.array(row["boxes"], np.float32).reshape(-1, 4),
-        )
+        detections = _detections(row)
         signature = np.frombuffer(row["signature"], np.uint8).reshape(SIGNATURE_WH[::-1])
         yield Observation(
             camera_id,
@@ -123,6 +120,15 @@ def _rows(table: pa.Table, camera_id: str, recording_id: str) -> Iterator[Observ
             bool(row["reused"]),
             bool(row["spared"]),
         )
+
+
+def _detections(told: Mapping[str, Any]) -> Detections:
+    """What a row, or a remembered answer, holds of them; boxes one after another or each by itself."""
+    return Detections(
+        tuple(told["labels"]),
+        np.array(told["confidences"], np.float32),
+        np.array(told["boxes"], np.float32).reshape(-1, 4),
+    )
 
 
 def _told(memory: Memory) -> bytes:
@@ -145,14 +151,7 @@ def _heard(told: bytes) -> Memory:
     return tuple(
         Remembered(
             np.frombuffer(zlib.decompress(b64decode(one["picture"])), np.uint8).reshape(one["shape"]),
-            tuple(
-                Detections(
-                    tuple(a["labels"]),
-                    np.array(a["confidences"], np.float32),
-                    np.array(a["boxes"], np.float32).reshape(-1, 4),
-                )
-                for a in one["answers"]
-            ),
+            tuple(_detections(answer) for answer in one["answers"]),
             one["reused"],
         )
         for one in json.loads(told)

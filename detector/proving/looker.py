@@ -14,6 +14,7 @@ import numpy as np
 from detector.core.errors import UnreadableRecording
 from detector.core.times import Interval, union
 from detector.core.values import Frame, Image, Recording
+from detector.decoding.reader import fitted
 
 COPIES = 48
 COPY_WH = (960, 960)
@@ -174,7 +175,8 @@ class Looker:
 
 
 def _made_small(image: Image) -> Image:
-    height, width = image.shape[:2]
-    scale = min(1.0, COPY_WH[0] / width, COPY_WH[1] / height)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8) if scale < 1 else image
+    own_wh = (image.shape[1], image.shape[0])
+    size_wh = fitted(own_wh, COPY_WH)
+    if size_wh == own_wh:
+        return image
+    return np.asarray(cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA), np.uint8)

@@ -113,10 +113,14 @@ class _Stand:
         return (self.there[-1] - self.there[0]).total_seconds()
 
     def shows(self, seen: Seen | None) -> bool:
-        if seen is None:
-            return False
-        place = place_of(seen.frame.image, self.box)
-        return likeness(self.reference, place) >= ALIKE and paint_apart(self.reference, place) < self.paint
+        return self.fills(_placed(seen, self.box))
+
+    def fills(self, place: Place | None) -> bool:
+        return (
+            place is not None
+            and likeness(self.reference, place) >= ALIKE
+            and paint_apart(self.reference, place) < self.paint
+        )
 
 
 def prove(incident: Incident, looker: Looker, detector: Detector) -> Proof | Dropped:
@@ -386,7 +390,7 @@ def _between(
         seen = looker.look(middle, tolerance_s)
         at = seen.at if seen is not None else middle
         place = _placed(seen, stand.box)
-        was_there = stand.shows(seen)
+        was_there = stand.fills(place)
         # Where the place looks as it did without the object, nothing hides it, and no glance is needed. At `away` and
         # beyond it is known to be gone, so none need go so far.
         if not was_there and not (place and without and likeness(without, place) >= ALIKE):
