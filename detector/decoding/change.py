@@ -20,6 +20,16 @@ Pixels = tuple[int, int, int, int]
 CHANGED_GREYS = 14.0
 """A pixel changed when a channel leaves what its neighbours were before by more than this, of 255 as lit by day."""
 
+FAINT = 0.5
+"""What lies within the hull of a change and differs by this part of what makes one belongs to it, as the middle of a bag
+does that is as grey as the pavement."""
+
+FEWEST_PIXELS = 40
+"""A change of fewer has no middle that the gaps closed anyway would leave open, and may be noise."""
+
+CLOSED = np.ones((5, 5), np.uint8)
+"""Gaps narrower than this are closed."""
+
 SWAY_PX = 1
 """Neighbours so near count as the same pixel: the pole sways and the codec smears."""
 
@@ -117,7 +127,24 @@ def changes(before: Image, after: Image) -> Mask:
     noise = median_of_bytes(np.asarray(cv2.absdiff(before, after), np.uint8))
     # In the dark a thing differs by fewer grey levels, and so does the noise after a median.
     light = float(np.clip(before.mean() / 90, 0.5, 1.0))
-    return np.asarray(apart > max(CHANGED_GREYS * light, 5.0 * noise), np.bool_)
+    least = max(CHANGED_GREYS * light, 5.0 * noise)
+    return _filled_up(np.asarray(apart > least, np.bool_), np.asarray(apart > FAINT * least, np.bool_))
+
+
+def _filled_up(changed: Mask, faint: Mask) -> Mask:
+    """Every connected change with what differs faintly within its hull."""
+    whole = cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_CLOSE, CLOSED)
+    _, names, stats, _ = cv2.connectedComponentsWithStats(whole, connectivity=8)
+    filled = changed.copy()
+    for name in np.flatnonzero(stats[:, cv2.CC_STAT_AREA] >= FEWEST_PIXELS):
+        x, y, w, h, area = stats[name]
+        if name == 0 or area == w * h:
+            continue
+        part = np.asarray(names[y : y + h, x : x + w] == name)
+        hull = cv2.convexHull(cv2.findNonZero(part.view(np.uint8)))
+        inside = cv2.fillConvexPoly(np.zeros((h, w), np.uint8), hull, 1) > 0
+        filled[y : y + h, x : x + w] |= inside & faint[y : y + h, x : x + w]
+    return filled
 
 
 def median_of_bytes(values: npt.NDArray[np.uint8]) -> float:
@@ -151,7 +178,7 @@ class Blob:
 
 def blobs_of(changed: Mask) -> list[Blob]:
     """The connected parts of a change, specks left out and gaps of a few pixels closed."""
-    whole = cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    whole = cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_CLOSE, CLOSED)
     whole = cv2.morphologyEx(whole, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     _, names, stats, _ = cv2.connectedComponentsWithStats(whole, connectivity=8)
     return [

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import av
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from detector.core.errors import UnreadableRecording
@@ -122,6 +123,7 @@ class Reader:
         self.path = path
         self.container = _open(path)
         self._rough: VideoCodecContext | None = None
+        self._scalers: dict[tuple[int, int], VideoReformatter] = {}
         try:
             self.stream = self._video_stream()
             self.stream.thread_count = 1
@@ -227,8 +229,16 @@ class Reader:
             return self._missed("no picture can be decoded here")
         if chosen.frame.is_corrupt:
             return Missed("the picture is damaged")
-        large = _image(chosen.frame, large_wh) if large_wh else None
-        return Frame(chosen.at_s - self.first_s, _image(chosen.frame, fit_wh), chosen.sha256, large)
+        large = self._image(chosen.frame, large_wh) if large_wh else None
+        return Frame(chosen.at_s - self.first_s, self._image(chosen.frame, fit_wh), chosen.sha256, large)
+
+    def _image(self, frame: VideoFrame, fit_wh: tuple[int, int] | None) -> Image:
+        size_wh = (frame.width, frame.height)
+        width, height = fitted(size_wh, fit_wh) if fit_wh is not None else size_wh
+        # A scaler is kept for each size, with no threads of its own: making one takes a fifth of the time of using it.
+        scaler = self._scalers.setdefault((width, height), VideoReformatter())
+        scaled = scaler.reformat(frame, width, height, format="bgr24", interpolation="BILINEAR", threads=1)
+        return cast("Image", scaled.to_ndarray())
 
     def _missed(self, reason: str) -> Missed:
         """What is missed of a file that is no longer there is no fault of its own: it may come back, and be read then."""
@@ -502,11 +512,3 @@ def fitted(size_wh: tuple[int, int], fit_wh: tuple[int, int]) -> tuple[int, int]
     """The width and height of a picture that is made to fit within others: of its shape, and never enlarged."""
     scale = _scale(size_wh, fit_wh)
     return max(1, round(size_wh[0] * scale)), max(1, round(size_wh[1] * scale))
-
-
-def _image(frame: VideoFrame, fit_wh: tuple[int, int] | None) -> Image:
-    size_wh = (frame.width, frame.height)
-    width, height = fitted(size_wh, fit_wh) if fit_wh is not None else size_wh
-    return cast(
-        "Image", frame.to_ndarray(format="bgr24", width=width, height=height, interpolation="BILINEAR")
-    )

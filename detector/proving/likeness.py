@@ -97,19 +97,22 @@ def likeness(reference: Place, other: Place) -> float:
     """
     if float(_core(reference)[..., 0].std()) < FLAT / 2:
         return 0.0
-    best, blocks = _laid_over(reference, other)
-    light = reference.surroundings / other.surroundings
-    in_colour = reference.colourful and other.colourful
-    found, repainted = 0, 0
-    for a, b in blocks:
-        if _correlation(a[..., 0], b[..., 0]) >= ALIKE_BLOCK:
-            if in_colour and _colours_apart(a, b):
-                repainted += 1
-            else:
-                found += _same_lightness(a, b, light)
-    if repainted > BLOCKS:
-        found -= repainted
-    return max(0, found) / len(blocks) if blocks else max(0.0, best)
+    best, own, moved = _laid_over(reference, other)
+    if not len(own):
+        return max(0.0, best)
+    alike = _correlations(own, moved) >= ALIKE_BLOCK
+    own_means, means = own.mean(axis=1), moved.mean(axis=1)
+    repainted = np.zeros_like(alike)
+    if reference.colourful and other.colourful:
+        repainted = alike & (np.hypot(*(own_means - means)[:, 1:].T) > COLOUR_APART)
+    lit = means[:, 0] * (reference.surroundings / other.surroundings)
+    same_lightness = np.abs(own_means[:, 0] - lit) <= LIGHT_FLOOR + LIGHT_APART * np.maximum(
+        own_means[:, 0], lit
+    )
+    found = int((alike & ~repainted & same_lightness).sum())
+    if (count := int(repainted.sum())) > BLOCKS:
+        found -= count
+    return max(0, found) / len(own)
 
 
 def paint_apart(reference: Place, other: Place) -> float:
@@ -119,12 +122,11 @@ def paint_apart(reference: Place, other: Place) -> float:
     make in two colours 1.1 and more, by day and by night). A cloud or a lamp may make as much of one vehicle, so this
     alone says nothing of two pictures far apart.
     """
-    _, blocks = _laid_over(reference, other)
-    pairs = [(a, b) for a, b in blocks if _correlation(a[..., 0], b[..., 0]) >= ALIKE_BLOCK]
-    if len(pairs) < LEAST_BLOCKS:
+    _, own, moved = _laid_over(reference, other)
+    alike = _correlations(own, moved) >= ALIKE_BLOCK
+    if alike.sum() < LEAST_BLOCKS:
         return 0.0
-    first = np.array([a.mean(axis=(0, 1)) for a, _ in pairs])
-    second = np.array([b.mean(axis=(0, 1)) for _, b in pairs])
+    first, second = own[alike].mean(axis=1), moved[alike].mean(axis=1)
     lightness = np.abs(first[:, 0] - second[:, 0] * reference.surroundings / other.surroundings)
     apart = float(np.median(lightness)) / (PAINT_LIGHT + PAINT_LIGHT_SHARE * float(np.median(first[:, 0])))
     if reference.colourful and other.colourful:
@@ -138,33 +140,31 @@ def _core(place: Place) -> Patch:
     return place.patch[SHIFT_PX:-SHIFT_PX, SHIFT_PX:-SHIFT_PX]
 
 
-def _laid_over(reference: Place, other: Place) -> tuple[float, list[tuple[Patch, Patch]]]:
-    """The best correlation of two places within the shift, and their blocks there where the reference has structure."""
+def _laid_over(reference: Place, other: Place) -> tuple[float, Patch, Patch]:
+    """The best correlation of two places within the shift, and their blocks there where the reference has structure.
+
+    Blocks are given as blocks x pixels x channels.
+    """
     core = _core(reference)
     grey = np.ascontiguousarray(core[..., 0])
     whole = cv2.matchTemplate(np.ascontiguousarray(other.patch[..., 0]), grey, cv2.TM_CCOEFF_NORMED)
     dy, dx = np.unravel_index(int(np.argmax(whole)), whole.shape)
-    moved = other.patch[dy : dy + PATCH_PX, dx : dx + PATCH_PX]
+    own, moved = _blocks(core), _blocks(other.patch[dy : dy + PATCH_PX, dx : dx + PATCH_PX])
+    structured = own[..., 0].std(axis=1) >= FLAT
+    return float(whole.max()), own[structured], moved[structured]
+
+
+def _blocks(patch: Patch) -> Patch:
     side = PATCH_PX // BLOCKS
-    corners = [(y, x) for y in range(0, PATCH_PX, side) for x in range(0, PATCH_PX, side)]
-    cut = [(core[y : y + side, x : x + side], moved[y : y + side, x : x + side]) for y, x in corners]
-    return float(whole.max()), [(a, b) for a, b in cut if float(a[..., 0].std()) >= FLAT]
+    rows = patch.reshape(BLOCKS, side, BLOCKS, side, 3).swapaxes(1, 2)
+    return np.asarray(rows.reshape(BLOCKS * BLOCKS, side * side, 3))
 
 
-def _colours_apart(a: Patch, b: Patch) -> bool:
-    return float(np.hypot(*(a[..., 1:].mean(axis=(0, 1)) - b[..., 1:].mean(axis=(0, 1))))) > COLOUR_APART
-
-
-def _same_lightness(a: Patch, b: Patch, light: float) -> bool:
-    """Whether two blocks are equally light; `light` is how much brighter the first one's whole picture is."""
-    own, lit = float(a[..., 0].mean()), float(b[..., 0].mean()) * light
-    return abs(own - lit) <= LIGHT_FLOOR + LIGHT_APART * max(own, lit)
-
-
-def _correlation(a: Patch, b: Patch) -> float:
-    a, b = a - a.mean(), b - b.mean()
-    size = float(np.linalg.norm(a) * np.linalg.norm(b))
-    return float((a * b).sum()) / size if size > 1e-6 else 0.0
+def _correlations(a: Patch, b: Patch) -> Patch:
+    """Block by block, of the grey values; 0 where one of both is flat."""
+    a, b = (grey - grey.mean(axis=1, keepdims=True) for grey in (a[..., 0], b[..., 0]))
+    sizes = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return np.asarray((a * b).sum(axis=1) / np.maximum(sizes, 1e-6), np.float32)
 
 
 def _smoothed(image: Image, x1: float, y1: float, x2: float, y2: float) -> tuple[Image, int, int]:

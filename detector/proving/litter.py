@@ -48,6 +48,10 @@ LONGEST_STEP_S = 20.0
 """Pictures of the place before the thing came lie the limit times this apart, and at most so far."""
 
 LEAST_OVERLAP = 0.15
+WIDEST = 0.14
+"""In picture widths: a suspicion is of a thing up to 0.11 wide, and the full picture may show a little more of it. What is
+wider is none, such as a line of words that the camera writes over its picture, of which looks showed a part."""
+
 GLANCES_S = (0.0, 1.3, 5.0)
 """Who was there before a moment and after it was there at that moment too, hidden by somebody walking past."""
 
@@ -226,7 +230,9 @@ def _new_blob(before: Image, after: Image, region: Box, box: Box) -> tuple[Blob 
     if blob is None or overlap < LEAST_OVERLAP:
         return None, "it was always there"
     x1, y1, x2, y2 = blob.xyxy
-    if x1 == 0 or y1 == 0 or x2 == before.shape[1] or y2 == before.shape[0]:
+    left, _, right, _ = _box_of(blob, before, region)
+    cut = x1 == 0 or y1 == 0 or x2 == before.shape[1] or y2 == before.shape[0]
+    if cut or right - left > WIDEST:
         return None, "the change is larger than a thing or cut by the picture's edge"
     if is_light(before, after, blob.xyxy, blob.mask):
         return None, "only the light changed"
@@ -279,10 +285,12 @@ def _readings(incident: Incident, thing: _Thing, eyes: _Eyes) -> list[tuple[date
     assert incident.stay is not None
     start, duration_s = incident.interval.start, incident.interval.duration_s
     step_s = max(duration_s / LOOKS, incident.limit_s / CLOSEST_LOOKS)
-    moments = {start + timedelta(seconds=(k + 0.5) * step_s) for k in range(int(duration_s / step_s))}
-    moments |= {incident.stay.sightings[0].at, incident.stay.sightings[-1].at}
-    seen = eyes.looker.each(sorted(moments), step_s * NEARBY_SHARE)
-    return [(one.at, _state(one, thing, eyes.detector)) for one in seen]
+    moments = [start + timedelta(seconds=(k + 0.5) * step_s) for k in range(int(duration_s / step_s))]
+    seen = {one.at: one for one in eyes.looker.each(moments, step_s * NEARBY_SHARE)}
+    # To the very moment: an earlier keyframe in the place of the last sighting would be taken for its end.
+    own = (incident.stay.sightings[0].at, incident.stay.sightings[-1].at)
+    seen |= {one.at: one for one in eyes.looker.each(own)}
+    return [(at, _state(seen[at], thing, eyes.detector)) for at in sorted(seen)]
 
 
 def _state(seen: Seen, thing: _Thing, detector: Detector) -> _State:

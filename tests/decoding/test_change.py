@@ -48,6 +48,26 @@ def test_a_bag_stands_out_of_the_picture_that_holds_it_and_never_of_the_other(gr
     assert not stands_out(holding, empty, blob.xyxy, blob.mask)
 
 
+def test_a_thing_whose_middle_is_as_grey_as_the_ground_is_found_whole() -> None:
+    empty = np.asarray(cv2.GaussianBlur(plain(), (3, 3), 0), np.uint8)
+    holding = empty.copy()
+    cv2.rectangle(holding, (100, 60), (140, 100), (128, 128, 128), -1)
+    cv2.rectangle(holding, (100, 60), (140, 66), (200, 200, 200), -1)
+    for x in (100, 134):
+        cv2.rectangle(holding, (x, 60), (x + 6, 100), (60, 60, 60), -1)
+    blob = max(blobs_of(changes(empty, holding)), key=lambda b: b.mask.sum())
+    assert blob.filled > 0.9
+
+
+def test_faint_light_all_around_belongs_to_no_thing() -> None:
+    empty = np.asarray(cv2.GaussianBlur(plain(), (3, 3), 0), np.uint8)
+    lit = np.clip(empty.astype(np.float32) + 10, 0, 255).astype(np.uint8)
+    picture = empty.copy()
+    picture[:, 60:180] = with_bag(lit, (30, 30, 32))[:, 60:180]
+    blob = max(blobs_of(changes(empty, picture)), key=lambda b: b.mask.sum())
+    assert blob.mask.shape[1] < 40
+
+
 @given(st.binary(min_size=1, max_size=300))
 def test_a_median_by_counting_is_numpy_s(content: bytes) -> None:
     values = np.frombuffer(content, np.uint8)

@@ -1,4 +1,4 @@
-"""The real clips as other cameras would have filmed them: mirrored, darker, noisier, smaller, grey, begun later.
+"""The real clips as other cameras would have filmed them: mirrored, darker, noisier, smaller, grey, pale, begun later.
 
 Nothing was tuned on these; what holds for a clip must hold for them. With KERBWATCH_SOAK=1 all clips in all ways.
 """
@@ -53,6 +53,14 @@ def grey(image: Image, _: np.random.Generator) -> Image:
     return np.asarray(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), np.uint8)
 
 
+def pale(image: Image, _: np.random.Generator) -> Image:
+    return np.clip((image.astype(float) - 128) * 0.6 + 120, 0, 255).astype(np.uint8)
+
+
+def warm(image: Image, _: np.random.Generator) -> Image:
+    return np.clip(image * np.array([0.8, 0.95, 1.1]), 0, 255).astype(np.uint8)
+
+
 WAYS: Mapping[str, Way] = {
     "mirrored": Way(lambda image, _: image[:, ::-1], mirrored=True),
     "dark": Way(lambda image, _: (image * 0.5).astype(np.uint8)),
@@ -62,6 +70,8 @@ WAYS: Mapping[str, Way] = {
     "half the pictures": Way(every=2, crf=28),
     "hard": Way(hard),
     "grey": Way(grey),
+    "pale": Way(pale),
+    "warm": Way(warm),
 }
 
 

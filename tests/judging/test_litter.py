@@ -214,7 +214,7 @@ def test_what_looks_show_behind_what_moves_is_the_median_of_the_nearest_that_see
 
 
 def test_light_that_changes_all_over_is_no_thing(monkeypatch: pytest.MonkeyPatch) -> None:
-    gain = np.linspace(0.45, 1.0, WH[0], dtype=np.float32)[None, :, None]
+    gain = np.linspace(0.35, 1.0, WH[0], dtype=np.float32)[None, :, None]
 
     def sunny(i: int) -> Image:
         return (GROUND * (gain if i >= 8 else 0.9)).astype(np.uint8)

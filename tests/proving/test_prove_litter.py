@@ -1,0 +1,58 @@
+"""A closer look at what is new and still: a thing that somebody left, and what is too wide to be one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from street import Street, Thing, seconds
+
+from detector.core.geometry import Box
+from detector.core.values import Image, Proof, Violation
+from detector.proving import litter as proving
+from detector.proving.litter import prove_litter
+from detector.proving.prove import Dropped
+
+BAG: Box = (0.46, 0.46, 0.54, 0.58)
+LINE_OF_WORDS: Box = (0.36, 0.46, 0.60, 0.58)
+
+
+class Pavement(Street):
+    """Ground without edges of its own."""
+
+    def picture(self, at_s: float) -> Image:
+        street = super().picture(at_s)
+        image = np.asarray(cv2.blur(street, (61, 61)), np.uint8)
+        for x1, y1, x2, y2 in (thing.pixels() for thing in self.things if thing.is_there(at_s)):
+            image[y1:y2, x1:x2] = street[y1:y2, x1:x2]
+        return image
+
+
+def verdict(thing: Thing, looked_like: Box) -> Proof | Dropped:
+    """Of a thing that some looks showed to be only so large."""
+    street = Pavement([thing])
+    suspicion = street.suspicion(box=thing.box)
+    assert suspicion.stay is not None
+    sightings = tuple(replace(s, box=looked_like) for s in suspicion.stay.sightings)
+    stay = replace(suspicion.stay, sightings=sightings)
+    suspicion = replace(suspicion, violation=Violation.LITTER, box=looked_like, stay=stay)
+    with street.looker() as looker:
+        return prove_litter(suspicion, looker, street, None)
+
+
+def test_a_bag_that_stays_is_proven_and_timed() -> None:
+    found = verdict(Thing(1, 250, 800, BAG), BAG)
+    assert isinstance(found, Proof)
+    assert seconds(found.incident.interval.start) == pytest.approx(250, abs=1.5)
+    assert seconds(found.incident.interval.end) == pytest.approx(800, abs=1.5)
+
+
+def test_a_part_of_what_is_wider_than_any_thing_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    part = (0.36, 0.46, 0.44, 0.58)
+    found = verdict(Thing(1, 250, 800, LINE_OF_WORDS), part)
+    assert isinstance(found, Dropped)
+    assert "larger than a thing" in found.reason
+    monkeypatch.setattr(proving, "WIDEST", 1.0)
+    assert isinstance(verdict(Thing(1, 250, 800, LINE_OF_WORDS), part), Proof)
