@@ -29,12 +29,16 @@ from detector.benchmarks.footage import MadeRecording, Plot, Street, pool
 from detector.benchmarks.measure import Cost, measured
 from detector.benchmarks.others import Method
 from detector.core.geometry import iou
+from detector.proving.looker import COPY_WH
 
 SEED: Final = 41
 TRACK_S: Final = 16.0
 """Of every frame only so much is looked at; the rest is extrapolated."""
 
 LIMIT_PICTURES: Final = 200
+LOOK_WH: Final = (640, 384)
+"""The model's input, which looks are made to fit."""
+
 Say = Callable[[str], None]
 
 
@@ -54,7 +58,7 @@ class Size:
 FULL: Final = Size(
     30,
     10,
-    {Street.BUSY: 4, Street.QUIET: 4},
+    {Street.BUSY: 8, Street.QUIET: 8},
     {Street.BUSY: 24, Street.QUIET: 48},
     {Street.BUSY: (Plot.EVENT, Plot.TRAP), Street.QUIET: (Plot.EVENT,)},
 )
@@ -97,35 +101,53 @@ class Pictures:
     decoded: float
     inferred: float
 
-    def __add__(self, other: Pictures) -> Pictures:
-        return Pictures(self.decoded + other.decoded, self.inferred + other.inferred)
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """What one picture takes of a processor with nothing else around it, in seconds, all cores busy with the same."""
+
+    look_s: float
+    """Seek, decode and scale a keyframe to the model's size."""
+    closer_s: float
+    """Seek and decode a keyframe at full size."""
+    clip_s: float
+    """Seek, decode and scale a keyframe to a clip's size."""
+    infer_s: float
+
+    @property
+    def decode_s(self) -> tuple[float, float, float]:
+        return self.look_s, self.closer_s, self.clip_s
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the cores can do of a scan's pictures with nothing else around them, in processor seconds a picture."""
+    """What the cores can do of a scan's pictures with nothing else around them."""
 
     street: Street
-    decode_s: float
-    infer_s: float
+    alone: Alone
     looks: Pictures
     """Of the plan, without those that the gate spared."""
     closer: Pictures
-    """Of closer looks at suspicions, with the evidence. Larger, and some decoded from a keyframe before: both is left out
-    of account, so the true limit is lower."""
+    """Of closer looks at suspicions. Some are decoded forward from a keyframe, which is left out of account: the true
+    limit is lower."""
+    clips: float
+    """Pictures decoded for clips alone, a camera-hour."""
 
     @property
     def rate(self) -> float:
         """Camera-hours per core-hour, if no suspicion were looked at closer."""
-        return self._rate(self.looks)
+        return 3600 / self._looks_s
 
     @property
     def whole_rate(self) -> float:
         """Camera-hours per core-hour, all pictures that were decoded and asked about counted."""
-        return self._rate(self.looks + self.closer)
+        alone, closer = self.alone, self.closer
+        closer_s = closer.decoded * alone.closer_s + closer.inferred * alone.infer_s
+        return 3600 / (self._looks_s + closer_s + self.clips * alone.clip_s)
 
-    def _rate(self, pictures: Pictures) -> float:
-        return 3600 / (pictures.decoded * self.decode_s + pictures.inferred * self.infer_s)
+    @property
+    def _looks_s(self) -> float:
+        return self.looks.decoded * self.alone.look_s + self.looks.inferred * self.alone.infer_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +198,7 @@ def bench(
         for street in Street:
             say(f"{street}: footage")
             made = pool(cache, camera, street, seed=SEED, minutes=size.minutes, workers=workers)
-            decode_s, infer_s = _alone(Path(scratch), made, weights, exports, sample.folder, workers)
+            alone = _alone(Path(scratch), made, weights, exports, sample.folder, workers)
             for gate in (True, False):
                 name = f"kerbwatch{'' if gate else ', no gate'}"
                 say(f"{street}: {name}")
@@ -184,9 +206,9 @@ def bench(
                 place = county(
                     folder, made, cameras=size.cameras[street], recordings=size.recordings[street], gate=gate
                 )
-                row, pictures = _kerbwatch(name, street, place, workers, Path(scratch) / "profile.json")
+                row, limit = _kerbwatch(name, street, place, workers, Path(scratch) / "profile.json", alone)
                 rows.append(row)
-                limits.append((name, Limits(street, decode_s, infer_s, *pictures)))
+                limits.append((name, limit))
                 shutil.rmtree(folder)
             if methods and size.others[street]:
                 short = pool(cache, camera, street, seed=SEED, minutes=size.other_minutes, workers=workers)
@@ -200,9 +222,9 @@ def bench(
 
 
 def _kerbwatch(
-    name: str, street: Street, place: County, workers: int, profile: Path
-) -> tuple[Row, tuple[Pictures, Pictures]]:
-    """The command itself, from the file names to the filed issues; and the pictures of its looks and its closer looks."""
+    name: str, street: Street, place: County, workers: int, profile: Path, alone: Alone
+) -> tuple[Row, Limits]:
+    """The command itself, from the file names to the filed issues; and what its pictures would take by themselves."""
     command = [sys.executable, "-c", "from detector.cli.main import main; main()", "scan", "-C", place.folder,
                "--until", place.last_day, "--days", place.days, "--workers", workers, "--json", "--profile", profile]  # fmt: skip
     said, cost = measured([str(word) for word in command])
@@ -213,7 +235,8 @@ def _kerbwatch(
     note = f"{looks} looks, {reused:.0%} reused, {1 - decoded / looks:.0%} not decoded"
     row = Row(street, name, hours, cost, score(place), note)
     closer = Pictures(counts.get("decode closer", 0) / hours, (counts["infer"] - asked) / hours)
-    return row, (Pictures(decoded / hours, asked / hours), closer)
+    looked = Pictures(decoded / hours, asked / hours)
+    return row, Limits(street, alone, looked, closer, counts.get("decode clip", 0) / hours)
 
 
 def _alone(
@@ -223,16 +246,16 @@ def _alone(
     exports: Path,
     sample: Path,
     workers: int,
-) -> tuple[float, float]:
-    """Processor seconds a picture for decoding alone, and for inference alone, each on all cores at once."""
+) -> Alone:
     common = {"folder": str(sample), "weights": str(weights), "cache": str(exports), "part": True,
               "videos": [str(one.path) for one in made.values()], "duration_s": made[Plot.FREE].duration_s,
               "pictures": LIMIT_PICTURES}  # fmt: skip
     costs = []
-    for what in ("decode", "infer"):
-        answers = _at_once(scratch, {**common, "what": what}, workers)
+    for task in ({"what": "decode", "fit_wh": LOOK_WH}, {"what": "decode", "fit_wh": None},
+                 {"what": "decode", "fit_wh": COPY_WH}, {"what": "infer"}):  # fmt: skip
+        answers = _at_once(scratch, {**common, **task}, workers)
         costs.append(sum(a["cpu_s"] for a in answers) / sum(a["pictures"] for a in answers))
-    return costs[0], costs[1]
+    return Alone(*costs)
 
 
 def _at_once(scratch: Path, task: Mapping[str, Any], count: int) -> list[dict[str, Any]]:

@@ -44,13 +44,13 @@ def _other(task: dict[str, Any]) -> object:
 
 
 def _decode(task: dict[str, Any]) -> object:
-    """Only this: open, seek, decode the keyframes that a scan would look at, scale to the model's size."""
+    """Only this: open, seek, decode the keyframes that a scan would look at, scale them to fit if that is asked."""
     cadence = cadence_for(LIMIT_S)
     offsets_s = [cadence.every_s * k + 20 for k in range(int((task["duration_s"] - 20) // cadence.every_s))]
     began_s, count = time.process_time(), 0
     while count < task["pictures"]:
         for video in task["videos"]:
-            frames = frames_at(Path(video), offsets_s, tolerance_s=cadence.tolerance_s, fit_wh=(640, 384))
+            frames = frames_at(Path(video), offsets_s, tolerance_s=cadence.tolerance_s, fit_wh=task["fit_wh"])
             count += sum(isinstance(frame, Frame) for frame in frames)
     return {"pictures": count, "cpu_s": time.process_time() - began_s}
 

@@ -133,6 +133,8 @@ def changes(before: Image, after: Image) -> Mask:
 
 def _filled_up(changed: Mask, faint: Mask) -> Mask:
     """Every connected change with what differs faintly within its hull."""
+    if np.count_nonzero(changed) < FEWEST_PIXELS:
+        return changed
     whole = cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_CLOSE, CLOSED)
     _, names, stats, _ = cv2.connectedComponentsWithStats(whole, connectivity=8)
     filled = changed.copy()

@@ -108,6 +108,7 @@ FEWEST_LOOKS = 4
 BREAK_S = 900.0
 
 Mask = npt.NDArray[np.bool_]
+Counts = npt.NDArray[np.intp]
 
 
 def view_faults(
@@ -213,18 +214,28 @@ def _closed(words: list[str]) -> list[str]:
 class _View:
     """One view of a camera that points now here, now there: how often each cell is an edge, and the looks that show it."""
 
-    recent: deque[tuple[Mask, Mask]] = field(default_factory=lambda: deque(maxlen=VIEW_LOOKS))
+    recent: deque[tuple[Mask, Mask]] = field(default_factory=deque)
+    """The last VIEW_LOOKS: which visible cells are edges, and which are visible; counted in `found` and `seen`."""
     looks: int = 0
+    seen: Counts = field(default_factory=lambda: np.zeros(EDGES_WH[::-1], np.intp))
+    found: Counts = field(default_factory=lambda: np.zeros(EDGES_WH[::-1], np.intp))
     shares: FloatArray = field(default_factory=lambda: np.zeros(EDGES_WH[::-1], np.float32))
     known: Mask = field(default_factory=lambda: np.zeros(EDGES_WH[::-1], np.bool_))
 
     def add(self, edges: Mask, visible: Mask) -> None:
-        self.recent.append((edges, visible))
+        self._count(edges & visible, visible)
         self.looks += 1
-        seen = np.sum([v for _, v in self.recent], axis=0)
-        found = np.sum([e & v for e, v in self.recent], axis=0)
-        self.shares = (found / np.maximum(seen, 1)).astype(np.float32)
-        self.known = np.asarray(seen > 0)
+        self.shares = (self.found / np.maximum(self.seen, 1)).astype(np.float32)
+        self.known = np.asarray(self.seen > 0)
+
+    def _count(self, edges: Mask, visible: Mask) -> None:
+        self.recent.append((edges, visible))
+        self.found += edges
+        self.seen += visible
+        if len(self.recent) > VIEW_LOOKS:
+            old_edges, old_visible = self.recent.popleft()
+            self.found -= old_edges
+            self.seen -= old_visible
 
     def likeness(self, edges: Mask, visible: Mask) -> float | None:
         """None where too little of both is to be seen."""

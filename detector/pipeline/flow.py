@@ -139,7 +139,7 @@ def observe_jobs(
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """A recording for closer looks, whose decoding is a stage of its own."""
+    """A recording for closer looks, whose decoding is a stage of its own: at full size, or made to fit for a clip."""
 
     inner: Reader
     watch: Stopwatch
@@ -147,7 +147,7 @@ class Timed:
     def frame_at(
         self, offset_s: float, tolerance_s: float = 0.0, fit_wh: tuple[int, int] | None = None
     ) -> object:
-        with self.watch.stage("decode closer"):
+        with self.watch.stage("decode clip" if fit_wh else "decode closer"):
             return self.inner.frame_at(offset_s, tolerance_s, fit_wh)
 
     def close(self) -> None:

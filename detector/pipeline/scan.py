@@ -67,8 +67,8 @@ PROOF_VERSION = "9"
 """Changes when proving would decide otherwise; a suspicion is then looked at again."""
 
 REFERENCE_REACH_S = 86400.0
-WINDOW_S = 6 * 3600.0
-"""Observations are judged so many hours at a time."""
+WINDOW_S = 8 * 3600.0
+"""Observations are judged so many hours at a time: three windows a day, each judged with LOOKBACK_S besides."""
 
 LOOKBACK_S = 3 * 3600.0
 """So many hours before are judged with each window: longer than the limits, so that a stay over its start is whole."""

@@ -80,10 +80,12 @@ def place_of(image: Image, box: Box) -> Place:
     patch = cv2.warpAffine(smooth, scale, (side, side), flags=method, borderMode=cv2.BORDER_REPLICATE)
     lab = cv2.cvtColor(patch, cv2.COLOR_BGR2LAB).astype(np.float32)
     sample = np.ascontiguousarray(image[::8, ::8])
-    tint = cv2.cvtColor(sample, cv2.COLOR_BGR2LAB)[..., 1:].astype(np.float32) - 128
-    colourful = float(np.hypot(tint[..., 0], tint[..., 1]).mean()) >= COLOURLESS
-    mean = (float(tint[..., 0].mean()), float(tint[..., 1].mean()))
-    return Place(lab, max(1.0, float(sample.mean())), mean, colourful)
+    a, b = (
+        np.subtract(channel, 128, dtype=np.float32)
+        for channel in cv2.split(cv2.cvtColor(sample, cv2.COLOR_BGR2LAB))[1:]
+    )
+    colourful = cv2.mean(cv2.magnitude(a, b))[0] >= COLOURLESS
+    return Place(lab, max(1.0, float(sample.mean())), (cv2.mean(a)[0], cv2.mean(b)[0]), colourful)
 
 
 def likeness(reference: Place, other: Place) -> float:

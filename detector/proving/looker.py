@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ COPY_WH = (960, 960)
 """Of so many looks at full size a copy is kept that fits this size (1.5 MB each at 1080p): a clip shows what the proof saw."""
 
 KEPT_PICTURES = 10
-"""So many looks are kept in memory (6 MB each at 1080p)."""
+"""So many looks are kept in memory as they are (6 MB each at 1080p); of a suspicion's looks, too, before they are made small."""
 
 JOIN_GAP_S = 3.0
 """Recorder segments follow each other with gaps of up to so many seconds."""
@@ -69,6 +69,7 @@ class Looker:
         self._open: tuple[Recording, OpenRecording] | None = None
         self._kept: OrderedDict[tuple[datetime, float], Seen | None] = OrderedDict()
         self._copies: OrderedDict[datetime, Seen] = OrderedDict()
+        self._large: deque[datetime] = deque()
         self._runs = union((part for _, part in self._parts), join_gap_s=JOIN_GAP_S)
 
     def __enter__(self) -> Self:
@@ -85,6 +86,7 @@ class Looker:
     def forget_copies(self) -> None:
         """What is shown of one suspicion must not depend on which others were looked at before it."""
         self._copies.clear()
+        self._large.clear()
 
     def run_of(self, at: datetime) -> Interval | None:
         """The unbroken stretch of recordings around a moment."""
@@ -156,16 +158,25 @@ class Looker:
         return Seen(recording.interval.start + timedelta(seconds=frame.offset_s), recording, frame)
 
     def _copy(self, seen: Seen | None) -> None:
+        """The newest stay as they are, for most suspicions are dropped after few looks, and nobody asks for copies."""
         if seen is None or seen.at in self._copies:
             return
-        self._copies[seen.at] = replace(seen, frame=replace(seen.frame, image=_made_small(seen.frame.image)))
+        self._copies[seen.at] = seen
+        self._large.append(seen.at)
+        if len(self._large) > KEPT_PICTURES:
+            self._make_small(self._large.popleft())
         if len(self._copies) > COPIES:
             self._copies.popitem(last=False)
+
+    def _make_small(self, at: datetime) -> Seen:
+        seen = self._copies[at]
+        self._copies[at] = replace(seen, frame=replace(seen.frame, image=_made_small(seen.frame.image)))
+        return self._copies[at]
 
     def _copy_at(self, at: datetime, tolerance_s: float) -> Seen | None:
         """The latest copy from shortly before a moment, so near that hardly a keyframe is nearer."""
         near = [t for t in self._copies if 0 <= (at - t).total_seconds() <= tolerance_s / 2]
-        return self._copies[max(near)] if near else None
+        return self._make_small(max(near)) if near else None
 
     def _reader(self, recording: Recording) -> OpenRecording:
         if self._open is None or self._open[0] != recording:
