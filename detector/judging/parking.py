@@ -14,10 +14,8 @@ from detector.config.rules import RuleSet, RuleSettings
 from detector.core.geometry import contact_share
 from detector.core.times import Interval, subtract
 from detector.core.values import (
-    LABEL_GROUPS,
     Camera,
     Incident,
-    LabelGroup,
     Point,
     Stay,
     Violation,
@@ -76,18 +74,12 @@ def parked(
     traffic = traffic_of(stays, looks, camera, cadence_s)
     for stay in stays:
         place = _place(stay, camera, rules)
-        if place is None or not _is_vehicle(stay) or stay.seen_s <= 0:
+        if place is None or stay.seen_s <= 0:
             continue
         rule = rules.rules[place.violation]
         in_jam = stay.seen_s <= rule.jam_limit_s and len(stay.sightings) > 1
         jams = jams_around(stay, traffic, rule.jam_others) if in_jam else Jams()
         yield Parked(stay, place.violation, place.zone.id, place.share, jams)
-
-
-def _is_vehicle(stay: Stay) -> bool:
-    """Whether a stay was called a vehicle at a look at least; what only is mistaken for one must have come or gone."""
-    named = any(LABEL_GROUPS.get(s.label) is LabelGroup.VEHICLE for s in stay.sightings)
-    return named or stay.absent_before is not None or stay.absent_after is not None
 
 
 def _place(stay: Stay, camera: Camera, rules: RuleSet) -> Place | None:

@@ -16,7 +16,7 @@ from itertools import chain, combinations, repeat
 
 from detector.core.geometry import Box, box_area
 from detector.core.times import Interval, subtract
-from detector.core.values import Incident, Proof, Queue, Stay, Still
+from detector.core.values import LABEL_GROUPS, Incident, LabelGroup, Proof, Queue, Stay, Still
 from detector.inference.detector import Detector
 from detector.proving.explain import explanation, explanation_zh
 from detector.proving.fault import prove_fault
@@ -136,8 +136,38 @@ def prove(incident: Incident, looker: Looker, detector: Detector) -> Proof | Dro
             incident,
             f"the same object stood for at most {longest_s:.0f} s, the limit is {incident.limit_s:.0f} s",
         )
-    start, start_uncertainty_s = _bisect(stand, looker, incident.stay.absent_before, _Edge.ARRIVAL)
-    end, end_uncertainty_s = _bisect(stand, looker, incident.stay.absent_after, _Edge.DEPARTURE)
+    timed = _timed(stand, incident, incident.stay, looker)
+    if isinstance(timed, Dropped):
+        return timed
+    stills = _stills(stand, looker, timed.incident)
+    if len(stills) < 3 or (stills[-1].at - stills[0].at).total_seconds() <= incident.limit_s:
+        return Dropped(timed.incident, "too few pictures show it further apart than the limit")
+    return Proof(
+        incident=timed.incident,
+        stills=stills,
+        start_uncertainty_s=timed.start_uncertainty_s,
+        end_uncertainty_s=timed.end_uncertainty_s,
+        similarity=stand.lowest,
+        explanation=explanation(timed.incident),
+        explanation_zh=explanation_zh(timed.incident),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    """An incident from when the object came until it left, and how far off both may be, in seconds."""
+
+    incident: Incident
+    start_uncertainty_s: float
+    end_uncertainty_s: float
+
+
+def _timed(stand: _Stand, incident: Incident, stay: Stay, looker: Looker) -> _Timed | Dropped:
+    start, start_uncertainty_s = _bisect(stand, looker, stay.absent_before, _Edge.ARRIVAL)
+    end, end_uncertainty_s = _bisect(stand, looker, stay.absent_after, _Edge.DEPARTURE)
+    moved = _is_seen(start, start_uncertainty_s, looker) or _is_seen(end, end_uncertainty_s, looker)
+    if not moved and not _named(stay):
+        return Dropped(incident, "it was never called a vehicle, and neither came nor went")
     stood_s = incident.counted_s(Interval(start, end)) if end > start else 0.0
     if stood_s > incident.limit_s and (queued := _queued(incident, looker)):
         incident = replace(incident, excused=(*incident.excused, *queued), queues=())
@@ -146,19 +176,12 @@ def prove(incident: Incident, looker: Looker, detector: Detector) -> Proof | Dro
         return Dropped(
             incident, f"the same object stood for {stood_s:.0f} s, the limit is {incident.limit_s:.0f} s"
         )
-    refined = replace(incident, interval=Interval(start, end))
-    stills = _stills(stand, looker, refined)
-    if len(stills) < 3 or (stills[-1].at - stills[0].at).total_seconds() <= incident.limit_s:
-        return Dropped(incident, "too few pictures show it further apart than the limit")
-    return Proof(
-        incident=refined,
-        stills=stills,
-        start_uncertainty_s=start_uncertainty_s,
-        end_uncertainty_s=end_uncertainty_s,
-        similarity=stand.lowest,
-        explanation=explanation(refined),
-        explanation_zh=explanation_zh(refined),
-    )
+    return _Timed(replace(incident, interval=Interval(start, end)), start_uncertainty_s, end_uncertainty_s)
+
+
+def _named(stay: Stay) -> bool:
+    """Whether the model called it a vehicle at a look at least, and not only what a vehicle is mistaken for."""
+    return any(LABEL_GROUPS.get(s.label) is LabelGroup.VEHICLE for s in stay.sightings)
 
 
 def _at_most_s(stand: _Stand) -> float:
@@ -448,11 +471,15 @@ def _moved(stay: Stay, looker: Looker, edge: _Edge) -> datetime | None:
     stand = _Stand(place_of(seen.frame.image, stay.box), stay.box, (at,), 1.0, {})
     missed_at = stay.absent_before if edge is _Edge.ARRIVAL else stay.absent_after
     moment, uncertainty_s = _bisect(stand, looker, missed_at, edge)
+    return moment if _is_seen(moment, uncertainty_s, looker) else None
+
+
+def _is_seen(moment: datetime, uncertainty_s: float, looker: Looker) -> bool:
+    """Whether the object came or left at a moment, and not the recordings began or ended there."""
     run = looker.run_of(moment)
-    border_s = (
-        math.inf if run is None else min(abs((e - moment).total_seconds()) for e in (run.start, run.end))
-    )
-    return None if math.isinf(uncertainty_s) or border_s <= 2 * RESOLUTION_S else moment
+    borders = (run.start, run.end) if run else ()
+    near = any(abs((border - moment).total_seconds()) <= 2 * RESOLUTION_S for border in borders)
+    return not math.isinf(uncertainty_s) and not near
 
 
 def _clamped(at: datetime, run: Interval) -> datetime:

@@ -16,6 +16,7 @@ from detector.core.values import Frame, Incident, Proof, Violation
 from detector.proving import prove as proving
 from detector.proving.looker import Looker
 from detector.proving.prove import Dropped, prove
+from detector.proving.verdict import verdicts_on
 
 PASSER = (0.38, 0.3, 0.62, 0.7)
 
@@ -122,6 +123,25 @@ def test_an_object_that_leaves_before_the_limit_is_dropped_and_the_reason_kept()
 def test_different_objects_one_after_the_other_in_one_place_are_dropped() -> None:
     row = [Thing(i + 1, 100 + 40 * i, 139 + 40 * i) for i in range(15)]
     assert "object" in dropped(Street(row)).reason
+
+
+def called_a_boat(street: Street) -> list[Proof | Dropped]:
+    suspicion = street.suspicion()
+    assert suspicion.stay is not None
+    sightings = tuple(replace(s, label="boat") for s in suspicion.stay.sightings)
+    with street.looker() as looker:
+        boat = replace(suspicion, stay=replace(suspicion.stay, sightings=sightings))
+        return [verdict for _, verdict in verdicts_on(boat, looker, street)]
+
+
+def test_what_is_never_called_a_vehicle_must_have_come_or_gone() -> None:
+    (never,) = called_a_boat(Street([Thing(1, 0, 1200)]))
+    assert isinstance(never, Dropped)
+    assert "never called a vehicle" in never.reason
+    for came in (Thing(1, 0, 700), Thing(1, 500, 1200)):
+        assert isinstance(called_a_boat(Street([came]))[0], Proof)
+    in_turn = called_a_boat(Street([Thing(1, 0, 500), Thing(2, 500, 1200)]))
+    assert [isinstance(one, Proof) for one in in_turn] == [True, True]
 
 
 def test_of_two_objects_one_after_the_other_only_the_one_that_stands_counts() -> None:
