@@ -11,12 +11,13 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import asdict, astuple, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from detector.benchmarks import LOOK_WH
 from detector.benchmarks.county import (
     SAME_PLACE_IOU,
     County,
@@ -37,9 +38,6 @@ TRACK_S: Final = 16.0
 """Of every frame only so much is looked at; the rest is extrapolated."""
 
 LIMIT_PICTURES: Final = 300
-LOOK_WH: Final = (640, 384)
-"""The model's input, which looks are made to fit."""
-
 Say = Callable[[str], None]
 
 
@@ -205,7 +203,7 @@ def bench(
             say(f"{street}: footage")
             made = pool(cache, camera, street, seed=SEED, minutes=size.minutes, workers=workers)
             alone = partial(_alone, Path(scratch), made, weights, exports, sample.folder, workers)
-            before, bounded = alone(), []
+            before, asked = alone(), []
             for gate in (True, False):
                 name = f"kerbwatch{'' if gate else ', no gate'}"
                 say(f"{street}: {name}")
@@ -213,12 +211,12 @@ def bench(
                 place = county(
                     folder, made, cameras=size.cameras[street], recordings=size.recordings[street], gate=gate
                 )
-                row, limit = _kerbwatch(name, street, place, workers, Path(scratch) / "profile.json", before)
+                row, pictures = _kerbwatch(name, street, place, workers, Path(scratch) / "profile.json")
                 rows.append(row)
-                bounded.append((name, limit))
+                asked.append((name, pictures))
                 shutil.rmtree(folder)
             both = before.mean(alone())
-            limits += [(name, replace(limit, alone=both)) for name, limit in bounded]
+            limits += [(name, Limits(street, both, *pictures)) for name, pictures in asked]
             if methods and size.others[street]:
                 short = pool(cache, camera, street, seed=SEED, minutes=size.other_minutes, workers=workers)
                 looked = [short[plot] for plot in size.others[street]]
@@ -231,9 +229,9 @@ def bench(
 
 
 def _kerbwatch(
-    name: str, street: Street, place: County, workers: int, profile: Path, alone: Alone
-) -> tuple[Row, Limits]:
-    """The command itself, from the file names to the filed issues; and what its pictures would take by themselves."""
+    name: str, street: Street, place: County, workers: int, profile: Path
+) -> tuple[Row, tuple[Pictures, Pictures, float]]:
+    """The command itself, from the file names to the filed issues; and its pictures, as `Limits` wants them."""
     command = [sys.executable, "-c", "from detector.cli.main import main; main()", "scan", "-C", place.folder,
                "--until", place.last_day, "--days", place.days, "--workers", workers, "--json", "--profile", profile]  # fmt: skip
     said, cost = measured([str(word) for word in command])
@@ -245,7 +243,7 @@ def _kerbwatch(
     row = Row(street, name, hours, cost, score(place), note)
     closer = Pictures(counts.get("decode closer", 0) / hours, (counts["infer"] - asked) / hours)
     looked = Pictures(decoded / hours, asked / hours)
-    return row, Limits(street, alone, looked, closer, counts.get("decode clip", 0) / hours)
+    return row, (looked, closer, counts.get("decode clip", 0) / hours)
 
 
 def _alone(

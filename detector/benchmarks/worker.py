@@ -13,7 +13,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from detector.benchmarks import LIMIT_S, others
+from detector.benchmarks import LIMIT_S, LOOK_WH, others
 from detector.config.settings import load_settings
 from detector.core.values import Frame
 from detector.decoding.reader import frames_at
@@ -65,7 +65,7 @@ def _infer(task: dict[str, Any]) -> object:
     )  # fmt: skip
     cadence = cadence_for(LIMIT_S)
     offsets_s = [20 + cadence.every_s * k for k in range(8)]
-    frames = frames_at(Path(task["videos"][0]), offsets_s, tolerance_s=cadence.tolerance_s, fit_wh=(640, 384))
+    frames = frames_at(Path(task["videos"][0]), offsets_s, tolerance_s=cadence.tolerance_s, fit_wh=LOOK_WH)
     pictures = [frame.image for frame in frames if isinstance(frame, Frame)]
     part = watched(camera.zones) if task["part"] else None
     detector.detect(pictures[:2], part)

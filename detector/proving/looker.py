@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -69,7 +69,6 @@ class Looker:
         self._open: tuple[Recording, OpenRecording] | None = None
         self._kept: OrderedDict[tuple[datetime, float], Seen | None] = OrderedDict()
         self._copies: OrderedDict[datetime, Seen] = OrderedDict()
-        self._large: deque[datetime] = deque()
         self._runs = union((part for _, part in self._parts), join_gap_s=JOIN_GAP_S)
 
     def __enter__(self) -> Self:
@@ -86,7 +85,6 @@ class Looker:
     def forget_copies(self) -> None:
         """What is shown of one suspicion must not depend on which others were looked at before it."""
         self._copies.clear()
-        self._large.clear()
 
     def run_of(self, at: datetime) -> Interval | None:
         """The unbroken stretch of recordings around a moment."""
@@ -162,9 +160,8 @@ class Looker:
         if seen is None or seen.at in self._copies:
             return
         self._copies[seen.at] = seen
-        self._large.append(seen.at)
-        if len(self._large) > KEPT_PICTURES:
-            self._make_small(self._large.popleft())
+        if len(self._copies) > KEPT_PICTURES:
+            self._make_small(list(self._copies)[-KEPT_PICTURES - 1])
         if len(self._copies) > COPIES:
             self._copies.popitem(last=False)
 

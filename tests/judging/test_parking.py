@@ -187,5 +187,5 @@ def test_what_the_model_takes_for_a_phone_or_a_boat_is_suspected_and_the_closer_
     label: str,
 ) -> None:
     taken = car(label=label)
-    for looks in ([[], *[[taken]] * 6, []], [[car()], *[[taken]] * 6], [[taken]] * 6):
+    for looks in ([[], *[[taken]] * 6, []], [*[[taken]] * 6, []], [[car()], *[[taken]] * 6], [[taken]] * 6):
         assert len(judged(series(looks))) == 1
