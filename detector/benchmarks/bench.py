@@ -31,6 +31,7 @@ from detector.benchmarks.footage import MadeRecording, Plot, Street, pool
 from detector.benchmarks.measure import Cost, measured
 from detector.benchmarks.others import Method
 from detector.core.geometry import iou
+from detector.pipeline.flow import ON_THE_WAY
 from detector.proving.looker import COPY_WH
 
 SEED: Final = 41
@@ -111,6 +112,8 @@ class Alone:
     """Seek and decode a keyframe at full size."""
     clip_s: float
     """Seek, decode and scale a keyframe to a clip's size."""
+    forward_s: float
+    """Decode one picture that follows a keyframe."""
     infer_s: float
 
     def mean(self, other: Alone) -> Alone:
@@ -119,8 +122,8 @@ class Alone:
         return Alone(*(sum(pair) / 2 for pair in pairs))
 
     @property
-    def decode_s(self) -> tuple[float, float, float]:
-        return self.look_s, self.closer_s, self.clip_s
+    def decode_s(self) -> tuple[float, float, float, float]:
+        return self.look_s, self.closer_s, self.clip_s, self.forward_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +135,11 @@ class Limits:
     looks: Pictures
     """Of the plan, without those that the gate spared."""
     closer: Pictures
-    """Of closer looks at suspicions. Some are decoded forward from a keyframe, which is left out of account: the true
-    limit is lower."""
+    """Of closer looks at suspicions."""
     clips: float
     """Pictures decoded for clips alone, a camera-hour."""
+    forward: float
+    """Pictures decoded from a keyframe up to one that a closer look wanted, a camera-hour."""
 
     @property
     def rate(self) -> float:
@@ -147,7 +151,8 @@ class Limits:
         """Camera-hours per core-hour, all pictures that were decoded and asked about counted."""
         alone, closer = self.alone, self.closer
         closer_s = closer.decoded * alone.closer_s + closer.inferred * alone.infer_s
-        return 3600 / (self._looks_s + closer_s + self.clips * alone.clip_s)
+        others_s = self.clips * alone.clip_s + self.forward * alone.forward_s
+        return 3600 / (self._looks_s + closer_s + others_s)
 
     @property
     def _looks_s(self) -> float:
@@ -230,7 +235,7 @@ def bench(
 
 def _kerbwatch(
     name: str, street: Street, place: County, workers: int, profile: Path
-) -> tuple[Row, tuple[Pictures, Pictures, float]]:
+) -> tuple[Row, tuple[Pictures, Pictures, float, float]]:
     """The command itself, from the file names to the filed issues; and its pictures, as `Limits` wants them."""
     command = [sys.executable, "-c", "from detector.cli.main import main; main()", "scan", "-C", place.folder,
                "--until", place.last_day, "--days", place.days, "--workers", workers, "--json", "--profile", profile]  # fmt: skip
@@ -243,7 +248,7 @@ def _kerbwatch(
     row = Row(street, name, hours, cost, score(place), note)
     closer = Pictures(counts.get("decode closer", 0) / hours, (counts["infer"] - asked) / hours)
     looked = Pictures(decoded / hours, asked / hours)
-    return row, (looked, closer, counts.get("decode clip", 0) / hours)
+    return row, (looked, closer, counts.get("decode clip", 0) / hours, counts.get(ON_THE_WAY, 0) / hours)
 
 
 def _alone(
@@ -257,12 +262,16 @@ def _alone(
     common = {"folder": str(sample), "weights": str(weights), "cache": str(exports), "part": True,
               "videos": [str(one.path) for one in made.values()], "duration_s": made[Plot.FREE].duration_s,
               "pictures": LIMIT_PICTURES}  # fmt: skip
-    costs = []
-    for task in ({"what": "decode", "fit_wh": LOOK_WH}, {"what": "decode", "fit_wh": None},
-                 {"what": "decode", "fit_wh": COPY_WH}, {"what": "infer"}):  # fmt: skip
+
+    def cost_s(task: Mapping[str, Any], look_s: float = 0.0) -> float:
         answers = _at_once(scratch, {**common, **task}, workers)
-        costs.append(sum(a["cpu_s"] for a in answers) / sum(a["pictures"] for a in answers))
-    return Alone(*costs)
+        looks_s = look_s * sum(a.get("looks", 0) for a in answers)
+        return float((sum(a["cpu_s"] for a in answers) - looks_s) / sum(a["pictures"] for a in answers))
+
+    look_s, closer_s, clip_s = (
+        cost_s({"what": "decode", "fit_wh": fit_wh}) for fit_wh in (LOOK_WH, None, COPY_WH)
+    )
+    return Alone(look_s, closer_s, clip_s, cost_s({"what": "forward"}, closer_s), cost_s({"what": "infer"}))
 
 
 def _at_once(scratch: Path, task: Mapping[str, Any], count: int) -> list[dict[str, Any]]:

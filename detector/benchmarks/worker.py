@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from detector.benchmarks import LIMIT_S, LOOK_WH, others
+from detector.benchmarks.footage import FPS, KEYFRAME_EVERY_S
 from detector.config.settings import load_settings
 from detector.core.values import Frame
-from detector.decoding.reader import frames_at
+from detector.decoding.reader import Reader, frames_at
 from detector.inference.detector import open_detector
 from detector.observing.watched import watched
 from detector.sampling.plan import cadence_for
@@ -24,7 +25,7 @@ from detector.sampling.plan import cadence_for
 
 def main() -> None:
     task: dict[str, Any] = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    answer = {"other": _other, "decode": _decode, "infer": _infer}[task["what"]](task)
+    answer = {"other": _other, "decode": _decode, "forward": _forward, "infer": _infer}[task["what"]](task)
     sys.stdout.write(json.dumps(answer))
 
 
@@ -53,6 +54,17 @@ def _decode(task: dict[str, Any]) -> object:
             frames = frames_at(Path(video), offsets_s, tolerance_s=cadence.tolerance_s, fit_wh=task["fit_wh"])
             count += sum(isinstance(frame, Frame) for frame in frames)
     return {"pictures": count, "cpu_s": time.process_time() - began_s}
+
+
+def _forward(task: dict[str, Any]) -> object:
+    """Only this: looks at full size, each shortly before a keyframe, and the pictures that lie on the way there."""
+    looks = max(1, task["pictures"] // 10)
+    began_s = time.process_time()
+    with Reader(Path(task["videos"][0])) as reader:
+        for k in range(looks):
+            reader.frame_at((10 * k + 1) * KEYFRAME_EVERY_S - 2 / FPS)
+        passed = reader.decoded - looks
+    return {"pictures": passed, "looks": looks, "cpu_s": time.process_time() - began_s}
 
 
 def _infer(task: dict[str, Any]) -> object:

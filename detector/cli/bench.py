@@ -125,7 +125,7 @@ def _show(measured: Bench) -> None:
     rates = {(row.street, row.method): row.rate for row in measured.rows}
     table(
         "limits in camera-hours per core-hour: decoding and inference of the same pictures with nothing else around them",
-        ("street", "method", "decode ms: look, closer, clip", "infer ms", "decoded per hour", "asked", "limit", "reached", "with closer looks",
+        ("street", "method", "decode ms: look, closer, clip, forward", "infer ms", "decoded per hour", "asked", "limit", "reached", "with closer looks",
          "reached"),
         [
             (one.street, method, ", ".join(f"{1e3 * s:.1f}" for s in one.alone.decode_s), f"{1e3 * one.alone.infer_s:.1f}",

@@ -73,6 +73,8 @@ TAKEN_FOR: Mapping[str, LabelGroup] = dict.fromkeys(
 """What the detector calls a group at times: yolov8n gives a car seen from above, or a pale one at night, 'cell phone' with
 0.8 and more, and a van in the dark 'boat' with 0.7 at every look. None of them is to be seen on a street."""
 
+LABEL_GROUPS_MISTAKEN: Mapping[str, LabelGroup] = {**LABEL_GROUPS, **TAKEN_FOR}
+
 
 @dataclass(frozen=True, slots=True)
 class Zone:
@@ -184,7 +186,7 @@ class Detections:
 
     def of(self, group: LabelGroup, *, mistaken: bool = False) -> Detections:
         """The detections of one group, in the same order; with what it is `mistaken` for where that is asked."""
-        names = {**LABEL_GROUPS, **TAKEN_FOR} if mistaken else LABEL_GROUPS
+        names = LABEL_GROUPS_MISTAKEN if mistaken else LABEL_GROUPS
         keep = [i for i, label in enumerate(self.labels) if names.get(label) is group]
         return Detections(tuple(self.labels[i] for i in keep), self.confidences[keep], self.boxes[keep])
 

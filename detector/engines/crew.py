@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from detector.core.errors import KerbwatchError, StorageFull
+from detector.core.memory import settle_memory
 from detector.engines.local import OpenShop, WorkerEnded, cores, end_with_parent
 from detector.pipeline.days import Job, Result, Stopped, work
 
@@ -314,6 +315,7 @@ def _worker(pipe: Connection, open_shop: OpenShop, threads: int, work: Work) -> 
     signal.signal(signal.SIGTERM, hands.stop)
     try:
         with open_shop(threads) as shop:
+            settle_memory()
             pipe.send(("ready", None))
             while True:
                 pipe.send(outcome_of(work, shop, pipe.recv(), hands))

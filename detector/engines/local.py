@@ -17,6 +17,7 @@ from datetime import datetime
 from multiprocessing.connection import wait as wait_for
 
 from detector.core.errors import KerbwatchError
+from detector.core.memory import settle_memory
 from detector.core.times import Interval
 from detector.core.values import Camera, Point
 from detector.pipeline.scan import CameraReport, Shop, scan_camera
@@ -55,6 +56,7 @@ def run(tasks: Sequence[Task], open_shop: OpenShop, *, workers: int | None = Non
     threads = max(1, cores() // count)
     if count == 1:
         with open_shop(threads) as shop:
+            settle_memory()
             for task in tasks:
                 yield scan_camera(shop, task.point, task.camera, task.period, now=task.now)
         return
@@ -97,6 +99,7 @@ class _Worker:
 def _start(open_shop: OpenShop, threads: int) -> None:
     threading.Thread(target=end_with_parent, daemon=True).start()
     _Worker.shop = _Worker.open.enter_context(open_shop(threads))
+    settle_memory()
 
 
 def end_with_parent() -> None:

@@ -8,7 +8,7 @@ views, and one odd look is none either.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -29,6 +29,7 @@ from detector.core.values import (
     ViewState,
     Violation,
 )
+from detector.decoding.change import median_of
 from detector.decoding.view import picture_distance, structure_likeness
 
 __all__ = ["WORDS", "ViewFault", "fault_incidents", "view_faults"]
@@ -109,6 +110,7 @@ BREAK_S = 900.0
 
 Mask = npt.NDArray[np.bool_]
 Counts = npt.NDArray[np.intp]
+Grey = npt.NDArray[np.uint8]
 
 
 def view_faults(
@@ -317,12 +319,12 @@ def _visible(o: Observation) -> Mask:
 class _Usual:
     """What the last looks without a fault were like."""
 
-    pictures: deque[FloatArray] = field(default_factory=lambda: deque(maxlen=RECENT_LOOKS))
+    pictures: deque[Grey] = field(default_factory=lambda: deque(maxlen=RECENT_LOOKS))
     sharpness: deque[float] = field(default_factory=lambda: deque(maxlen=SHARP_LOOKS))
     ratio: deque[float] = field(default_factory=lambda: deque(maxlen=SHARP_LOOKS))
 
     def add(self, view: ViewState) -> None:
-        self.pictures.append(view.signature.astype(np.float32))
+        self.pictures.append(view.signature)
         self.sharpness.append(view.sharpness)
         self.ratio.append(_ratio(view))
 
@@ -338,7 +340,7 @@ class _Usual:
         """Which part of the usual structure is gone, of what nothing covers."""
         if not self.pictures:
             return 0.0
-        usual = _texture(np.median(np.stack(self.pictures), axis=0))
+        usual = _texture(_middle(self.pictures))
         rows, columns = SIGNATURE_WH[::-1]
         visible = _visible(o).reshape(rows, 2, columns, 2).all(axis=(1, 3))
         had = (usual > max(LEAST_TEXTURE, float(np.median(usual)))) & visible
@@ -352,9 +354,24 @@ def _ratio(view: ViewState) -> float:
     return view.sharpness / (float(view.signature.std()) + 3.0)
 
 
+def _middle(pictures: Collection[Grey]) -> FloatArray:
+    """The median, grey value by grey value."""
+    if len(pictures) % 2:
+        return median_of(list(pictures)).astype(np.float32)
+    return np.asarray(np.median(np.stack(list(pictures)).astype(np.float32), axis=0))
+
+
 def _texture(picture: FloatArray) -> FloatArray:
-    down, right = np.gradient(picture)
-    return np.asarray(np.hypot(down, right))
+    """How steep each cell is."""
+    return np.asarray(np.hypot(_slope(picture), _slope(picture.T).T))
+
+
+def _slope(picture: FloatArray) -> FloatArray:
+    """From row to row, as `np.gradient` takes it, at a third of the time."""
+    slope = np.empty_like(picture)
+    slope[1:-1] = (picture[2:] - picture[:-2]) / 2
+    slope[0], slope[-1] = picture[1] - picture[0], picture[-1] - picture[-2]
+    return slope
 
 
 def _compare(

@@ -137,6 +137,10 @@ def observe_jobs(
     return observe_each(jobs, detector, lambda frame: view(frame.image), batch=batch, sight=sight)
 
 
+ON_THE_WAY = "decoded on the way"
+"""A stage that only counts: pictures from a keyframe up to one that was wanted. Their time is that one's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Timed:
     """A recording for closer looks, whose decoding is a stage of its own: at full size, or made to fit for a clip."""
@@ -147,8 +151,13 @@ class Timed:
     def frame_at(
         self, offset_s: float, tolerance_s: float = 0.0, fit_wh: tuple[int, int] | None = None
     ) -> object:
+        before = self.inner.decoded
         with self.watch.stage("decode clip" if fit_wh else "decode closer"):
-            return self.inner.frame_at(offset_s, tolerance_s, fit_wh)
+            frame = self.inner.frame_at(offset_s, tolerance_s, fit_wh)
+        if (on_the_way := self.inner.decoded - before - 1) > 0:
+            with self.watch.stage(ON_THE_WAY, on_the_way):
+                pass
+        return frame
 
     def close(self) -> None:
         self.inner.close()

@@ -62,6 +62,8 @@ def test_the_benchmark_measures_itself_the_others_and_the_limits_on_the_same_pic
     for limit in limits.values():
         assert limit.closer.decoded > 0
         assert limit.closer.inferred >= 0
+        assert limit.forward > 0
+        assert min(*limit.alone.decode_s, limit.alone.infer_s) > 0
         assert limit.whole_rate < limit.rate
     json.dumps(done.to_json(), default=str)
     draw(done, tmp_path / "bench.png")

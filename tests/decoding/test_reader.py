@@ -118,6 +118,21 @@ def test_where_keyframes_are_sparse_the_pictures_between_are_decoded(make: Maker
     assert shown(made, *offsets_s, tolerance_s=0.5) == [made.shown_at(t) for t in offsets_s]
 
 
+@pytest.mark.parametrize(
+    ("suffix", "b_frames", "thoroughly"),
+    [("mp4", 0, 0), ("mp4", 2, 1), ("mov", 0, 0), ("mkv", 0, 1), ("ts", 0, 1)],
+)
+def test_a_file_whose_header_tells_all_is_opened_without_decoding(
+    make: Maker, monkeypatch: pytest.MonkeyPatch, suffix: str, b_frames: int, thoroughly: int
+) -> None:
+    made = make("libx264", suffix, b_frames=b_frames)
+    opened: list[Path] = []
+    real = reader._open
+    monkeypatch.setattr(reader, "_open", lambda path: opened.append(path) or real(path))
+    assert shown(made, 0.0, 2.34, 5.9) == [made.shown_at(t) for t in (0.0, 2.34, 5.9)]
+    assert len(opened) == thoroughly
+
+
 @settings(max_examples=15)
 @given(st.lists(st.floats(0, 5.99), min_size=1, max_size=6), st.sampled_from(["mp4", "mkv", "ts"]))
 def test_pictures_that_were_written_out_of_order_show_in_order(
