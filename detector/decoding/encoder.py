@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 import av
+import numpy as np
 from av.video.stream import VideoStream
 
 from detector.core.values import Image
@@ -66,7 +67,7 @@ class VideoWriter:
 
     def write(self, image: Image, at_s: float | None = None) -> None:
         """Add a picture (height x width x 3, BGR, uint8) at `at_s` seconds; one frame after the last where None."""
-        frame = av.VideoFrame.from_ndarray(image, format="bgr24")
+        frame = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(image), format="bgr24")
         at_s = self._count / self._fps if at_s is None else at_s
         if self._variable:
             frame.time_base = Fraction(1, TICKS_PER_S)
