@@ -20,7 +20,8 @@ TICKS_PER_S = 1000
 class VideoWriter:
     """Writes pictures with given presentation times into one file; use it as a context manager.
 
-    The same pictures and settings give the same bytes. `keyframe_every` counts pictures.
+    The same pictures and settings give the same bytes, on any machine where `threads` is given. `keyframe_every` counts
+    pictures.
     `kbit_s` holds an average rate, as recorders do, in place of the constant quality `crf`.
     Width and height must be even. H.264 is written as yuv420p with the index in front (`faststart`).
     """
@@ -37,6 +38,7 @@ class VideoWriter:
         keyframe_every: int = 50,
         b_frames: int | None = None,
         kbit_s: int | None = None,
+        threads: int = 0,
     ) -> None:
         container_options = {"movflags": "+faststart"} if path.suffix in (".mp4", ".mov") else {}
         self._container = av.open(str(path), "w", container_options=container_options)
@@ -59,6 +61,8 @@ class VideoWriter:
         self._stream.width, self._stream.height = resolution_wh
         self._stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         self._stream.gop_size = keyframe_every
+        if threads:
+            self._stream.codec_context.thread_count = threads
         self._fps = fps
         self._variable = codec in ("libx264", "libx265", "mjpeg")
         if self._variable:

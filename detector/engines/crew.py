@@ -26,7 +26,7 @@ from typing import Any, Protocol, TypeVar
 
 from detector.core.errors import KerbwatchError, StorageFull
 from detector.core.memory import settle_memory
-from detector.engines.local import OpenShop, WorkerEnded, cores, end_with_parent
+from detector.engines.local import OpenShop, WorkerEnded, cores, end_with_parent, keep_to, shares
 from detector.pipeline.days import Job, Result, Stopped, work
 
 RETRIES = 3
@@ -104,6 +104,8 @@ class _Hired:
 
     process: BaseProcess
     pipe: Connection
+    share: frozenset[int]
+    """The processors that it keeps to."""
     ready: bool = False
     job: Job | None = None
     path: Path | None = None
@@ -131,6 +133,7 @@ class LocalCrew:
         self._work = work
         self._count = max(1, workers or cores())
         self._threads = threads or max(1, cores() // self._count)
+        self._shares = shares(self._count, self._threads)
         self._stall_s = stall_s
         self._limit_s = limit_s
         self._hired: list[_Hired] = []
@@ -221,12 +224,14 @@ class LocalCrew:
     def _hire(self) -> _Hired:
         context = multiprocessing.get_context("spawn")
         mine, theirs = context.Pipe()
+        taken = Counter(hired.share for hired in self._hired)
+        share = min(self._shares, key=lambda share: taken[share])
         process = context.Process(
-            target=_worker, args=(theirs, self._open_shop, self._threads, self._work), daemon=True
+            target=_worker, args=(theirs, self._open_shop, self._threads, share, self._work), daemon=True
         )
         process.start()
         theirs.close()
-        hired = _Hired(process, mine)
+        hired = _Hired(process, mine, share)
         self._hired.append(hired)
         return hired
 
@@ -307,8 +312,9 @@ class _PipeHands:
             raise Stopped
 
 
-def _worker(pipe: Connection, open_shop: OpenShop, threads: int, work: Work) -> None:
+def _worker(pipe: Connection, open_shop: OpenShop, threads: int, share: frozenset[int], work: Work) -> None:
     """The outermost frame of a worker process."""
+    keep_to(share)
     threading.Thread(target=end_with_parent, daemon=True).start()
     hands = _PipeHands(pipe)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides

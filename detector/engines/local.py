@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing.connection import wait as wait_for
+from multiprocessing.queues import SimpleQueue
 
 from detector.core.errors import KerbwatchError
 from detector.core.memory import settle_memory
@@ -47,6 +48,27 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
+def shares(count: int, threads: int) -> list[frozenset[int]]:
+    """The processors that each of `count` workers keeps to, of those that this process may use.
+
+    Workers that fill the machine get some each, for a worker that moves from one to another leaves behind what it had
+    in the cache, and one whose threads run on several at once starves the others. Else each may use all: whatever
+    else runs here would be stuck on the same few.
+    """
+    own = sorted(os.sched_getaffinity(0))
+    if count * threads < len(own):
+        return [frozenset(own)] * count
+    return [
+        frozenset(own[(worker * threads + thread) % len(own)] for thread in range(threads))
+        for worker in range(count)
+    ]
+
+
+def keep_to(share: frozenset[int]) -> None:
+    """Let this process, and what it starts from now on, run on these processors alone."""
+    os.sched_setaffinity(0, share)
+
+
 def run(tasks: Sequence[Task], open_shop: OpenShop, *, workers: int | None = None) -> Iterator[CameraReport]:
     """Scan every task; reports come as they are done. One worker a core, or `workers`.
 
@@ -77,11 +99,12 @@ def _result(future: Future[CameraReport]) -> CameraReport:
 
 @contextmanager
 def _pool(count: int, open_shop: OpenShop, threads: int) -> Iterator[ProcessPoolExecutor]:
+    context = multiprocessing.get_context("spawn")
+    places = context.SimpleQueue()
+    for share in shares(count, threads):
+        places.put(share)
     pool = ProcessPoolExecutor(
-        count,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start,
-        initargs=(open_shop, threads),
+        count, mp_context=context, initializer=_start, initargs=(open_shop, threads, places)
     )
     try:
         yield pool
@@ -96,7 +119,8 @@ class _Worker:
     shop: Shop | None = None
 
 
-def _start(open_shop: OpenShop, threads: int) -> None:
+def _start(open_shop: OpenShop, threads: int, places: SimpleQueue[frozenset[int]]) -> None:
+    keep_to(places.get())
     threading.Thread(target=end_with_parent, daemon=True).start()
     _Worker.shop = _Worker.open.enter_context(open_shop(threads))
     settle_memory()

@@ -124,7 +124,13 @@ def incident_zones(proof: Proof, scene: Scene) -> list[Zone]:
 
 def _writer(path: Path, size_wh: tuple[int, int]) -> VideoWriter:
     return VideoWriter(
-        path, size_wh, CLIP_FPS, crf=CLIP_CRF, preset=CLIP_PRESET, keyframe_every=KEYFRAME_EVERY
+        path,
+        size_wh,
+        CLIP_FPS,
+        crf=CLIP_CRF,
+        preset=CLIP_PRESET,
+        keyframe_every=KEYFRAME_EVERY,
+        threads=1,
     )
 
 
