@@ -188,6 +188,8 @@ class Detections:
         """The detections of one group, in the same order; with what it is `mistaken` for where that is asked."""
         names = LABEL_GROUPS_MISTAKEN if mistaken else LABEL_GROUPS
         keep = [i for i, label in enumerate(self.labels) if names.get(label) is group]
+        if len(keep) == len(self.labels):
+            return self
         return Detections(tuple(self.labels[i] for i in keep), self.confidences[keep], self.boxes[keep])
 
     def with_those_of(self, other: Detections) -> Detections:

@@ -142,6 +142,8 @@ def _close_the_gone(still_open: Iterable[_Open], now: datetime, done: list[_Open
 
 
 def _confident(detections: Detections, min_confidence: float) -> Detections:
+    if min_confidence <= 0 or not len(detections):
+        return detections
     keep = np.flatnonzero(detections.confidences >= min_confidence)
     return Detections(
         tuple(detections.labels[i] for i in keep), detections.confidences[keep], detections.boxes[keep]

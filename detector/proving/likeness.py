@@ -79,13 +79,22 @@ def place_of(image: Image, box: Box) -> Place:
     method = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     patch = cv2.warpAffine(smooth, scale, (side, side), flags=method, borderMode=cv2.BORDER_REPLICATE)
     lab = cv2.cvtColor(patch, cv2.COLOR_BGR2LAB).astype(np.float32)
-    sample = np.ascontiguousarray(image[::8, ::8])
+    sample = _every_eighth(image)
     a, b = (
         np.subtract(channel, 128, dtype=np.float32)
         for channel in cv2.split(cv2.cvtColor(sample, cv2.COLOR_BGR2LAB))[1:]
     )
     colourful = cv2.mean(cv2.magnitude(a, b))[0] >= COLOURLESS
-    return Place(lab, max(1.0, float(sample.mean())), (cv2.mean(a)[0], cv2.mean(b)[0]), colourful)
+    mean = cv2.norm(sample, cv2.NORM_L1) / sample.size
+    return Place(lab, max(1.0, mean), (cv2.mean(a)[0], cv2.mean(b)[0]), colourful)
+
+
+def _every_eighth(image: Image) -> Image:
+    """Every eighth pixel of every eighth row; where they come out even, in a quarter of the time."""
+    height, width = image.shape[:2]
+    if height % 8 or width % 8:
+        return np.ascontiguousarray(image[::8, ::8])
+    return np.asarray(cv2.resize(image, (width // 8, height // 8), interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
 def likeness(reference: Place, other: Place) -> float:

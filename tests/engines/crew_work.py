@@ -86,3 +86,9 @@ WRONG: dict[str, Callable[[], object]] = {
     "missing": lambda: Path("/no/such/folder/at all").stat(),
     "bug": lambda: _raise(ZeroDivisionError()),
 }
+
+
+def where(_shop: str, job: Job, _hands: Hands) -> Surveyed:
+    """Says on which processors it may run."""
+    time.sleep(1.0)
+    return Surveyed(job.camera_id, (), fault=",".join(map(str, sorted(os.sched_getaffinity(0)))))
