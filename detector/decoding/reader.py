@@ -126,7 +126,9 @@ class Reader:
         self.path = path
         self.decoded = 0
         """So many pictures were decoded so far, those on the way to a wanted one among them."""
-        self.container = _open_briefly(path) or _open(path)
+        brief = _open_briefly(path)
+        self._is_brief = brief is not None
+        self.container = brief or _open(path)
         self._rough: VideoCodecContext | None = None
         self._scalers: dict[tuple[int, int], VideoReformatter] = {}
         try:
@@ -412,12 +414,12 @@ class Reader:
         """From the index and the first keyframe's packet, where there is an index: no picture is decoded for it.
 
         Where that packet is decoded before it shows, pictures do not come in the order of their packets, and a decoder
-        must know how far they stray: the file is opened again, thoroughly.
+        must know how far they stray: a file that was opened briefly is opened again, thoroughly.
         """
         if not self._tells_only_order and len(self.stream.index_entries):
             packet = next(self._packets, None)
             if packet is not None and packet.pts is not None:
-                if packet.dts != packet.pts:
+                if self._is_brief and packet.dts != packet.pts:
                     self._rewind()
                 self._lone = True  # it is to be read again
                 return float(packet.pts * self._base)

@@ -120,7 +120,7 @@ def test_where_keyframes_are_sparse_the_pictures_between_are_decoded(make: Maker
 
 @pytest.mark.parametrize(
     ("suffix", "b_frames", "thoroughly"),
-    [("mp4", 0, 0), ("mp4", 2, 1), ("mov", 0, 0), ("mkv", 0, 1), ("ts", 0, 1)],
+    [("mp4", 0, 0), ("mp4", 2, 1), ("mov", 0, 0), ("mkv", 0, 1), ("mkv", 2, 1), ("ts", 0, 1)],
 )
 def test_a_file_whose_header_tells_all_is_opened_without_decoding(
     make: Maker, monkeypatch: pytest.MonkeyPatch, suffix: str, b_frames: int, thoroughly: int
