@@ -8,7 +8,7 @@ views, and one odd look is none either.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -354,11 +354,11 @@ def _ratio(view: ViewState) -> float:
     return view.sharpness / (float(view.signature.std()) + 3.0)
 
 
-def _middle(pictures: Collection[Grey]) -> FloatArray:
+def _middle(pictures: Sequence[Grey]) -> FloatArray:
     """The median, grey value by grey value."""
     if len(pictures) % 2:
-        return median_of(list(pictures)).astype(np.float32)
-    return np.asarray(np.median(np.stack(list(pictures)).astype(np.float32), axis=0))
+        return median_of(pictures).astype(np.float32)
+    return np.asarray(np.median(np.stack(pictures).astype(np.float32), axis=0))
 
 
 def _texture(picture: FloatArray) -> FloatArray:

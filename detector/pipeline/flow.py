@@ -155,8 +155,7 @@ class Timed:
         with self.watch.stage("decode clip" if fit_wh else "decode closer"):
             frame = self.inner.frame_at(offset_s, tolerance_s, fit_wh)
         if (on_the_way := self.inner.decoded - before - 1) > 0:
-            with self.watch.stage(ON_THE_WAY, on_the_way):
-                pass
+            self.watch.count(ON_THE_WAY, on_the_way)
         return frame
 
     def close(self) -> None:
