@@ -25,7 +25,7 @@ def looks_in(hours: int) -> int:
 
 
 def template_county(folder: Path) -> Settings:
-    for name, text in template_files().items():
+    for name, text in template_files(judge_example_zones=True).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     return load_settings(folder)

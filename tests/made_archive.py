@@ -119,7 +119,7 @@ class Job:
 
 def write_folder(folder: Path, points: tuple[str, ...] = POINTS, rules: str = RULES) -> Settings:
     """A working folder with some points of the template and short limits."""
-    for name, text in template_files().items():
+    for name, text in template_files(judge_example_zones=True).items():
         if not name.startswith("points/") or Path(name).stem in points:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text, encoding="utf-8")

@@ -82,7 +82,7 @@ def utc_now() -> datetime:
 
 def write_county(folder: Path, issues: int) -> Path:
     """A working folder of 39 points with so many flagged issues, and nobody who may sign in."""
-    for name, text in template_files().items():
+    for name, text in template_files(judge_example_zones=True).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     (folder / "recordings").mkdir()

@@ -17,7 +17,7 @@ from detector.core.values import ZoneKind
 def parked_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of the camera p001: a minibus in the no-parking zone for 80 s."""
     folder = tmp_path_factory.mktemp("clip")
-    for name, text in template_files().items():
+    for name, text in template_files(judge_example_zones=True).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     camera = load_settings(folder).point("p001").cameras[0]

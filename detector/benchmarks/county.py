@@ -75,7 +75,7 @@ class Score:
 
 def write_folder(folder: Path, cameras: int, *, gate: bool) -> Settings:
     """A working folder as `kerbwatch init` writes it, with so many points like the first."""
-    files = template_files()
+    files = template_files(judge_example_zones=True)
     sample = files[f"points/{SAMPLE_POINT}.yaml"]
     for name, text in files.items():
         if not name.startswith("points/"):

@@ -1,4 +1,4 @@
-"""`init`, `points`, `coverage`, `scan`, `judge`: the archive and the nightly flow, by hand."""
+"""`init`, `coverage`, `scan`, `judge`: the archive and the nightly flow, by hand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from detector.cli.calendar import warn_of_calendar
 from detector.cli.common import (
     AsJson,
     Days,
@@ -26,6 +25,7 @@ from detector.cli.common import (
 )
 from detector.cli.engines import Engine, RayAddress, on_engine, scanned
 from detector.cli.output import complain, progress, say, say_json, table
+from detector.cli.points import warn_of_unconfirmed
 from detector.cli.profile import profile, used_cpu_s, write_profile
 from detector.config.settings import Settings, load_rules
 from detector.config.template import write_template
@@ -39,6 +39,7 @@ from detector.engines.judging import Again, judge_again
 from detector.footage.archive import Archive, find_recordings, parts
 from detector.footage.catalogue import Catalogue
 from detector.footage.coverage import PointCoverage, coverage
+from detector.footage.shapes import other_shape, sizes_of
 from detector.footage.troubles import Troubles
 from detector.pipeline.rejudge import Change
 from detector.pipeline.scan import CameraReport, cadence_needed, unreadable
@@ -46,7 +47,6 @@ from detector.pipeline.scan import CameraReport, cadence_needed, unreadable
 
 def add_to(app: typer.Typer) -> None:
     app.command()(init)
-    app.command()(points)
     app.command("coverage")(coverage_)
     app.command()(scan)
     app.command()(judge)
@@ -61,52 +61,15 @@ def init(folder: Annotated[Path, typer.Argument(help="A new or empty folder.")])
         raise BadInput(f"{folder} is there already and not an empty folder")
     written = write_template(folder)
     (folder / "recordings").mkdir(exist_ok=True)
-    say(f"{len(written)} files written to {folder}; put recordings under {folder}/recordings, then:")
-    say(f"  kerbwatch coverage -C {folder}\n  kerbwatch scan -C {folder}")
-
-
-def points(folder: Folder = Path(), as_json: AsJson = False) -> None:
-    """The monitored points with their cameras and zones; every fault of the configuration is told.
-
-    Example: kerbwatch points -C county
-    """
-    settings = settings_in(folder)
-    warn_of_calendar(settings)
-    if as_json:
-        say_json(
-            [
-                {
-                    "id": point.id,
-                    "name": point.name,
-                    "name_en": point.name_en,
-                    "category": point.category.value,
-                    "grid": point.grid,
-                    "cameras": [
-                        {
-                            "id": c.id,
-                            "folder": c.folder,
-                            "template": c.template,
-                            "zones": [z.id for z in c.zones],
-                        }
-                        for c in point.cameras
-                    ],
-                }
-                for point in settings.points
-            ]
-        )
-        return
-    rows = [
-        (
-            p.id,
-            p.name,
-            p.category,
-            ", ".join(c.id for c in p.cameras),
-            ", ".join(z.id for c in p.cameras for z in c.zones),
-        )
-        for p in settings.points
-    ]
-    table("", ("point", "name", "category", "cameras", "zones"), rows)
-    say(f"{len(settings.points)} points")
+    say(
+        f"{len(written)} files written to {folder}. The zones are examples: nothing is judged before they are confirmed."
+    )
+    say(
+        f"Draw zones in the browser (kerbwatch serve) or in {folder}/points, put recordings under {folder}/recordings, then:"
+    )
+    say(
+        f"  kerbwatch points confirm -C {folder} --all\n  kerbwatch coverage -C {folder}\n  kerbwatch scan -C {folder}"
+    )
 
 
 def coverage_(
@@ -225,6 +188,7 @@ def scan(
         say_json(_scan_json(reports, time.monotonic() - began))
     else:
         show_scan(reports, settings, time.monotonic() - began)
+        warn_of_unconfirmed([report.camera for report in reports])
     if any(unreadable(report) for report in reports):
         raise typer.Exit(3)
 
@@ -257,6 +221,8 @@ def show_scan(reports: Sequence[CameraReport], settings: Settings, took_s: float
 
 def _troubles(report: CameraReport) -> list[str]:
     lines = [f"{report.camera.id}: {report.archive.fault}"] if report.archive.fault else []
+    shape = other_shape(report.camera, sizes_of(report.archive.recordings))
+    lines += [str(shape)] if shape else []
     lines += [f"{report.camera.id}: {u.path}: {u.reason}" for u in report.archive.unplaced]
     lines += [
         f"{report.camera.id}: {r.path}: {r.state}{f': {r.reason}' if r.reason else ''}"
@@ -274,6 +240,7 @@ def _scan_json(reports: Sequence[CameraReport], took_s: float) -> dict[str, obje
                 "point": report.point.id,
                 "camera": report.camera.id,
                 "footage_s": round(report.footage_s, 2),
+                "zones_judged": report.camera.zones_judged,
                 "samples": report.samples,
                 "reused": report.reused,
                 "known": report.known,
@@ -342,6 +309,7 @@ def judge(
         say_json([_change_json(change) for change in changes])
     else:
         _change_table(changes, time.monotonic() - began)
+        warn_of_unconfirmed([change.camera for change in changes])
 
 
 def _change_table(changes: Sequence[Change], took_s: float) -> None:

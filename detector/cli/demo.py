@@ -62,7 +62,7 @@ def run(
         if any(folder.iterdir()) and not (folder / ".kerbwatch-demo").is_file():
             raise BadInput(f"{folder} is not a demo's folder; name another one")
         shutil.rmtree(folder)
-    write_template(folder)
+    write_template(folder, judge_example_zones=True)
     (folder / ".kerbwatch-demo").touch()
     settings = settings_in(folder)
     period = period_of(settings, None, days)

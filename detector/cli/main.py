@@ -19,6 +19,7 @@ from detector.cli import (
     keeping,
     models,
     nightly,
+    points,
     report,
     scoring,
     serve,
@@ -45,6 +46,7 @@ serve.add_to(app)
 nightly.add_to(app)
 keeping.add_to(app)
 calendar.add_to(app)
+app.add_typer(points.app, name="points")
 app.add_typer(issues.app, name="issues")
 app.add_typer(report.app, name="report")
 app.add_typer(users.app, name="users")

@@ -80,9 +80,80 @@ def with_zones(kept: KeptFile, camera_id: str, zones: Sequence[Mapping[str, Any]
     wanted = _plain([_ordered(zone) for zone in zones])
     place = _place_of(kept, camera_id)
     for text in _attempts(kept.text, place, wanted):
-        if text is not None and _same(_parsed(text), _wanted_tree(kept, camera_id, wanted)):
+        if text is not None and _same(_parsed(text), _changed_view(kept, camera_id, {"zones": wanted})):
             return text
     raise BadInput(f"{kept.path} is written in a way that only a person can change; edit it by hand")
+
+
+def without_example_mark(kept: KeptFile, camera_id: str) -> str:
+    """The file's text after a camera's zones are confirmed: `example_zones` is gone from it, or false.
+
+    Raises BadInput as `with_zones` does.
+    """
+    place = _place_of(kept, camera_id)
+    found = _pairs(place).get("example_zones")
+    if found is None:
+        return kept.text
+    key, value = found
+    start = _line_start(kept.text, key.start_mark.index)
+    own_line = not place.flow_style and not kept.text[start : key.start_mark.index].strip()
+    edit = (
+        (start, _content_end(kept.text, value), "")
+        if own_line
+        else (value.start_mark.index, value.end_mark.index, "false")
+    )
+    wanted = _changed_view(kept, camera_id, {"example_zones": None if own_line else False})
+    return _verified(kept, _edited(kept.text, [edit]), wanted)
+
+
+def with_resolution(
+    kept: KeptFile, camera_id: str, resolution_wh: tuple[int, int], *, scale_zones: bool
+) -> str:
+    """The file's text with another picture size of a camera.
+
+    Where `scale_zones`, corners keep their place relative to the picture's edges, in whole pixels; else they keep
+    their pixels. Raises BadInput as `with_zones` does.
+    """
+    old_wh, zones = zones_in(kept, camera_id)
+    text = kept.text
+    if scale_zones:
+        text = with_zones(kept, camera_id, [_scaled(zone, old_wh, resolution_wh) for zone in zones])
+    moved = KeptFile(kept.path, text)
+    pairs = _pairs(_place_of(moved, camera_id))
+    if "resolution_wh" not in pairs:
+        raise BadInput(f"{kept.path} does not say resolution_wh of {camera_id}; write it there by hand")
+    key, value = pairs["resolution_wh"]
+    start, end = value.start_mark.index, value.end_mark.index
+    new = _flow(list(resolution_wh))
+    if isinstance(value, yaml.CollectionNode) and not value.flow_style:
+        start, end, new = key.start_mark.index, _content_end(text, value), f"resolution_wh: {new}\n"
+    wanted = _changed_view(moved, camera_id, {"resolution_wh": list(resolution_wh)})
+    return _verified(kept, _edited(text, [(start, end, new)]), wanted)
+
+
+def _scaled(zone: Mapping[str, Any], old_wh: tuple[int, int], new_wh: tuple[int, int]) -> dict[str, Any]:
+    """A zone as the file has it, its corners at the same place relative to the picture's edges."""
+    (old_width, old_height), (width, height) = old_wh, new_wh
+    corners = [[round(x * width / old_width), round(y * height / old_height)] for x, y in zone["polygon"]]
+    return {**zone, "polygon": corners}
+
+
+def _verified(kept: KeptFile, text: str, wanted: Mapping[str, Any]) -> str:
+    """The text, if it says what is wanted. Raises BadInput."""
+    if not _same(_parsed(text), wanted):
+        raise BadInput(f"{kept.path} is written in a way that only a person can change; edit it by hand")
+    return text
+
+
+def _changed_view(kept: KeptFile, camera_id: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The file's plain values with some of a camera changed; None takes a key away."""
+    tree = json.loads(json.dumps(kept.tree))
+    for view in (tree, *tree.get("more_cameras", ())):
+        if view.get("id") == camera_id:
+            view.update(values)
+            for key in (key for key, value in values.items() if value is None):
+                del view[key]
+    return dict(tree)
 
 
 def rules_file(settings: Settings) -> KeptFile:
@@ -136,7 +207,8 @@ def _value_at(tree: Any, path: str) -> Any:  # noqa: ANN401  # plain values
 def checked_point(settings: Settings, kept: KeptFile, text: str) -> Point:
     """The point that a text gives, by the schema of its file. Raises BadConfig with every fault."""
     rules = Seen(rules=settings.rules)
-    return _checked(settings, kept, text, PointFile, rules).value(settings.timezone)
+    found = _checked(settings, kept, text, PointFile, rules)
+    return found.value(settings.timezone, judge_example_zones=settings.judge_example_zones)
 
 
 def checked_site(settings: Settings, kept: KeptFile, text: str) -> SiteFile:
@@ -237,14 +309,6 @@ def _view(kept: KeptFile, camera_id: str) -> dict[str, Any]:
         if view.get("id") == camera_id:
             return dict(view)
     raise BadInput(f"{kept.path} has no camera {camera_id!r}")
-
-
-def _wanted_tree(kept: KeptFile, camera_id: str, zones: list[dict[str, Any]]) -> dict[str, Any]:
-    tree = json.loads(json.dumps(kept.tree))
-    for view in (tree, *tree.get("more_cameras", ())):
-        if view.get("id") == camera_id:
-            view["zones"] = zones
-    return dict(tree)
 
 
 # The new text
@@ -398,7 +462,9 @@ __all__ = [
     "save",
     "site_file",
     "values_in",
+    "with_resolution",
     "with_values",
     "with_zones",
+    "without_example_mark",
     "zones_in",
 ]

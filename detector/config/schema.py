@@ -218,6 +218,7 @@ class CameraPart(View):
 
     id: Id
     recordings: Recordings
+    example_zones: Flag = False
 
     @field_validator("id")
     @classmethod
@@ -228,7 +229,7 @@ class CameraPart(View):
         seen.cameras[value] = seen.file
         return value
 
-    def camera(self, timezone: ZoneInfo) -> Camera:
+    def camera(self, timezone: ZoneInfo, *, judge_example_zones: bool = False) -> Camera:
         source = self.recordings
         return Camera(
             self.id,
@@ -238,6 +239,8 @@ class CameraPart(View):
             source.folder,
             source.template,
             source.clock_offset_s,
+            example_zones=self.example_zones,
+            zones_judged=judge_example_zones or not self.example_zones,
         )
 
 
@@ -250,8 +253,11 @@ class PointFile(CameraPart):
     grid: Annotated[str, Strict()] = ""
     more_cameras: list[CameraPart] = Field(default_factory=list)
 
-    def value(self, timezone: ZoneInfo) -> Point:
-        cameras = tuple(camera.camera(timezone) for camera in (self, *self.more_cameras))
+    def value(self, timezone: ZoneInfo, *, judge_example_zones: bool = False) -> Point:
+        cameras = tuple(
+            camera.camera(timezone, judge_example_zones=judge_example_zones)
+            for camera in (self, *self.more_cameras)
+        )
         return Point(self.id, self.name, self.name_en, self.category, cameras, self.grid)
 
 
@@ -471,6 +477,7 @@ class SiteFile(Part):
     name_en: Text
     timezone: TimeZone
     period_days: Annotated[int, Strict(), Field(ge=1, le=3660)] = 30
+    judge_example_zones: Flag = False
     archive: ArchivePart = ArchivePart()
     storage: StoragePart = StoragePart()
     model: ModelPart = ModelPart()

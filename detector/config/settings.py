@@ -52,6 +52,7 @@ class Environment(BaseSettings):
     evidence_root: str | None = None
     model_weights: str | None = None
     model_device: Device | None = None
+    judge_example_zones: bool | None = None
     mail_password: str | None = None
 
 
@@ -95,6 +96,8 @@ class Settings:
     nightly: NightlySettings = field(default_factory=NightlySettings)
     version: str = ""
     """12 hex digits of all configuration files' bytes as they were read."""
+    judge_example_zones: bool = False
+    """Whether zones that `kerbwatch init` wrote are judged although nobody has confirmed them."""
     loop: LoopSettings | None = None
     """How the closed loop goes; None where the folder has no tables for it."""
 
@@ -104,6 +107,11 @@ class Settings:
         if point_id not in found:
             raise BadInput(_unknown("point", point_id, list(found)))
         return found[point_id]
+
+    @property
+    def unconfirmed(self) -> tuple[Camera, ...]:
+        """Cameras whose zones are examples that nobody has confirmed and that are not judged for that."""
+        return tuple(c for point in self.points for c in point.cameras if not c.zones_judged)
 
     def camera(self, camera_id: str) -> tuple[Point, Camera]:
         """A camera and the point it looks at. Raises BadInput where there is no such camera."""
@@ -126,7 +134,12 @@ def load_settings(folder: Path) -> Settings:
     environment = _environment(faults)
     # Of points that could be read only in part nothing is said that all of them together would decide.
     whole = site is not None and not any(fault.file.startswith(str(folder / "points")) for fault in faults)
-    places = [point.value(site.timezone) for point in points] if site and whole else []
+    judge_examples = _judge_examples(site, environment)
+    places = (
+        [point.value(site.timezone, judge_example_zones=judge_examples) for point in points]
+        if site and whole
+        else []
+    )
     known = None if departments is None else list(departments)
     loop = read_loop(folder, known, places, rules.value() if rules else None, faults)
     demand(faults)
@@ -154,8 +167,16 @@ def load_settings(folder: Path) -> Settings:
         engine=site.engine.value(),
         nightly=site.nightly.value(environment.mail_password or ""),
         version=files_version(folder),
+        judge_example_zones=judge_examples,
         loop=loop,
     )
+
+
+def _judge_examples(site: SiteFile | None, environment: Environment | None) -> bool:
+    """The environment goes before the file."""
+    if environment is not None and environment.judge_example_zones is not None:
+        return environment.judge_example_zones
+    return site is not None and site.judge_example_zones
 
 
 def model_settings(

@@ -167,12 +167,15 @@ ZONE_ZH: Final[dict[ZoneKind, str]] = {
 }
 
 
-def write_template(folder: Path) -> list[Path]:
+def write_template(folder: Path, *, judge_example_zones: bool = False) -> list[Path]:
     """Writes the example into a folder, made where it is missing; returns the files in order.
 
+    Its zones are marked as examples: nothing is judged there before somebody confirms them, unless
+    `judge_example_zones`.
     Raises BadInput, and writes nothing, where one of the files exists: it may hold somebody's work.
     """
-    texts = {folder / name: text for name, text in template_files().items()}
+    files_ = template_files(judge_example_zones=judge_example_zones)
+    texts = {folder / name: text for name, text in files_.items()}
     if existing := [path for path in texts if path.exists()]:
         raise BadInput(f"{existing[0]} exists already; choose a new folder, nothing was written")
     try:
@@ -184,10 +187,14 @@ def write_template(folder: Path) -> list[Path]:
     return list(texts)
 
 
-def template_files() -> dict[str, str]:
+def template_files(*, judge_example_zones: bool = False) -> dict[str, str]:
     """Every file of the example: its path inside the folder, with forward slashes, and its text."""
     example = files("detector.config") / "example"
     plain = {name: (example / name).read_text(encoding="utf-8") for name in PLAIN_FILES}
+    if judge_example_zones:
+        plain["kerbwatch.yaml"] = plain["kerbwatch.yaml"].replace(
+            "judge_example_zones: false", "judge_example_zones: true"
+        )
     return plain | {f"points/{point.id}.yaml": point_text(point) for point in points()}
 
 
@@ -214,6 +221,7 @@ recordings:
   folder: {point.id}  # 录像根目录下的文件夹 / below archive.root
   template: {RECORDERS[point.category]}  # 文件名格式 / how files are named: hikvision | dahua | iso | your own
   clock_offset_s: 0  # 录像机时钟加上此秒数为准确时间 / seconds to add to the recorder's clock
+example_zones: true  # 示例区域：确认前不作判定 / examples: judged only after they are confirmed
 zones:
 {zones}"""
 

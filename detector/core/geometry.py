@@ -21,6 +21,18 @@ SLIVER = 1e-9
 """A polygon whose area is so small a part of its outline's length squared is a line, but for rounding."""
 
 
+SAME_SHAPE = 0.03
+"""Two pictures have one shape if the ratios of their sides differ by at most this part: 1920x1088 is 1920x1080 with
+padding."""
+
+
+def same_shape(one_wh: tuple[int, int], other_wh: tuple[int, int]) -> bool:
+    """Whether two pictures, width and height in pixels above 0, have the same ratio of sides within SAME_SHAPE."""
+    (width, height), (other_width, other_height) = one_wh, other_wh
+    one, other = width * other_height, other_width * height
+    return abs(one - other) <= SAME_SHAPE * max(one, other)
+
+
 def iou(a: Box, b: Box) -> float:
     """Intersection over union of two boxes, in [0, 1]."""
     width = min(a[2], b[2]) - max(a[0], b[0])

@@ -102,6 +102,11 @@ class Camera:
     """A preset's name or a filename template, see `detector.footage.templates`."""
     clock_offset_s: float = 0.0
     """Seconds to add to the recorder's clock to get the true time."""
+    example_zones: bool = False
+    """Whether the zones are those that `kerbwatch init` wrote and nobody has confirmed them."""
+    zones_judged: bool = True
+    """Whether the zones are judged; False where they are unconfirmed examples, unless a setting says otherwise.
+    Faults of the camera are judged in both cases."""
 
 
 @dataclass(frozen=True, slots=True)

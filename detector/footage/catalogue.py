@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, delete, select
+from sqlalchemy import ColumnElement, RowMapping, Select, delete, func, select
 
 from detector.core.times import Interval
 from detector.core.values import Recording, RecordingState
 from detector.database import Database, schema
+
+USABLE = (RecordingState.READABLE, RecordingState.TRUNCATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,14 @@ class ObservedPart:
     failed: int
     observed: Interval | None
     blind: tuple[BlindStretch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SizeSeen:
+    """A picture size in pixels, and how many recordings of a camera have it."""
+
+    resolution_wh: tuple[int, int]
+    recordings: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +90,23 @@ class Catalogue:
         query = select(table).where(table.c.camera_id == camera_id).order_by(table.c.start, table.c.path)
         with self._database.read() as connection:
             return {row["path"]: _recording(row) for row in connection.execute(query).mappings()}
+
+    def sizes(self) -> dict[str, list[SizeSeen]]:
+        """By camera, the picture sizes of its usable recordings, the size of the newest recording first."""
+        table = schema.recordings
+        newest = func.max(table.c.start).label("newest")
+        query = (
+            select(table.c.camera_id, table.c.width, table.c.height, func.count().label("recordings"), newest)
+            .where(table.c.state.in_(USABLE), table.c.width > 0, table.c.height > 0)
+            .group_by(table.c.camera_id, table.c.width, table.c.height)
+            .order_by(table.c.camera_id, newest.desc())
+        )
+        found: dict[str, list[SizeSeen]] = {}
+        with self._database.read() as connection:
+            for row in connection.execute(query):
+                seen = SizeSeen((row.width, row.height), row.recordings)
+                found.setdefault(row.camera_id, []).append(seen)
+        return found
 
     def last_seen(self, camera_id: str) -> dict[str, datetime]:
         """By path, when each recording was found last; one that has vanished since is behind the others."""

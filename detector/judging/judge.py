@@ -165,11 +165,14 @@ def _suspects(
 
 
 def decide(gathered: Gathered, point: Point, camera: Camera, rules: RuleSet) -> Judgement:
-    """The suspicions under these limits and hours; in all else the rules must be those that were gathered by."""
+    """The suspicions under these limits and hours; in all else the rules must be those that were gathered by.
+
+    Zones that nobody has confirmed are judged by no rule; faults of the camera are.
+    """
     own = rules.at(point.category)
     incidents = [
         incident
-        for suspects in gathered.suspects.values()
+        for suspects in (gathered.suspects.values() if camera.zones_judged else ())
         for suspect in suspects
         for incident in suspect.incidents(point, camera, own, gathered.cadence_s)
     ]

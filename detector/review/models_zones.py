@@ -34,6 +34,7 @@ class ZonesOut(BaseModel):
     camera: str
     resolution_wh: tuple[int, int] = Field(description="The picture's size, in whose pixels corners are.")
     seen: str = Field(description="Names the file's text; send it back when saving.")
+    example_zones: bool = Field(description="Written by `init` and not confirmed yet; saving confirms them.")
     zones: list[ZoneModel]
 
 

@@ -35,7 +35,7 @@ MP4 = b"\x00\x00\x00\x20ftypisom" + bytes(100)
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     folder = tmp_path_factory.mktemp("county")
-    for name, text in template_files().items():
+    for name, text in template_files(judge_example_zones=True).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     return load_settings(folder)

@@ -17,6 +17,7 @@ from detector.config.editing import (
     point_file,
     save,
     with_zones,
+    without_example_mark,
     zones_in,
 )
 from detector.core.times import Interval, local_day
@@ -97,7 +98,7 @@ def save_zones(request: Request, camera_id: str, body: ZonesIn, visitor: ZoneEdi
             raise ChangedOnDisk(
                 f"{kept.path.name} was changed by somebody else meanwhile; nothing was written"
             )
-        text = with_zones(kept, camera.id, [_zone_tree(zone) for zone in body.zones])
+        text = _confirmed_text(kept, camera, body.zones)
         changed = checked_point(house.settings, kept, text)
         old = save(house.settings, kept, text, house.desk.now())
         points = tuple(changed if one.id == point.id else one for one in house.settings.points)
@@ -113,7 +114,7 @@ def preview(request: Request, camera_id: str, body: PreviewIn, _: ZoneEditor) ->
     house = house_of(request)
     point, camera = camera_for(house, camera_id)
     kept = point_file(house.settings, point.id)
-    text = with_zones(kept, camera.id, [_zone_tree(zone) for zone in body.zones])
+    text = _confirmed_text(kept, camera, body.zones)
     changed = checked_point(house.settings, kept, text)
     day = body.day or _last_day(house, camera)
     if day is None:
@@ -165,6 +166,12 @@ def picture(
     return Response(view.content, media_type="image/jpeg", headers={"Cache-Control": "private, no-store"})
 
 
+def _confirmed_text(kept: KeptFile, camera: Camera, zones: Sequence[ZoneModel]) -> str:
+    """The file's text with these zones, which are examples no longer: who saves zones confirms them."""
+    text = with_zones(kept, camera.id, [_zone_tree(zone) for zone in zones])
+    return without_example_mark(replace(kept, text=text), camera.id)
+
+
 def camera_for(house: House, camera_id: str) -> tuple[Point, Camera]:
     """Raises Refused 404."""
     for point in house.settings.points:
@@ -193,6 +200,7 @@ def _zones_out(point: Point, camera: Camera, kept: KeptFile) -> ZonesOut:
         point=point.id,
         camera=camera.id,
         resolution_wh=size,
+        example_zones=next(one.example_zones for one in point.cameras if one.id == camera.id),
         seen=kept.seen,
         zones=[_zone_model(zone) for zone in found],
     )
