@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
@@ -14,7 +14,14 @@ from typing import Annotated
 import typer
 
 from detector.cli.archive import show_scan
-from detector.cli.common import chosen, opened_queue, period_of, settings_in
+from detector.cli.common import (
+    chosen,
+    default_model,
+    detector_of,
+    opened_queue,
+    period_of,
+    settings_in,
+)
 from detector.cli.engines import scanned
 from detector.cli.output import say, table
 from detector.config.settings import Settings
@@ -23,6 +30,7 @@ from detector.core.errors import BadInput
 from detector.core.wording import duration_en
 from detector.demo.archive import Truth, compose_archive
 from detector.demo.cases import CASES, make_case
+from detector.demo.streets import STREETS, make_street
 from detector.demo.tell import Told, compare
 from detector.engines.local import cores
 from detector.issues.values import Issue
@@ -192,7 +200,11 @@ def make(
     Example: kerbwatch demo make same-spot out/ && kerbwatch evaluate out/labels.json
     """
     if case == "list":
-        for name in CASES:
+        for name in (*CASES, *STREETS):
             say(name)
+        return
+    if case in STREETS:
+        sees = detector_of(replace(default_model(), confidence=0.1), 1)
+        say(str(make_street(case, seed, folder, rough=night, shared=shared, sees=sees)))
         return
     say(str(make_case(case, seed, folder, night=night, shared=shared)))

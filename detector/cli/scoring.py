@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from json import dumps
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,6 +31,7 @@ from detector.core.errors import BadInput, UnreadableRecording
 from detector.core.wording import duration_en
 from detector.database import Database
 from detector.demo.cases import CASES, STRETCHES, make_case
+from detector.demo.streets import KINDS, STREETS, make_street, of_kinds
 from detector.evaluation.ablation import ABLATIONS, ablation, without
 from detector.evaluation.compare import (
     Difference,
@@ -45,9 +46,13 @@ from detector.evaluation.made import Made, filling
 from detector.evaluation.report import Row, spread_text, write_report
 from detector.evaluation.work import Trial, Trials, Tried, subjects_in, together, try_all
 from detector.footage.catalogue import Catalogue
+from detector.inference.detector import Detector
 
 MADE_FPS = 1.0
 """Of composed hours: what stands is seen as well at 1 picture a second, and 24 hours take minutes."""
+
+MADE_SETS = ("cases", "streets")
+"""Sets of composed cases: those of `detector.demo.cases`, and those of `detector.demo.streets`."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -94,6 +99,18 @@ def evaluate(
     cases: Annotated[
         str | None, typer.Option("--cases", help="Made hours: only these cases, by commas.")
     ] = None,
+    made_set: Annotated[
+        str,
+        typer.Option(
+            "--made-set", help="Made hours: 'cases', small streets; or 'streets', in perspective to 4K."
+        ),
+    ] = "cases",
+    kinds: Annotated[
+        str | None,
+        typer.Option(
+            "--kinds", help=f"Made hours: these kinds of the set 'streets', by commas: {', '.join(KINDS)}."
+        ),
+    ] = None,
     keep: Annotated[
         Path | None, typer.Option("--keep", help="Made hours: keep the recordings in this folder.")
     ] = None,
@@ -130,7 +147,7 @@ def evaluate(
             raise BadInput("--dir compares two rule sets: give --rules OTHER.yaml with it, and no labels")
         _compare_reviewed(folder, load_rules(base) if base else None, other, out, workers)
         return
-    tasks = _tasks(labels, made, seed, cases, photos=shared is not None)
+    tasks = _tasks(labels, made, seed, _chosen(made_set, cases, kinds), photos=shared is not None)
     trial = Trial(
         rules=these,
         other=other,
@@ -138,7 +155,7 @@ def evaluate(
         ablations=tuple(ablate or ()),
         pictures=html,
         kept=cache_folder() / "evaluation" if made is None or keep else None,
-        compose=partial(_compose, shared),
+        compose=partial(_compose, shared, model),
         made=keep,
     )
     for name in trial.ablations:
@@ -156,8 +173,45 @@ def evaluate(
         say(f"report: {write_report(html, trials, _about(tasks, trial), differing)}")
 
 
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The cases that fill made hours, and the long stretches between them, with their durations in seconds."""
+
+    durations_s: Mapping[str, float]
+    stretches_s: Mapping[str, float]
+
+
+def _chosen(made_set: str, cases: str | None, kinds: str | None) -> _Chosen:
+    """What `--made-set`, `--kinds` and `--cases` name. Raises BadInput."""
+    if made_set not in MADE_SETS:
+        raise BadInput(f"--made-set: no such set: '{made_set}'; there are {', '.join(MADE_SETS)}")
+    if kinds is not None or made_set == "streets":
+        if cases is not None and kinds is not None:
+            raise BadInput("--kinds and --cases both name cases: give one of them")
+        streets = dict(STREETS) if kinds is None else of_kinds(_names(kinds))
+        streets = {name: streets[name] for name in _known("--cases", cases, STREETS)} if cases else streets
+        return _Chosen({name: street.duration_s for name, street in streets.items()}, {})
+    every = {**CASES, **STRETCHES}
+    names = _known("--cases", cases, every) if cases else list(CASES)
+    stretches = {} if cases else {name: case.duration_s for name, case in STRETCHES.items()}
+    return _Chosen({name: every[name].duration_s for name in names}, stretches)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _known(option: str, text: str, known: Mapping[str, object]) -> list[str]:
+    """The names in a text. Raises BadInput where one is not known, or none is given."""
+    names = _names(text)
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        raise BadInput(f"{option}: no such case: {', '.join(unknown)}; there are {', '.join(known)}")
+    return names
+
+
 def _tasks(
-    labels: list[Path] | None, made: float | None, seed: int, cases: str | None, *, photos: bool
+    labels: list[Path] | None, made: float | None, seed: int, chosen: _Chosen, *, photos: bool
 ) -> Sequence[Subject | Made]:
     if made is None:
         if not labels:
@@ -167,19 +221,22 @@ def _tasks(
         return subjects_in(labels)
     if labels:
         raise BadInput("--made composes its own clips: give no labels with it")
-    names = [name.strip() for name in cases.split(",") if name.strip()] if cases else list(CASES)
-    unknown = [name for name in names if name not in CASES and name not in STRETCHES]
-    if unknown or not names:
-        raise BadInput(f"--cases: no such case: {', '.join(unknown)}; there are {', '.join(CASES)}")
-    every = {**CASES, **STRETCHES}
-    durations = {name: every[name].duration_s for name in names}
-    stretches = {} if cases else {name: case.duration_s for name, case in STRETCHES.items()}
-    return filling(made, seed, durations, stretches, photos=photos)
+    return filling(made, seed, chosen.durations_s, chosen.stretches_s, photos=photos)
 
 
-def _compose(shared: Path | None, made: Made, folder: Path) -> Path:
+def _compose(shared: Path | None, model: ModelSettings, made: Made, folder: Path) -> Path:
+    if made.case in STREETS:
+        return make_street(
+            made.case, made.seed, folder, rough=made.night, shared=shared, sees=_detector_of_streets(model)
+        )
     photos = shared if made.photo else None
     return make_case(made.case, made.seed, folder, fps=MADE_FPS, night=made.night, shared=photos)
+
+
+@cache
+def _detector_of_streets(model: ModelSettings) -> Detector:
+    """What checks that a standing vehicle can be seen; one a process."""
+    return detector_of(replace(model, confidence=0.1), 1)
 
 
 def _open_eyes(model: ModelSettings, threads: int) -> Eyes:

@@ -31,6 +31,8 @@ class LabelledEvent:
     box: Box | None
     start_tolerance_s: float | None
     what: str
+    native_confidence: float | None = None
+    """How surely yolov8n sees the object in a crop at the picture's own resolution; None where that was not measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class LabelledClip:
     faults: tuple[LabelledFault, ...]
     view: str
     """'ok', or 'unusable' where no zone can hold on the picture."""
-    light: Literal["day", "night"] | None = None
+    light: Literal["day", "night", "rain"] | None = None
     """Where the hour of the day does not tell: a dark afternoon, a lit market."""
 
 
@@ -124,6 +126,7 @@ class _EventPart(_Span):
     zone: Id
     box: Annotated[Box, PlainValidator(_box)] | None = None
     start_tolerance_s: Offset | None = None
+    native_confidence: Annotated[Number, Field(ge=0, le=1)] | None = None
 
     @field_validator("violation")
     @classmethod
@@ -156,7 +159,14 @@ class _EventPart(_Span):
     def value(self, resolution_wh: tuple[int, int]) -> LabelledEvent:
         box = self.box and _in_unit(self.box, resolution_wh)
         return LabelledEvent(
-            self.violation, self.zone, self.from_s, self.until_s, box, self.start_tolerance_s, self.what
+            self.violation,
+            self.zone,
+            self.from_s,
+            self.until_s,
+            box,
+            self.start_tolerance_s,
+            self.what,
+            self.native_confidence,
         )
 
 
@@ -177,7 +187,7 @@ class _ClipPart(View):
     events: list[_EventPart] = Field(default_factory=list)
     faults: list[_FaultPart] = Field(default_factory=list)
     view: Text = "ok"
-    light: Literal["day", "night"] | None = None
+    light: Literal["day", "night", "rain"] | None = None
 
     @field_validator("files")
     @classmethod

@@ -22,7 +22,8 @@ import numpy.typing as npt
 from detector.core.errors import BadInput
 from detector.core.geometry import Box, contact_share
 from detector.core.values import Camera, Image, Violation, Zone, ZoneKind
-from detector.demo.sprites import Kind, Sprite, wardrobe
+from detector.demo.lens import Lens
+from detector.demo.sprites import METRES, Kind, Sprite, wardrobe
 from detector.demo.street import horizon, street
 
 PARKING_LIMITS_S: Final[Mapping[Violation, float]] = {
@@ -152,6 +153,8 @@ class Scene:
     limits_s: Mapping[Violation, float] = field(default_factory=lambda: PARKING_LIMITS_S)
     shared: Path | None = None
     photo: Photo | None = None
+    lens: Lens | None = None
+    """The perspective; where None, sizes follow from the camera's zones."""
 
     def __post_init__(self) -> None:
         if self.start.utcoffset() is None or self.duration_s <= 0:
@@ -173,7 +176,11 @@ class Scene:
     def box_of(self, actor: Actor, x: float, y: float) -> Box:
         """Where an actor is in the picture when its foot is at (x, y): xyxy in [0, 1], not clipped."""
         sprite = wardrobe(self.shared)[actor.sprite]
-        return box_at(self.camera, sprite, x, y, size=actor.size, shape=self.resolution_wh)
+        if self.lens is None:
+            return box_at(self.camera, sprite, x, y, size=actor.size, shape=self.resolution_wh)
+        tall = self.lens.scale(y) * METRES * sprite.span * actor.size
+        half = tall * self.resolution_wh[1] / self.resolution_wh[0] / 2
+        return (x - half, y - tall * sprite.aspect, x + half, y)
 
 
 def box_at(
@@ -393,7 +400,7 @@ class Stage:
         if unknown:
             raise BadInput(f"no such cut-out: {', '.join(unknown)}")
         self._street = _backdrop(scene)
-        self._noise = _noise_bank(scene)
+        self._noise = noise_bank(scene)
         self._lit: tuple[Light, Image | None] | None = None
         self._cuts: dict[tuple[str, bool, int], tuple[Image, Image]] = {}
 
@@ -412,7 +419,7 @@ class Stage:
         if FaultKind.DARK in kinds:
             picture = np.asarray(cv2.convertScaleAbs(picture, alpha=0.04), np.uint8)
         self._add_noise(picture, at_s)
-        _stamp_clock(picture, self.scene, at_s)
+        stamp_clock(picture, self.scene, at_s)
         return picture
 
     def _lighted(self, picture: Image, at_s: float) -> Image:
@@ -422,7 +429,7 @@ class Stage:
             self._draw(picture, actor, x, y)
         light = light_at(scene.start + timedelta(seconds=at_s))
         if self._lit is None or self._lit[0] != light:
-            self._lit = (light, _light_map(light, scene))
+            self._lit = (light, light_map(light, scene))
         if self._lit[1] is not None and scene.photo is None:
             picture = np.asarray(cv2.multiply(picture, self._lit[1], dst=picture, scale=1 / 255), np.uint8)
         if light.night:
@@ -436,7 +443,7 @@ class Stage:
         x1, _, x2, y2 = self.scene.box_of(actor, x, y)
         cut = self._cut(actor.sprite, actor.facing_right, max(2, round((x2 - x1) * width)))
         foot_y = round(y2 * height) + round(SHADOW * cut[0].shape[0])
-        _blend(picture, cut, round(x * width) - cut[0].shape[1] // 2, foot_y - cut[0].shape[0])
+        blend(picture, cut, round(x * width) - cut[0].shape[1] // 2, foot_y - cut[0].shape[0])
 
     def _cut(self, name: str, mirrored: bool, width: int) -> tuple[Image, Image]:
         """A scaled cut-out with the shadow below it: its premultiplied colours and what it leaves of the ground."""
@@ -445,7 +452,7 @@ class Stage:
             if len(self._cuts) > 400:
                 self._cuts.clear()
             sprite = self._sprites[name]
-            self._cuts[key] = _scaled(sprite.mirrored() if mirrored else sprite, width)
+            self._cuts[key] = scaled_sprite(sprite.mirrored() if mirrored else sprite, width)
             if self.scene.photo is not None:
                 colours, left = self._cuts[key]
                 self._cuts[key] = (_dimmed(colours, self.scene.photo.dim), left)
@@ -458,10 +465,10 @@ class Stage:
         height, width = picture.shape[:2]
         x1, y1, x2, y2 = self.scene.box_of(actor, x, y)
         side = 1 - sprite.front[0] if actor.facing_right else sprite.front[0]
-        glow = _glow(max(8, round((x2 - x1) * width * 0.5)))
+        light = glow(max(8, round((x2 - x1) * width * 0.5)))
         centre = (round((x1 + side * (x2 - x1)) * width), round((y1 + sprite.front[1] * (y2 - y1)) * height))
-        black = np.zeros_like(glow)
-        _blend(picture, (glow, 255 - black), centre[0] - glow.shape[1] // 2, centre[1] - glow.shape[0] // 2)
+        left = np.full_like(light, 255)
+        blend(picture, (light, left), centre[0] - light.shape[1] // 2, centre[1] - light.shape[0] // 2)
 
     def _add_noise(self, picture: Image, at_s: float) -> None:
         height, width = picture.shape[:2]
@@ -500,7 +507,7 @@ def _dimmed(colours: Image, dim: float) -> Image:
     return np.asarray(cv2.convertScaleAbs(colours, alpha=dim), np.uint8)
 
 
-def _noise_bank(scene: Scene) -> tuple[Image, Image]:
+def noise_bank(scene: Scene) -> tuple[Image, Image]:
     """What noise adds and what it takes away, larger than the picture so that a shift makes it new."""
     width, height = scene.resolution_wh
     random = np.random.default_rng([scene.seed, 7])
@@ -510,7 +517,7 @@ def _noise_bank(scene: Scene) -> tuple[Image, Image]:
     return np.clip(bank, 0, 255).astype(np.uint8), np.clip(-bank, 0, 255).astype(np.uint8)
 
 
-def _light_map(light: Light, scene: Scene) -> Image | None:
+def light_map(light: Light, scene: Scene) -> Image | None:
     """What the light leaves of each pixel, 255 for all; None where it leaves everything."""
     if min(light.gain) > 0.99 and not light.lamps:
         return None
@@ -525,7 +532,7 @@ def _light_map(light: Light, scene: Scene) -> Image | None:
     return np.clip(level * 255, 0, 255).astype(np.uint8)
 
 
-def _scaled(sprite: Sprite, width: int) -> tuple[Image, Image]:
+def scaled_sprite(sprite: Sprite, width: int) -> tuple[Image, Image]:
     """The cut-out at a width in pixels, with a soft shadow below and beside its wheels."""
     height = max(2, round(width * sprite.aspect))
     foot = max(1, round(SHADOW * height))
@@ -543,7 +550,7 @@ def _scaled(sprite: Sprite, width: int) -> tuple[Image, Image]:
     return colours, np.repeat(left, 3, axis=2)
 
 
-def _blend(picture: Image, cut: tuple[Image, Image], x: int, y: int) -> None:
+def blend(picture: Image, cut: tuple[Image, Image], x: int, y: int) -> None:
     """Put a premultiplied cut-out with its upper left corner at (x, y), in place; what lies outside is dropped."""
     height, width = picture.shape[:2]
     high, wide = cut[0].shape[:2]
@@ -556,12 +563,12 @@ def _blend(picture: Image, cut: tuple[Image, Image], x: int, y: int) -> None:
 
 
 @lru_cache(maxsize=64)
-def _glow(side: int) -> Image:
+def glow(side: int) -> Image:
     """A round light fading to nothing, side x side x 3."""
     reach = np.linspace(-1, 1, side, dtype=np.float32)
     fade = np.exp(-7 * (reach[:, None] ** 2 + reach[None, :] ** 2)) * 235
-    glow: Image = (fade[..., None] * np.array((0.82, 0.95, 1.0), np.float32)).astype(np.uint8)
-    return glow
+    light: Image = (fade[..., None] * np.array((0.82, 0.95, 1.0), np.float32)).astype(np.uint8)
+    return light
 
 
 def _moved(picture: Image) -> Image:
@@ -605,8 +612,8 @@ def _clock(text: str, size: int) -> tuple[Image, Image]:
     return canvas, np.asarray(255 - rim, np.uint8)
 
 
-def _stamp_clock(picture: Image, scene: Scene, at_s: float) -> None:
+def stamp_clock(picture: Image, scene: Scene, at_s: float) -> None:
     if scene.stamp is not Stamp.NONE:
         shown = (scene.start + timedelta(seconds=at_s)).strftime(scene.stamp)
         size = max(10, picture.shape[0] // 25)
-        _blend(picture, _clock(shown, size), size // 2, size // 4)
+        blend(picture, _clock(shown, size), size // 2, size // 4)

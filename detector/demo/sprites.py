@@ -14,6 +14,7 @@ from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final
 
 import cv2
 import numpy as np
@@ -68,6 +69,10 @@ MAN_IN_DARK: Corners = (
     (246, 746), (243, 704), (225, 699), (229, 670), (238, 620), (236, 586), (238, 548), (236, 521), (246, 502),
     (261, 489), (274, 475), (269, 456), (265, 443),
 )  # fmt: skip
+
+
+METRES: Final = 3.0
+"""Width of a van, a span of 1, in metres."""
 
 
 class Kind(StrEnum):

@@ -116,7 +116,7 @@ class ClipScore:
 
     @property
     def light(self) -> str:
-        """'day' or 'night'."""
+        """'day', 'night' or 'rain'."""
         return self.clip.light or ("night" if NIGHT.holds_at(self.clip.starts_at) else "day")
 
     @property
@@ -185,10 +185,10 @@ class Evaluation:
         return all(score.view_right for score in self.clips)
 
     def by_light(self) -> dict[str, Evaluation]:
-        """By day and by night, each where there are such clips."""
+        """By day, by night and in rain, each where there are such clips."""
         parts = {
             light: Evaluation(tuple(score for score in self.clips if score.light == light))
-            for light in ("day", "night")
+            for light in ("day", "night", "rain")
         }
         return {light: part for light, part in parts.items() if part.clips}
 

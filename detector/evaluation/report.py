@@ -142,7 +142,7 @@ def _violation_rows(evaluation: Evaluation) -> list[Row]:
 
 
 def _light_rows(evaluation: Evaluation) -> list[Row]:
-    names = {"day": "白天 Day", "night": "夜间 Night"}
+    names = {"day": "白天 Day", "night": "夜间 Night", "rain": "雨天 Rain"}
     return [(names[light], part.overall, part.camera_hours) for light, part in evaluation.by_light().items()]
 
 
