@@ -210,6 +210,23 @@ NO_DETECTIONS = Detections((), np.zeros(0, np.float32), np.zeros((0, 4), np.floa
 
 
 @dataclass(frozen=True, slots=True)
+class CardSigns:
+    """How much a picture looks like one that a recorder draws where the camera gives none; each in [0, 1]."""
+
+    plain: float = 0.0
+    """Which part of the ground has one exact level, where all else is sharp marks such as letters; else 0."""
+    noisy: float = 0.0
+    """The same of a ground with noise: which part lies, once blurred, at levels that are far apart."""
+    bars: float = 0.0
+    """Which part of the upper half has its column's level, where the levels form bars; else 0."""
+    snow: float = 0.0
+    """Which part is white noise."""
+
+
+NO_CARD = CardSigns()
+
+
+@dataclass(frozen=True, slots=True)
 class ViewState:
     """How usable one picture is: brightness and sharpness in [0, 255], and a small grey picture to compare views by."""
 
@@ -222,6 +239,8 @@ class ViewState:
     it was not measured."""
     sketch: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
     """SKETCH_SIZE numbers whose root mean square difference tells that of two whole pictures, in grey levels."""
+    card: CardSigns = NO_CARD
+    """All 0 where it was not measured."""
 
 
 SIGNATURE_WH = (32, 18)

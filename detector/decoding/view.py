@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from detector.core.geometry import FloatArray
 from detector.core.values import EDGES_WH, SIGNATURE_WH, SKETCH_SIZE, Image, ViewState
+from detector.decoding.card import card_signs, is_card
 
 MEASURE_WIDTH = 320
 
@@ -51,7 +52,19 @@ def view_state(image: Image) -> ViewState:
     sharpness = cv2.norm(cv2.Laplacian(grey, cv2.CV_16S), cv2.NORM_L1) / grey.size
     signature = cv2.resize(grey, SIGNATURE_WH, interpolation=cv2.INTER_AREA)
     brightness = cv2.norm(grey, cv2.NORM_L1) / grey.size
-    return ViewState(brightness, sharpness, signature.astype(np.uint8), _edges(small), _sketch(small))
+    return ViewState(
+        brightness,
+        sharpness,
+        signature.astype(np.uint8),
+        _edges(small),
+        _sketch(small),
+        card_signs(small, sharpness),
+    )
+
+
+def shows_card(view: ViewState) -> bool:
+    """Whether a recorder drew the picture, as 'NO SIGNAL', because the camera gave none."""
+    return is_card(view.card, view.brightness)
 
 
 def structure_likeness(

@@ -2,7 +2,8 @@
 
 Each look is named by what is wrong with it, the worst first: 'no_picture', 'dark', 'unsteady' (cut or edited),
 'blocked', 'moved', 'blurred', 'frozen'. Traffic is no fault: what the model found is left out of the comparison of
-views, and one odd look is none either.
+views, and one odd look is none either. A card that a recorder draws ('NO SIGNAL') is a fault from the first look on,
+and nothing is ever compared with it.
 """
 
 from __future__ import annotations
@@ -30,11 +31,12 @@ from detector.core.values import (
     Violation,
 )
 from detector.decoding.change import median_of
-from detector.decoding.view import picture_distance, structure_likeness
+from detector.decoding.view import picture_distance, shows_card, structure_likeness
 
 __all__ = ["WORDS", "ViewFault", "fault_incidents", "view_faults"]
 
-WORDS = ("no_picture", "dark", "unsteady", "blocked", "moved", "blurred", "frozen")
+NOTHING = "no_picture"
+WORDS = (NOTHING, "dark", "unsteady", "blocked", "moved", "blurred", "frozen")
 
 STEADY_LIKENESS = 0.75
 """A picture of a fixed view resembles the view's middle picture at least so much, unless traffic fills it."""
@@ -156,7 +158,7 @@ def fault_incidents(faults: Sequence[ViewFault], point: Point, camera: Camera) -
 def _no_pictures(unseen: Sequence[Interval], cadence_s: float) -> Iterator[ViewFault]:
     for stretch in union(unseen, join_gap_s=1.0):
         if stretch.duration_s >= max(FAULT_S, 2 * cadence_s):
-            yield ViewFault(stretch, "no_picture", None, stretch)
+            yield ViewFault(stretch, NOTHING, None, stretch)
 
 
 def _fault(
@@ -179,22 +181,36 @@ def _lasts(
     seen_s = (observations[last].at - observations[first].at).total_seconds()
     if word == "unsteady" or looks >= max(1.0, WHOLE_SHARE * len(words)):
         return True
+    if any(shows_card(o.view) for o in observations[first : last + 1]):
+        return True
     return (looks >= FAULT_LOOKS and seen_s >= FAULT_S) or (looks >= 2 and seen_s >= RARE_S)
 
 
 def _words(observations: Sequence[Observation], earlier: Sequence[Observation]) -> list[str]:
     """For each look what is wrong with it, or ''."""
     words = [_plain(o.view) for o in observations]
-    _put(words, "unsteady", _unsteady(observations))
+    earlier = [o for o in earlier if not _plain(o.view)]
+    _put_unsteady(observations, words)
     views = _views(observations, words, earlier)
     _compare(observations, words, views, earlier)
     _put(words, "frozen", _frozen([o.view for o in observations], [o.at for o in observations]))
     return _closed(words)
 
 
+def _put_unsteady(observations: Sequence[Observation], words: list[str]) -> None:
+    """Pictures that show nothing belong to no view, and say nothing about those between them."""
+    rest = [i for i, word in enumerate(words) if word != NOTHING]
+    for index, flag in zip(rest, _unsteady([observations[i] for i in rest]), strict=True):
+        if flag and not words[index]:
+            words[index] = "unsteady"
+
+
 def _plain(view: ViewState) -> str:
+    """What a picture shows to be wrong by itself."""
+    if shows_card(view):
+        return NOTHING
     if view.sharpness < FLAT_SHARPNESS and float(view.signature.std()) < FLAT_SPREAD:
-        return "no_picture"
+        return NOTHING
     return "dark" if view.brightness < DARK_BRIGHTNESS else ""
 
 
@@ -205,9 +221,11 @@ def _put(words: list[str], word: str, flags: Sequence[bool]) -> None:
 
 
 def _closed(words: list[str]) -> list[str]:
-    """A single look without fault inside a stretch of one fault belongs to it."""
+    """A single look without fault inside a stretch of one fault belongs to it; between cards it is a picture again."""
     return [
-        words[i - 1] if not word and 0 < i < len(words) - 1 and words[i - 1] == words[i + 1] else word
+        words[i - 1]
+        if not word and 0 < i < len(words) - 1 and words[i - 1] == words[i + 1] != NOTHING
+        else word
         for i, word in enumerate(words)
     ]
 

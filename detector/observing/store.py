@@ -6,6 +6,7 @@ import json
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from detector.core.values import EDGES_WH, SIGNATURE_WH, Detections, Observation, ViewState
+from detector.core.values import EDGES_WH, SIGNATURE_WH, CardSigns, Detections, Observation, ViewState
 from detector.observing.gate import Memory, Remembered
 from detector.storage import Root, open_store
 
@@ -33,9 +34,11 @@ SCHEMA = pa.schema(
         ("sketch", pa.binary()),
         ("reused", pa.bool_()),
         ("spared", pa.bool_()),
+        ("card", pa.list_(pa.float32())),
     ]
 )
-"""`boxes` holds xyxy in [0, 1], four numbers a detection."""
+"""`boxes` holds xyxy in [0, 1], four numbers a detection; `card` the fields of CardSigns in their order. A file that an
+earlier version wrote lacks the last columns: they are read as null."""
 
 MEMORY = b"gate"
 """The entry of a file's metadata that holds what the gate remembered at the recording's end, as JSON."""
@@ -99,6 +102,7 @@ def _table(seen: Iterable[Observation]) -> pa.Table:
         "sketch": [o.view.sketch.astype(np.float32).tobytes() for o in seen],
         "reused": [o.reused for o in seen],
         "spared": [o.spared for o in seen],
+        "card": [astuple(o.view.card) for o in seen],
     }
     return pa.table(columns, schema=SCHEMA)
 
@@ -114,7 +118,12 @@ def _rows(table: pa.Table, camera_id: str, recording_id: str) -> Iterator[Observ
             row["offset_s"],
             detections,
             ViewState(
-                row["brightness"], row["sharpness"], signature, _edges(row["edges"]), _floats(row["sketch"])
+                row["brightness"],
+                row["sharpness"],
+                signature,
+                _edges(row["edges"]),
+                _floats(row["sketch"]),
+                CardSigns(*row["card"] or ()),
             ),
             row["picture"],
             bool(row["reused"]),

@@ -7,11 +7,20 @@ from collections.abc import Mapping
 from detector.core.values import Incident
 from detector.core.wording import duration_en, duration_zh
 
+RECORDED_SHARE = 0.98
+"""Where less of a fault was recorded, its explanation says how much."""
 
-def explanation(incident: Incident) -> str:
-    """Such as 'stood 7 min 12 s, 83 % of its ground contact inside, limit 3 min'."""
+
+def explanation(incident: Incident, recorded_s: float | None = None) -> str:
+    """Such as 'stood 7 min 12 s, 83 % of its ground contact inside, limit 3 min'.
+
+    `recorded_s` is the recorded time within a camera's fault.
+    """
     if incident.box is None:
-        return f"{_fault(incident)[0]}: the view could not be judged for {duration_en(incident.dwell_s)}"
+        text = f"{_fault(incident)[0]}: the view could not be judged for {duration_en(incident.dwell_s)}"
+        return text + (
+            f", of which {duration_en(part)} were recorded" if (part := _part(incident, recorded_s)) else ""
+        )
     note = f"{incident.note}: " if incident.note else ""
     return note + (
         f"stood {duration_en(incident.dwell_s)}, {incident.share:.0%} of its ground contact inside, "
@@ -24,15 +33,21 @@ def explanation(incident: Incident) -> str:
     ).replace("%", " %")
 
 
-def explanation_zh(incident: Incident) -> str:
+def explanation_zh(incident: Incident, recorded_s: float | None = None) -> str:
     if incident.box is None:
-        return f"{_fault(incident)[1]}: 画面在{duration_zh(incident.dwell_s)}内无法判读"
+        text = f"{_fault(incident)[1]}: 画面在{duration_zh(incident.dwell_s)}内无法判读"
+        return text + (f", 其中有录像{duration_zh(part)}" if (part := _part(incident, recorded_s)) else "")
     note = f"{incident.note_zh}: " if incident.note_zh else ""
     return note + (
         f"停留{duration_zh(incident.dwell_s)}, 接地部分{incident.share:.0%}位于区域内, "
         f"时限{duration_zh(incident.limit_s)}"
         + (f", 其中排队或拥堵{duration_zh(excused_s)}不计" if (excused_s := _excused_s(incident)) else "")
     )
+
+
+def _part(incident: Incident, recorded_s: float | None) -> float | None:
+    """The recorded time of a fault where that is not all of it."""
+    return recorded_s if recorded_s and recorded_s < RECORDED_SHARE * incident.dwell_s else None
 
 
 FAULTS: Mapping[str, tuple[str, str]] = {
@@ -45,7 +60,7 @@ FAULTS: Mapping[str, tuple[str, str]] = {
         "画面偏移, 与区域划定时不符",
     ),
     "unsteady": ("the pictures belong to no one view (cut or edited)", "画面不连续, 疑似剪辑"),
-    "no_picture": ("there is no picture", "无视频信号"),
+    "no_picture": ("there is no picture (no video signal)", "无视频信号"),
 }
 
 

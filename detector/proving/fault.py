@@ -11,7 +11,7 @@ import numpy as np
 
 from detector.core.times import Interval
 from detector.core.values import EDGES_WH, Incident, Proof, Still, ViewState
-from detector.decoding.view import picture_distance, structure_likeness, view_state
+from detector.decoding.view import picture_distance, shows_card, structure_likeness, view_state
 from detector.proving.explain import explanation, explanation_zh
 from detector.proving.looker import Looker, Seen
 
@@ -56,8 +56,8 @@ def prove_fault(incident: Incident, looker: Looker) -> Proof | None:
         start_uncertainty_s=uncertainty_s[0],
         end_uncertainty_s=uncertainty_s[1],
         similarity=1.0,
-        explanation=explanation(refined),
-        explanation_zh=explanation_zh(refined),
+        explanation=explanation(refined, looker.recorded_s(refined.interval)),
+        explanation_zh=explanation_zh(refined, looker.recorded_s(refined.interval)),
     )
 
 
@@ -68,9 +68,10 @@ def _refined(incident: Incident, looker: Looker) -> tuple[Incident, tuple[float,
         return incident, unknown
     middle = looker.look_anyway(fault.interval.start + (fault.last - fault.interval.start) / 2)
     first, last = looker.look_anyway(fault.interval.start), looker.look_anyway(fault.last)
-    if middle is None or first is None or last is None:
+    if first is None or last is None:
         return incident, unknown
-    shows = _test(fault.what, view_state(middle.frame.image))
+    # Between two recordings of one fault there is no picture.
+    shows = _test(fault.what, view_state((middle or first).frame.image))
     if shows is None:
         return incident, unknown
     start, start_s = _edge(fault.interval.start, -1, looker, shows)
@@ -85,7 +86,8 @@ def _test(what: str, bad: ViewState) -> _Shows | None:
     everywhere = np.ones(EDGES_WH[::-1], np.bool_)
     tests: dict[str, _Shows] = {
         "no_picture": lambda v: (
-            v.sharpness < max(0.5, STILL_BLURRED * bad.sharpness) and v.signature.std() < 2.0
+            shows_card(v)
+            or (v.sharpness < max(0.5, STILL_BLURRED * bad.sharpness) and v.signature.std() < 2.0)
         ),
         "dark": lambda v: v.brightness < max(12.0, STILL_DARK * bad.brightness),
         "blurred": lambda v: v.sharpness < STILL_BLURRED * bad.sharpness,

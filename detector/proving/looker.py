@@ -90,6 +90,10 @@ class Looker:
         """The unbroken stretch of recordings around a moment."""
         return next((run for run in self._runs if run.start <= at <= run.end), None)
 
+    def recorded_s(self, interval: Interval) -> float:
+        """How much of an interval was recorded, in seconds."""
+        return sum(part.duration_s for run in self._runs if (part := run.intersection(interval)))
+
     def blind_s(self, a: datetime, b: datetime) -> float:
         """For how much of the time between two moments the view cannot be judged, in seconds."""
         if a == b:

@@ -18,6 +18,7 @@ from detector.footage.coverage import DayCoverage, coverage
 from detector.issues import AttachmentKind, Issue, IssueFilter, IssueOrder, State
 from detector.issues.calendar import DayCounts, counts_by_day
 from detector.issues.values import AWAITING_ANSWER
+from detector.judging.camera_fault import WORDS
 from detector.people import Action
 from detector.review.access import Visitor
 from detector.review.house import House
@@ -224,6 +225,7 @@ def point_day(house: House, point: Point, camera_id: str, day: date) -> PointDay
                 end=local(house.settings, gap.interval.end),
                 reason=gap.reason,
                 detail=gap.detail,
+                fault=named(f"fault.{gap.detail}") if gap.detail in WORDS else None,
             )
             for gap in seen.gaps
         ],

@@ -58,6 +58,7 @@ class GapOut(BaseModel):
     end: datetime
     reason: GapReason
     detail: str
+    fault: Names | None = Field(None, description="What is wrong with a view that cannot be judged.")
 
 
 class RunOut(BaseModel):

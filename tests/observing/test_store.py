@@ -10,6 +10,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from small_disk import small_disk
 from sync_spy import synced
 
 from detector.core.errors import StorageFull
-from detector.core.values import SIGNATURE_WH, Detections, Observation, ViewState
+from detector.core.values import NO_CARD, SIGNATURE_WH, CardSigns, Detections, Observation, ViewState
 from detector.observing.gate import Remembered
 from detector.observing.store import ObservationStore
 from detector.storage import folder as room
@@ -36,6 +37,7 @@ def observations(draw: st.DrawFn, index: int = 0) -> Observation:
         ViewState(
             float(np.float32(chance.random() * 255)), float(np.float32(chance.random())),
             chance.integers(0, 255, SIGNATURE_WH[::-1], np.uint8),
+            card=CardSigns(*(float(sign) for sign in chance.random(4, np.float32))),
         ),
         draw(st.none() | st.binary(max_size=20)),
     )  # fmt: skip
@@ -51,7 +53,7 @@ def plain(observation: Observation) -> tuple[object, ...]:
     return (
         observation.camera_id, observation.at, observation.recording_id, observation.offset_s, observation.picture,
         seen.labels, seen.confidences.tolist(), seen.boxes.tolist(),
-        view.brightness, view.sharpness, view.signature.tolist(),
+        view.brightness, view.sharpness, view.signature.tolist(), view.card,
     )  # fmt: skip
 
 
@@ -70,6 +72,14 @@ def test_what_is_read_is_what_was_written_in_order(
     store = ObservationStore(tmp_path_factory.mktemp("store"))
     name = store.write("p001", "rec", "plan", START, seen)
     assert [plain(o) for o in store.read(name, "p001", "rec")] == [plain(o) for o in seen]
+
+
+def test_a_file_of_before_cards_were_told_is_still_read(tmp_path: Path) -> None:
+    store = ObservationStore(tmp_path)
+    name = store.write("p001", "rec", "plan", START, [one(), one(1)])
+    old = pq.read_table(tmp_path / name).drop_columns(["card", "spared", "reused"])
+    pq.write_table(old, tmp_path / name)
+    assert [o.view.card for o in store.read(name, "p001", "rec")] == [NO_CARD, NO_CARD]
 
 
 @settings(max_examples=15)
