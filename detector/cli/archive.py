@@ -34,7 +34,7 @@ from detector.core.times import Interval
 from detector.core.values import Camera, Point
 from detector.core.wording import duration_en
 from detector.database import Database
-from detector.decoding.reader import probe
+from detector.decoding.reader import probe, study
 from detector.engines.judging import Again, judge_again
 from detector.footage.archive import Archive, find_recordings, parts
 from detector.footage.catalogue import Catalogue
@@ -100,6 +100,7 @@ def _found(settings: Settings, database: Database, camera: Camera) -> Archive:
         known=Catalogue(database).known(camera.id),
         now=now(),
         given_up=Troubles(database).given_up(camera.id),
+        study=study,
     )
 
 
@@ -148,7 +149,7 @@ def _coverage_table(covered: Sequence[PointCoverage], settings: Settings) -> Non
         f"{len(covered)} cameras; {short} of them marked '!' have less than {settings.period_days} days of recordings"
     )
     for one in covered:
-        for name in one.unplaced:
+        for name in (*one.unplaced, *one.clock_notes):
             say(f"{one.camera.id}: {name}")
 
 
@@ -227,7 +228,7 @@ def _troubles(report: CameraReport) -> list[str]:
     lines += [
         f"{report.camera.id}: {r.path}: {r.state}{f': {r.reason}' if r.reason else ''}"
         for r in report.archive.recordings
-        if r.state != "readable"
+        if r.state != "readable" or r.reason
     ]
     return lines + [f"{report.camera.id}: {recording.path}: {reason}" for recording, reason in report.failed]
 

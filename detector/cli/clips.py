@@ -122,6 +122,8 @@ def _check_table(checked: Checked, files: dict[str, list[str]]) -> None:
         f"{len(rows)} found in {duration_en(checked.duration_s)}; {looks} moments looked at, {len(checked.failed)} of them "
         f"unreadable; {len(checked.dropped)} suspicions dropped when looked at closer; view {checked.view}"
     )
+    for note in checked.clock_notes:
+        say(note)
     for names in files.values():
         for name in names:
             say(f"still: {name}")
@@ -150,6 +152,7 @@ def _check_json(checked: Checked, camera: Camera, files: dict[str, list[str]]) -
         "duration_s": round(checked.duration_s, 2),
         "looks": len(checked.observations),
         "unreadable_looks": len(checked.failed),
+        "clock_notes": list(checked.clock_notes),
         "incidents": incidents,
         "dropped": [{"violation": d.incident.violation.value, "reason": d.reason} for d in checked.dropped],
     }

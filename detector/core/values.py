@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from detector.core.geometry import Box, FloatArray, Polygon, median_box
-from detector.core.times import DailyHours, Interval, union
+from detector.core.timeline import Break, Timeline
+from detector.core.times import DailyHours, Interval, subtract, union
 
 Image = npt.NDArray[np.uint8]
 """A picture: height x width x 3, BGR, uint8."""
@@ -137,7 +139,11 @@ class RecordingState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
-    """What a container says of its first video stream. `duration_s` is measured from the first picture."""
+    """What a container says of its first video stream.
+
+    `start_s` is the stream time of the first picture that can be decoded. `duration_s` is media time from there on:
+    the breaks of the stream's clock are taken out.
+    """
 
     codec: str
     resolution_wh: tuple[int, int]
@@ -145,11 +151,42 @@ class MediaInfo:
     duration_s: float
     truncated: bool = False
     """True where the container breaks off before the duration it claims."""
+    lead_s: float = 0.0
+    """For so many seconds before the first picture the file holds pictures that cannot be decoded."""
+    late_s: float = 0.0
+    """The container says that its video begins so many seconds late: by an edit list, or after its sound."""
+    breaks: tuple[Break, ...] = ()
+    """Where the stream's clock jumps by more than some seconds, forward or back."""
+    measured_hz: float | None = None
+    """Pictures per second of media time."""
+    stated_hz: float | None = None
+    """Pictures per second that the video stream itself states, whatever the container says."""
+    timed: bool = True
+    """False for a bare video stream, whose pictures are counted at `stated_hz`, or at 25 a second."""
+    complete: bool = False
+    """True where the container's index is whole, so that no pictures are missing at its end."""
+    studied: bool = False
+    """True where the whole file was read for breaks."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, in seconds; `of_json` reads them."""
+        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**told, "breaks": [[b.media_s, b.jump_s] for b in self.breaks]}
+
+    @classmethod
+    def of_json(cls, stored: Mapping[str, Any]) -> Self:
+        width, height = stored["resolution_wh"]
+        breaks = tuple(Break(*jump) for jump in stored["breaks"])
+        return cls(**{**stored, "resolution_wh": (width, height), "breaks": breaks})
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One file of one camera. `interval` is true time: the name's start, corrected by the camera's clock offset."""
+    """One file of one camera.
+
+    `interval` is true time: it begins at the name's start, corrected by the camera's clock offset, and never ends after
+    the name's end. Offsets into the recording are seconds after its start.
+    """
 
     camera_id: str
     path: str
@@ -159,12 +196,41 @@ class Recording:
     state: RecordingState
     reason: str = ""
     resolution_wh: tuple[int, int] = (0, 0)
+    timeline: Timeline | None = None
+    """How offsets are found in the file; None where they are seconds after its first picture."""
+    media: MediaInfo | None = None
+    """What the container says; None where it was never read."""
 
     @property
     def id(self) -> str:
-        """Names the file as it is now: another size or time is another recording."""
-        name = f"{self.camera_id}|{self.path}|{self.size_bytes}|{self.modified_ns}"
+        """Names the file as it is now, and how its times are read: if one of them changes, it is another recording."""
+        mapped = f"|{self.timeline.key}" if self.timeline else ""
+        name = f"{self.camera_id}|{self.path}|{self.size_bytes}|{self.modified_ns}{mapped}"
         return hashlib.sha256(name.encode()).hexdigest()[:16]
+
+    @property
+    def file_id(self) -> str:
+        """Names the file as it is now, however its times are read."""
+        return replace(self, timeline=None).id if self.timeline else self.id
+
+    @property
+    def shown(self) -> Interval:
+        """From the first picture to the end of the last, within `interval`."""
+        if self.timeline is None:
+            return self.interval
+        start = self.interval.start
+        shown = Interval(
+            start + timedelta(seconds=self.timeline.starts_s), start + timedelta(seconds=self.timeline.ends_s)
+        )
+        return shown.intersection(self.interval) or self.interval
+
+    @property
+    def pictured(self) -> list[Interval]:
+        """The stretches of `interval` that have pictures, in order."""
+        ends = self.timeline.holes() if self.timeline else []
+        start = self.interval.start
+        holes = [Interval(start + timedelta(seconds=a), start + timedelta(seconds=b)) for a, b in ends]
+        return subtract(self.shown, holes)
 
     @property
     def usable(self) -> bool:

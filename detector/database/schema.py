@@ -43,6 +43,9 @@ recordings = Table(
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("last_seen", UtcTime, nullable=False),
+    # How offsets are found in the file, and what its container says; null before it was read by this version.
+    Column("timeline", JSON(none_as_null=True)),
+    Column("media", JSON(none_as_null=True)),
     UniqueConstraint("camera_id", "path"),
     Index(None, "camera_id", "start"),
 )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import math
+import statistics
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -15,7 +17,20 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from detector.core.errors import UnreadableRecording
+from detector.core.timeline import Break, Piece, Timeline
 from detector.core.values import Frame, Image, MediaInfo
+from detector.decoding.breaks import (
+    Forward,
+    Keyframe,
+    Scan,
+    Steady,
+    StreamClock,
+    Tabled,
+    jumps_in_index,
+    jumps_of,
+    scan,
+)
+from detector.decoding.edits import has_edit_list
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -40,6 +55,20 @@ ROUGH_SCALE = 0.5
 """A picture made so small shows nothing of the codec's blocks, and need not be filtered."""
 
 LOOP_FILTERED = ("h264", "hevc")
+
+NO_PICTURE = "no picture can be decoded here"
+
+OUT_OF_ORDER = 16
+"""Packets that are stored out of order lie no further apart."""
+
+BYTE_SEEKABLE = frozenset(("mpegts", "mpeg", "h264", "hevc"))
+"""Containers that can be read from any byte on."""
+
+CLOSED = frozenset(("matroska,webm", "flv", "asf"))
+"""Containers that state a duration only once they are finished."""
+
+PATIENCE = {"analyzeduration": str(300 * 1_000_000), "probesize": str(128 << 20)}
+"""How long a keyframe is waited for: microseconds of the stream, and bytes."""
 
 MOST_STREAMS = 8
 """Of a recording: a picture or two, sound, text."""
@@ -67,23 +96,48 @@ class Missed:
     reason: str
 
 
+UNTIMED = frozenset(("h264", "hevc", "m4v", "mpegvideo", "vvc", "obu", "cavsvideo"))
+"""Containers that are none: bare video streams, whose pictures carry no times."""
+
+ASSUMED_HZ = Fraction(25)
+"""At so many pictures a second a bare stream is counted that states no rate of its own."""
+
+STATING = frozenset(("h264", "hevc"))
+"""Codecs whose stream may state a picture rate of its own, apart from the container's."""
+
+LEAST_LEAD_S = 0.5
+"""A recording whose first picture comes so much later than its first packet begins with a gap."""
+
+READ_WHOLE_BYTES = 8 << 20
+"""A file without an index is read whole for breaks up to this size; a larger one at SAMPLES places."""
+
+SAMPLES = 64
+MOST_SKIPPED = 64
+"""So many packets without a time are passed over to find one with a time."""
+
+UNEVEN = 8.0
+UNEVEN_S = 60.0
+"""Samples lie evenly in a file's bytes. If one step between their times is UNEVEN times the usual one and UNEVEN_S more,
+the file is read whole."""
+
+
 def probe(path: Path) -> MediaInfo:
-    """What a recording holds. Reads its head and its tail, not the whole.
+    """What a recording holds. Reads its head and its tail, and of a small file without an index the whole.
 
     Raises UnreadableRecording: empty, not a video, cut short before any picture, or no permission.
     """
+    return _probed(path, whole=False)
+
+
+def study(path: Path) -> MediaInfo:
+    """What a recording holds; the whole of it is read for breaks of its clock. Raises as `probe`."""
+    return _probed(path, whole=True)
+
+
+def _probed(path: Path, *, whole: bool) -> MediaInfo:
     with Reader(path) as opened:
         opened.require_picture()
-        claimed_s = opened.claimed_s
-        readable_s = opened.readable_s(claimed_s)
-        return MediaInfo(
-            codec=opened.stream.codec_context.name,
-            resolution_wh=(opened.stream.codec_context.width, opened.stream.codec_context.height),
-            start_s=opened.first_s,
-            duration_s=readable_s,
-            truncated=_is_cut(path)
-            or (claimed_s is not None and readable_s < claimed_s - max(END_MARGIN_S, 0.01 * claimed_s)),
-        )
+        return opened.info(whole=whole)
 
 
 def frames_at(
@@ -122,21 +176,29 @@ class Reader:
     picture.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, timeline: Timeline | None = None) -> None:
         self.path = path
         self.decoded = 0
         """So many pictures were decoded so far, those on the way to a wanted one among them."""
         brief = _open_briefly(path)
         self._is_brief = brief is not None
+        self._patient = False
         self.container = brief or _open(path)
         self._rough: VideoCodecContext | None = None
         self._scalers: dict[tuple[int, int], VideoReformatter] = {}
+        self._timeline = timeline
+        self._clock: StreamClock = Steady()
+        self.begins_s: float | None = None
+        """Stream time of the first packet, be it decodable or not."""
         try:
-            self.stream = self._video_stream()
-            self.stream.thread_count = 1
+            self.stream = self._stream_opened()
             self._base = self.stream.time_base or Fraction(1, av.time_base)
             self._restart()
+            if self._is_untimed or (timeline is not None and timeline.breaks):
+                self._take_out_breaks(timeline)
             self.first_s = self._first_picture_s()
+            if timeline is not None:
+                self.first_s = timeline.origin_s
         except (av.error.FFmpegError, OSError) as error:
             self.container.close()
             raise UnreadableRecording(str(path), f"no picture can be decoded: {error}") from error
@@ -165,6 +227,59 @@ class Reader:
         self._decoded = []
         self.container.close()
 
+    def _stream_opened(self) -> VideoStream:
+        """The video stream, ready to be read. A stream that begins long before its first keyframe is opened patiently."""
+        streams = self.container.streams.video
+        context = cast("VideoCodecContext | None", streams[0].codec_context) if streams else None
+        if context is not None and not context.width and not self._patient:
+            self._patient = True
+            self.container.close()
+            self.container = _open(self.path, patient=True)
+        stream = self._video_stream()
+        stream.thread_count = 1
+        return stream
+
+    @property
+    def _is_untimed(self) -> bool:
+        return self.container.format.name in UNTIMED
+
+    @property
+    def _has_whole_index(self) -> bool:
+        """Whether the container's index names every picture: an MP4 that is not fragmented, or an AVI."""
+        format_name, entries = self.container.format.name, len(self.stream.index_entries)
+        if format_name == "avi":
+            return entries > 1
+        return "mp4" in format_name.split(",") and 0 < self.stream.frames <= entries
+
+    def _take_out_breaks(self, timeline: Timeline | None) -> None:
+        """Read by times that rise: those of an MP4 jump forward only, all others are counted from the file's start."""
+        if self._has_whole_index and timeline is not None:
+            self._clock = Forward(timeline.breaks, timeline.origin_s, self._base)
+            return
+        table = self._scanned(timeline)
+        self._clock = Tabled(table, self._base)
+        self._rewind()
+
+    def _scanned(self, timeline: Timeline | None = None) -> Scan:
+        """All packets from the file's beginning, read once. Raises UnreadableRecording where none has a time."""
+        hz = None
+        if self._is_untimed:
+            wanted = timeline.picture_hz if timeline is not None else None
+            hz = Fraction(wanted).limit_denominator(100_000) if wanted else self._stated_rate or ASSUMED_HZ
+        self._clock = Steady()
+        self._rewind()
+        try:
+            return scan(self._packets_here(), self._base, hz)
+        except ValueError as error:
+            raise UnreadableRecording(str(self.path), f"no picture can be decoded: {error}") from error
+
+    @property
+    def _stated_rate(self) -> Fraction | None:
+        """Pictures per second that the video stream itself states, if it is a rate of cameras."""
+        context = self.stream.codec_context
+        rate = context.framerate if context.name in STATING else None
+        return rate if rate and Fraction(1, 10) <= rate <= 240 else None
+
     def _video_stream(self) -> VideoStream:
         streams = self.container.streams.video
         # A damaged header may name a codec that nobody knows; then there is no context.
@@ -177,16 +292,22 @@ class Reader:
     def claimed_s(self) -> float | None:
         """The duration that the container states, in seconds after the first picture."""
         stream, container = self.stream, self.container
-        if stream.duration is not None and stream.duration > 0:
-            return float(stream.duration * self._base)
+        lead_s = self.first_s - self.begins_s if self.begins_s is not None else 0.0
+        # FFmpeg gives the streams of a Matroska file the duration of the whole file, whenever they begin.
+        whole = container.format.name.startswith("matroska") and container.duration
+        if stream.duration is not None and stream.duration > 0 and not whole:
+            return float(stream.duration * self._base) - max(0.0, lead_s)
         if container.duration:
             start_s = (container.start_time or 0) / av.time_base
             return float(container.duration / av.time_base + start_s - self.first_s)
         return None
 
-    def readable_s(self, claimed_s: float | None) -> float:
-        """Until when pictures can be read, in seconds after the first: looks at the tail, bisects if it is missing."""
-        frame_s = float(1 / self.stream.average_rate) if self.stream.average_rate else 0.04
+    def readable_s(self, claimed_s: float | None, usual_s: float) -> float:
+        """Until when pictures can be read, in seconds after the first: looks at the tail, bisects if it is missing.
+
+        `usual_s` is how long a picture usually shows; 0 where that is not known.
+        """
+        frame_s = usual_s or (float(1 / self.stream.average_rate) if self.stream.average_rate else 0.04)
         if claimed_s is None:
             return self._last_packet_s(0.0) + frame_s
         last_s = self._last_packet_s(max(0.0, claimed_s - END_MARGIN_S))
@@ -202,6 +323,122 @@ class Reader:
                 high = middle
         return found + frame_s
 
+    def info(self, *, whole: bool) -> MediaInfo:
+        """What the file holds. `whole` reads all of it for breaks of its clock. Decodes nothing."""
+        context = self.stream.codec_context
+        table, breaks, usual_s = self._breaks(whole=whole)
+        goes_back = any(jump.jump_s < 0 for jump in breaks)
+        claimed_s, truncated = self.claimed_s, _is_cut(self.path)
+        if table is not None and (goes_back or self._is_untimed):
+            duration_s = float(table.last * self._base) + usual_s - self.first_s
+        else:
+            readable_s = self.readable_s(claimed_s, usual_s)
+            duration_s = readable_s - sum(jump.jump_s for jump in breaks)
+            truncated = truncated or (
+                claimed_s is not None and readable_s < claimed_s - max(END_MARGIN_S, 0.01 * claimed_s)
+            )
+        begins_s = self.first_s if self.begins_s is None else self.begins_s
+        lead_s, late_s = self.first_s - begins_s, self._late_s(begins_s)
+        stated = self._stated_rate
+        return MediaInfo(
+            codec=context.name,
+            resolution_wh=(context.width, context.height),
+            start_s=self.first_s,
+            duration_s=duration_s,
+            truncated=truncated,
+            lead_s=lead_s if lead_s >= LEAST_LEAD_S else 0.0,
+            late_s=late_s if late_s >= LEAST_LEAD_S else 0.0,
+            breaks=breaks,
+            measured_hz=self._measured_hz(table, breaks, usual_s),
+            stated_hz=float(stated) if stated else None,
+            timed=not self._is_untimed,
+            complete=not truncated and (self._has_whole_index or self.container.format.name in CLOSED),
+            studied=whole,
+        )
+
+    def _breaks(self, *, whole: bool) -> tuple[Scan | None, tuple[Break, ...], float]:
+        """The breaks of the stream's clock, the table where all packets were read, and the usual step."""
+        if self._is_untimed:
+            clock = cast("Tabled", self._clock)
+            return clock.table, (), clock.table.usual_s
+        if self._has_whole_index:
+            return self._breaks_of_index(whole=whole)
+        small = self.path.stat().st_size <= READ_WHOLE_BYTES
+        if not (whole or small) and self._clock_rises():
+            return None, (), 0.0
+        try:
+            table = self._scanned()
+        except (av.error.FFmpegError, OSError):
+            return None, (), 0.0
+        finally:
+            self._lone = True
+        return table, table.breaks(self._base, self.first_s), table.usual_s
+
+    def _breaks_of_index(self, *, whole: bool) -> tuple[None, tuple[Break, ...], float]:
+        if self._tells_only_order:
+            return None, (), 0.0
+        entries, base = self.stream.index_entries, self._base
+
+        def time_at(number: int) -> float:
+            return float(entries[number].timestamp * base)
+
+        count = len(entries)
+        if whole:
+            jumps, usual_s = jumps_of([time_at(number) for number in range(count)])
+        else:
+            jumps, usual_s = jumps_in_index(time_at, count)
+        taken_s, breaks = 0.0, []
+        for jump in jumps:
+            extra_s = jump.step_s - usual_s
+            taken_s += extra_s
+            breaks.append(Break(time_at(jump.number) - taken_s - self.first_s, extra_s))
+        return None, tuple(breaks), usual_s
+
+    def _clock_rises(self) -> bool:
+        """Whether times rise evenly enough with the file's bytes; True where they cannot be sampled."""
+        if self.container.format.name not in BYTE_SEEKABLE:
+            return True
+        size = self.path.stat().st_size
+        times_s = [t for k in range(SAMPLES) if (t := self._time_at_byte(size * k // SAMPLES)) is not None]
+        self._lone = True
+        steps = [after - before for before, after in pairwise(times_s)]
+        if not steps:
+            return True
+        usual_s = statistics.median(steps)
+        return min(steps) > -END_MARGIN_S and max(steps) < UNEVEN * max(usual_s, 0.0) + UNEVEN_S
+
+    def _time_at_byte(self, byte: int) -> float | None:
+        try:
+            self._seek_byte(byte)
+            for packet in islice(self._packets_here(), MOST_SKIPPED):
+                if packet.size and packet.dts is not None:
+                    return float(packet.dts * self._base)
+        except (av.error.FFmpegError, OSError):
+            return None
+        return None
+
+    def _measured_hz(self, table: Scan | None, breaks: Sequence[Break], usual_s: float) -> float | None:
+        """Pictures per second of media time, those that cannot be decoded among them."""
+        entries, rate = self.stream.index_entries, self.stream.average_rate
+        if table is not None:
+            count, ticks, taken_s = table.count, table.last - table.first, 0.0
+        elif self._has_whole_index and len(entries) > 1:
+            count, ticks = len(entries), entries[-1].timestamp - entries[0].timestamp
+            taken_s = sum(jump.jump_s for jump in breaks)
+        else:
+            return float(rate) if rate else None
+        lasts_s = float(ticks * self._base) - taken_s
+        return (count - 1) / lasts_s if lasts_s > usual_s else None
+
+    def _late_s(self, begins_s: float) -> float:
+        """For how long the container shows nothing before its first video packet: an empty edit, or sound alone."""
+        if self._is_untimed or self.container.start_time is None:
+            return 0.0
+        late_s = begins_s - self.container.start_time / av.time_base
+        if late_s < LEAST_LEAD_S <= begins_s and "mp4" in self.container.format.name.split(","):
+            return begins_s if has_edit_list(self.path) else 0.0
+        return late_s if len(self.container.streams.audio) else 0.0
+
     def frame_at(
         self,
         offset_s: float,
@@ -209,12 +446,36 @@ class Reader:
         fit_wh: tuple[int, int] | None = None,
         large_wh: tuple[int, int] | None = None,
     ) -> Frame | Missed:
-        """The picture that shows `offset_s` after the first, or a keyframe at most `tolerance_s` before; any order.
+        """The picture that shows at an offset, or a keyframe at most `tolerance_s` before; any order.
 
+        Offsets are seconds after the recording's start by its timeline; without one, seconds after the first picture.
         Where `large_wh` is given, the frame's `large` holds the picture to fit within that width and height besides.
 
         Raises UnreadableRecording where the file has gone.
         """
+        if self._timeline is None:
+            return self._shown_at(offset_s, tolerance_s, fit_wh, large_wh)
+        piece = self._timeline.piece_at(offset_s)
+        if piece is None:
+            return Missed(NO_PICTURE)
+        media_s = min(piece.media_at(offset_s), piece.media_s + piece.length_s)
+        near_s = max(0.0, min(tolerance_s * piece.rate, media_s - piece.media_s))
+        frame = self._shown_at(media_s, near_s, fit_wh, large_wh)
+        if isinstance(frame, Missed):
+            return frame
+        shown_s = self._timeline.offset_of(frame.offset_s)
+        if shown_s < offset_s - max(tolerance_s, self._longest_show_s / piece.rate):
+            return Missed(NO_PICTURE)
+        return replace(frame, offset_s=shown_s)
+
+    def _shown_at(
+        self,
+        offset_s: float,
+        tolerance_s: float,
+        fit_wh: tuple[int, int] | None,
+        large_wh: tuple[int, int] | None,
+    ) -> Frame | Missed:
+        """The picture that shows at a media time."""
         target_s = self.first_s + offset_s
         roughly = large_wh is None and self._is_made_small(fit_wh)
         try:
@@ -233,7 +494,7 @@ class Reader:
             self._lone = True
             return self._missed(f"cannot be decoded: {error}")
         if chosen is None or abs(chosen.at_s - target_s) > max(self._longest_show_s, tolerance_s):
-            return self._missed("no picture can be decoded here")
+            return self._missed(NO_PICTURE)
         if chosen.frame.is_corrupt:
             return Missed("the picture is damaged")
         large = self._image(chosen.frame, large_wh) if large_wh else None
@@ -261,15 +522,30 @@ class Reader:
     def _longest_show_s(self) -> float:
         """For so long a picture may show; what is missing for longer is a hole in the recording."""
         rate = self.stream.average_rate
+        if isinstance(self._clock, Forward) and self.stream.frames:
+            # The container's average counts the time that its clock jumps over.
+            rate = Fraction(self.stream.frames) / max(1, round(self._media_end_s))
         return max(END_MARGIN_S, 2 / float(rate)) if rate else END_MARGIN_S
 
+    @property
+    def _media_end_s(self) -> float:
+        last = self._timeline.pieces[-1] if self._timeline else Piece(0.0, 0.0, 1.0)
+        return last.media_s + last.length_s
+
     def _keyframe_before_s(self, target_s: float) -> float | None:
-        """The keyframe a seek would land on, from the container's index; None where that does not reach so far."""
-        entries = self.stream.index_entries
-        if not len(entries) or float(entries[-1].timestamp * self._base) < target_s:
+        """The keyframe a seek would land on, from an index; None where that does not reach so far."""
+        if isinstance(self._clock, Tabled):
+            keyframe = self._clock.before(self._ticks(target_s))
+            return float(keyframe.ticks * self._base) if keyframe is not None else None
+        entries, raw = self.stream.index_entries, self._clock.raw(self._ticks(target_s))
+        if not len(entries) or entries[-1].timestamp < raw:
             return None
-        index = entries.search_timestamp(self._ticks(target_s), backward=True, any_frame=False)
-        return float(entries[index].timestamp * self._base) if index >= 0 else None
+        index = entries.search_timestamp(raw, backward=True, any_frame=False)
+        if index < 0:
+            return None
+        # The keyframe lies before the target: what the clock jumped over before the target lies before it, too, or
+        # the keyframe lies before the jump, where a seek lands as well.
+        return float((entries[index].timestamp - raw) * self._base) + target_s
 
     def _can_go_on(self, target_s: float, tolerance_s: float) -> bool:
         """Whether decoding forward from where the decoder stands reaches the target with nothing to gain by a seek."""
@@ -285,16 +561,38 @@ class Reader:
         return math.floor((moment_s + TINY_S) / self._base)
 
     def _seek(self, target_s: float) -> None:
+        if isinstance(self._clock, Tabled):
+            self._seek_keyframe(self._clock, self._clock.before(self._ticks(target_s)))
+            return
         self.stream.codec_context.flush_buffers()
-        self.container.seek(self._ticks(target_s), stream=self.stream, backward=True, any_frame=False)
+        raw = self._clock.raw(self._ticks(target_s))
+        self.container.seek(raw, stream=self.stream, backward=True, any_frame=False)
+        self._restart()
+
+    def _seek_keyframe(self, clock: Tabled, keyframe: Keyframe | None) -> None:
+        """Go to a keyframe whose place is known: by its byte, or else by passing over what lies before it."""
+        if keyframe is None or keyframe.pos is None or self.container.format.name not in BYTE_SEEKABLE:
+            self._rewind()
+        else:
+            self._seek_byte(keyframe.pos)
+        if keyframe is not None:
+            clock.seek(keyframe)
+
+    def _seek_byte(self, byte: int) -> None:
+        self.stream.codec_context.flush_buffers()
+        self.container.seek(byte, stream=self.stream, unsupported_byte_offset=True)
         self._restart()
 
     def _rewind(self) -> None:
-        again = _open(self.path)  # first: where the file has gone, what is open stays so
+        again = _open(
+            self.path, patient=self._patient
+        )  # first: where the file has gone, what is open stays so
         self.container.close()
         self.container = again
-        self.stream = self._video_stream()
-        self.stream.thread_count = 1
+        self._is_brief = False
+        self.stream = self._stream_opened()
+        if isinstance(self._clock, Tabled):
+            self._clock.restart()
         self._restart()
 
     def _is_made_small(self, fit_wh: tuple[int, int] | None) -> bool:
@@ -325,7 +623,9 @@ class Reader:
         if packet is None:
             return None
         at_s = self._packet_s(packet)
-        near = at_s is not None and target_s - tolerance_s <= at_s <= target_s + TINY_S
+        near = (
+            at_s is not None and target_s - tolerance_s <= at_s <= target_s + TINY_S and not packet.is_discard
+        )
         if near and roughly:
             self._decoded += self._roughly(packet)
         if not self._decoded:
@@ -394,6 +694,8 @@ class Reader:
         begun = False
         for packet in self._packets_here():
             begun = begun or packet.is_keyframe
+            if self.begins_s is None and packet.size and not packet.is_discard:
+                self.begins_s = self._packet_s(packet)
             if begun and packet.size:
                 yield packet
 
@@ -405,7 +707,7 @@ class Reader:
         """
         while True:
             try:
-                yield from self.container.demux(self.stream)
+                yield from filter(self._clock.rise, self.container.demux(self.stream))
             except IndexError:
                 continue
             return
@@ -417,26 +719,44 @@ class Reader:
         must know how far they stray: a file that was opened briefly is opened again, thoroughly.
         """
         if not self._tells_only_order and len(self.stream.index_entries):
-            packet = next(self._packets, None)
+            packet, *after = self._first_shown()
             if packet is not None and packet.pts is not None:
                 if self._is_brief and packet.dts != packet.pts:
                     self._rewind()
                 self._lone = True  # it is to be read again
-                return float(packet.pts * self._base)
+                return float(
+                    min(p.pts for p in (packet, *after) if p is not None and p.pts is not None) * self._base
+                )
         return self._decode_first().at_s
+
+    def _first_shown(self) -> list[Packet[Any] | None]:
+        """The first packet from the first keyframe on that is not only decoded but shown, by the container's edit list.
+
+        Behind packets that are not shown the next ones may be stored out of order: some of those come with it.
+        """
+        packet = next(self._packets, None)
+        if packet is None or not packet.is_discard:
+            return [packet]
+        shown = (p for p in self._packets if not p.is_discard)
+        return list(islice(shown, OUT_OF_ORDER)) or [None]
 
     @property
     def _tells_only_order(self) -> bool:
-        """AVI tells only the order of decoding: which picture a keyframe shows at is not known from it alone."""
-        return bool(self.container.format.name == "avi")
+        """AVI and bare streams tell only the order of decoding: when a keyframe shows is not known from it alone."""
+        return self._is_untimed or bool(self.container.format.name == "avi")
 
     def require_picture(self) -> None:
-        """Raises UnreadableRecording where none of the first pictures can be decoded."""
+        """Raises UnreadableRecording where none of the first pictures can be decoded.
+
+        Where what the container calls a keyframe is none, the first picture comes later than it says.
+        """
         if self._decoded:
             return
         try:
             self._seek(self.first_s)
-            self._decode_first()
+            first_s = self._decode_first().at_s
+            if self._timeline is None and first_s >= self.first_s + LEAST_LEAD_S:
+                self.first_s = first_s
         except (av.error.FFmpegError, OSError) as error:
             raise UnreadableRecording(str(self.path), f"no picture can be decoded: {error}") from error
 
@@ -500,11 +820,12 @@ def _open_briefly(path: Path) -> InputContainer | None:
     return None
 
 
-def _open(path: Path) -> InputContainer:
+def _open(path: Path, *, patient: bool = False) -> InputContainer:
+    """`patient` waits longer for a keyframe, without which the size of a stream's pictures is not known."""
     try:
         if path.stat().st_size == 0:
             raise UnreadableRecording(str(path), "the file is empty", empty=True)
-        return av.open(str(path), "r", options={"fflags": "+discardcorrupt"})
+        return av.open(str(path), "r", options={"fflags": "+discardcorrupt", **(PATIENCE if patient else {})})
     except PermissionError as error:
         raise UnreadableRecording(str(path), "no permission to read it") from error
     except FileNotFoundError as error:

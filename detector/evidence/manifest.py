@@ -120,7 +120,12 @@ def _fault(store: Store, folder: str, file: EvidenceFile) -> str | None:
 def _still_json(still: Still, scene: Scene) -> dict[str, object]:
     return {
         "at": moment_json(still.at, scene),
-        "recording": {"path": still.recording.path, "size_bytes": still.recording.size_bytes},
+        "recording": {
+            "path": still.recording.path,
+            "size_bytes": still.recording.size_bytes,
+            # How its pictures got their times, where that is not by its own clock alone.
+            **({"clock": still.recording.reason} if still.recording.reason else {}),
+        },
         "offset_s": round(float(still.frame.offset_s), 6),
         "source_sha256": still.frame.source_sha256,
         "box": box_json(still.box),

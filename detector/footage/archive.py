@@ -14,7 +14,8 @@ from types import MappingProxyType
 from detector.core.errors import UnreadableRecording
 from detector.core.times import Interval
 from detector.core.values import Camera, MediaInfo, Recording, RecordingState
-from detector.footage.templates import NamedTimes, parse_template
+from detector.footage.templates import PRESETS, NamedTimes, parse_template
+from detector.footage.timeline import Bounds, Unplaceable, disagrees, reconcile
 
 # fmt: off
 SUFFIXES = frozenset((
@@ -32,6 +33,9 @@ LONGEST = timedelta(days=7)
 
 _SETTLED = frozenset((RecordingState.READABLE, RecordingState.TRUNCATED, RecordingState.NOT_VIDEO))
 """States that follow from a file's bytes alone, so that an unchanged file need not be opened again."""
+
+NEXT_S = 1.0
+"""A file whose name begins so shortly after another's is of the same time, as of a second stream; it is not the next."""
 
 Probe = Callable[[Path], MediaInfo]
 
@@ -65,6 +69,7 @@ def find_recordings(
     now: datetime,
     growing_s: float = 120.0,
     given_up: Mapping[str, str] = MappingProxyType({}),
+    study: Probe | None = None,
 ) -> Archive:
     """Walk `root / camera.folder`; never raises for what lies there.
 
@@ -80,9 +85,9 @@ def find_recordings(
     Raises ValueError if the camera's template is not one (see `detector.footage.templates.parse_template`).
     """
     template = parse_template(camera.template)
-    look = _Look(camera, root, probe, known, now.timestamp(), growing_s, given_up)
+    look = _Look(camera, root, probe, study or probe, known, now.timestamp(), growing_s, given_up)
     faults: list[str] = []
-    recordings: list[Recording] = []
+    found: list[_Found] = []
     unplaced: list[Unplaced] = []
     for path in _walk(root, camera.folder, faults):
         named = template.times(path)
@@ -92,7 +97,8 @@ def find_recordings(
         elif named is None:
             unplaced.append(Unplaced(path, f"the name does not fit the template {camera.template!r}"))
         else:
-            recordings.append(look.at(path, named))
+            found.append(look.at(path, named))
+    recordings = look.placed(found)
     ordered = sorted(_without_repeats(recordings), key=lambda r: (r.interval.start, r.path))
     return Archive(tuple(ordered), tuple(unplaced), "; ".join(faults) or None)
 
@@ -111,6 +117,19 @@ def true_times(camera: Camera, named: NamedTimes) -> tuple[datetime, datetime | 
     return start, next((end for end in ends if end > start), None)
 
 
+def named_length_s(name: str, camera: Camera) -> float | None:
+    """How many seconds a recording lasts by its name: by the camera's template, or else by a preset that gives an end.
+
+    None where the name gives no end.
+    """
+    for text in (camera.template, *PRESETS):
+        named = parse_template(text).times(name)
+        if named is not None and named.end is not None:
+            start, end = true_times(camera, named)
+            return (end - start).total_seconds() if end is not None else None
+    return None
+
+
 def parts(recordings: Iterable[Recording]) -> list[tuple[Recording, Interval]]:
     """The usable recordings of one camera in time order, each with the part of its time that no earlier one covers.
 
@@ -122,12 +141,25 @@ def parts(recordings: Iterable[Recording]) -> list[tuple[Recording, Interval]]:
     found: list[tuple[Recording, Interval]] = []
     covered_until: datetime | None = None
     for recording in usable:
-        start, end = recording.interval.start, recording.interval.end
+        start, end = recording.shown.start, recording.shown.end
         if covered_until is None or end > covered_until:
             start = start if covered_until is None else max(start, covered_until)
             found.append((recording, Interval(start, end)))
             covered_until = end
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A file with the times in its name and what its container says; None where `recording` says why that is not known."""
+
+    recording: Recording
+    named_end: datetime | None
+    info: MediaInfo | None = None
+
+    @property
+    def start(self) -> datetime:
+        return self.recording.interval.start
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,29 +169,34 @@ class _Look:
     camera: Camera
     root: Path
     probe: Probe
+    study: Probe
     known: Mapping[str, Recording]
     now_s: float
     growing_s: float
     given_up: Mapping[str, str]
 
-    def at(self, path: str, named: NamedTimes) -> Recording:
+    def at(self, path: str, named: NamedTimes) -> _Found:
         start, end = true_times(self.camera, named)
         interval = Interval(start, end or start + timedelta(seconds=1))
         try:
             status = (self.root / path).stat()
         except OSError as error:
-            return Recording(self.camera.id, path, 0, 0, interval, RecordingState.UNREADABLE, _words(error))
+            gone = Recording(self.camera.id, path, 0, 0, interval, RecordingState.UNREADABLE, _words(error))
+            return _Found(gone, end)
         unread = Recording(
             self.camera.id, path, status.st_size, status.st_mtime_ns, interval, RecordingState.UNREADABLE
         )
         if reason := self._not_to_open(unread, status.st_mode):
-            return replace(unread, reason=reason)
+            return _Found(replace(unread, reason=reason), end)
         if status.st_size == 0:
-            return replace(unread, state=RecordingState.EMPTY, reason="0 bytes")
+            return _Found(replace(unread, state=RecordingState.EMPTY, reason="0 bytes"), end)
         old = self.known.get(path)
-        if old is not None and old.state in _SETTLED and old.id == unread.id and old.interval.start == start:
-            return old
-        return self._probed(unread, end)
+        if old is not None and old.state in _SETTLED and old.file_id == unread.id:
+            if old.media is not None:
+                return _Found(unread, end, old.media)
+            if old.state is RecordingState.NOT_VIDEO and old.interval.start == start:
+                return _Found(old, end)
+        return self._opened(unread, end)
 
     def _not_to_open(self, unread: Recording, mode: int) -> str | None:
         if not stat.S_ISREG(mode):
@@ -168,28 +205,73 @@ class _Look:
             return "no permission to read it"
         return self.given_up.get(unread.id)
 
-    def _probed(self, unread: Recording, named_end: datetime | None) -> Recording:
-        """The recording as its container has it; `named_end` is the true end by its name."""
+    def _opened(self, unread: Recording, named_end: datetime | None, *, studied: bool = False) -> _Found:
+        """The recording with what its container says, or with why that cannot be read."""
         try:
-            info = self.probe(self.root / unread.path)
+            info = (self.study if studied else self.probe)(self.root / unread.path)
         except UnreadableRecording as error:
-            return self._failed(unread, error)
+            return _Found(self._failed(unread, error), named_end)
         except OSError as error:
-            return self._failed(unread, UnreadableRecording(unread.path, _words(error)))
+            return _Found(self._failed(unread, UnreadableRecording(unread.path, _words(error))), named_end)
         if not 0 < info.duration_s <= LONGEST.total_seconds():
             reason = f"its container claims to last {info.duration_s:g} s"
-            return self._failed(unread, UnreadableRecording(unread.path, reason))
-        start = unread.interval.start
-        reason = _shortfall(info, start, named_end)
-        being_recorded = named_end is not None and named_end.timestamp() > self.now_s - self.growing_s
-        if reason and (info.truncated or being_recorded) and self._is_recent(unread):
-            return self._growing(unread, reason)
+            return _Found(self._failed(unread, UnreadableRecording(unread.path, reason)), named_end)
+        return _Found(unread, named_end, info)
+
+    def placed(self, found: Sequence[_Found]) -> list[Recording]:
+        """The recordings on the recorder's clock, each bounded by its name and by the next."""
+        ordered = sorted(found, key=lambda one: (one.start, one.recording.path))
+        starts = [one.start for one in ordered]
+        recordings = []
+        for one in ordered:
+            after = bisect_right(starts, one.start + timedelta(seconds=NEXT_S))
+            following = (
+                [other for other in ordered[after:] if other.start == starts[after]]
+                if after < len(starts)
+                else []
+            )
+            recordings.append(self._placed(one, following))
+        return recordings
+
+    def _placed(self, one: _Found, following: Sequence[_Found]) -> Recording:
+        if one.info is None:
+            return one.recording
+        bounds = self._bounds(one, following)
+        if not one.info.studied and disagrees(one.info, bounds):
+            one = self._opened(one.recording, one.named_end, studied=True)
+            if one.info is None:
+                return one.recording
+            one = replace(one, info=replace(one.info, studied=True))
+        return self._reconciled(one, bounds)
+
+    def _bounds(self, one: _Found, following: Sequence[_Found]) -> Bounds:
+        long_s = [other.info.duration_s for other in following if other.info is not None]
+        end = one.named_end
+        return Bounds(
+            named_s=(end - one.start).total_seconds() if end is not None else None,
+            next_s=(following[0].start - one.start).total_seconds() if following else None,
+            next_long_s=max(long_s, default=None),
+            is_final=not self._is_being_recorded(end),
+        )
+
+    def _is_being_recorded(self, named_end: datetime | None) -> bool:
+        return named_end is not None and named_end.timestamp() > self.now_s - self.growing_s
+
+    def _reconciled(self, one: _Found, bounds: Bounds) -> Recording:
+        assert one.info is not None
+        unread, placed = one.recording, reconcile(one.info, bounds)
+        if isinstance(placed, Unplaceable):
+            return self._failed(unread, UnreadableRecording(unread.path, placed.reason))
+        if placed.is_short and (one.info.truncated or not bounds.is_final) and self._is_recent(unread):
+            return self._growing(unread, placed.reason)
         return replace(
             unread,
-            interval=Interval(start, start + timedelta(seconds=max(info.duration_s, 1e-3))),
-            state=RecordingState.TRUNCATED if reason else RecordingState.READABLE,
-            reason=reason,
-            resolution_wh=info.resolution_wh,
+            interval=Interval(one.start, one.start + timedelta(seconds=max(placed.covers_s, 1e-3))),
+            state=RecordingState.TRUNCATED if placed.is_short else RecordingState.READABLE,
+            reason=placed.reason,
+            resolution_wh=one.info.resolution_wh,
+            timeline=placed.timeline,
+            media=one.info,
         )
 
     def _failed(self, unread: Recording, error: UnreadableRecording) -> Recording:
@@ -211,14 +293,6 @@ class _Look:
 
     def _age_s(self, recording: Recording) -> float:
         return self.now_s - recording.modified_ns / 1e9
-
-
-def _shortfall(info: MediaInfo, start: datetime, named_end: datetime | None) -> str:
-    """Why a readable recording is not whole; '' where it is. Names may be off by some seconds."""
-    named_s = (named_end - start).total_seconds() if named_end is not None else 0.0
-    if named_s - info.duration_s > max(10.0, 0.05 * named_s):
-        return f"breaks off after {info.duration_s:.0f} s of the {named_s:.0f} s in its name"
-    return f"breaks off after {info.duration_s:.0f} s" if info.truncated else ""
 
 
 def _walk(root: Path, folder: str, faults: list[str]) -> Iterator[str]:

@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, Select, delete, func, select
 
+from detector.core.timeline import Timeline
 from detector.core.times import Interval
-from detector.core.values import Recording, RecordingState
+from detector.core.values import MediaInfo, Recording, RecordingState
 from detector.database import Database, schema
 
 USABLE = (RecordingState.READABLE, RecordingState.TRUNCATED)
@@ -231,6 +232,8 @@ def _recording_row(camera_id: str, recording: Recording, now: datetime) -> dict[
         "width": recording.resolution_wh[0],
         "height": recording.resolution_wh[1],
         "last_seen": now,
+        "timeline": recording.timeline.to_json() if recording.timeline else None,
+        "media": recording.media.to_json() if recording.media else None,
     }
 
 
@@ -244,6 +247,8 @@ def _recording(row: RowMapping) -> Recording:
         state=RecordingState(row["state"]),
         reason=row["reason"],
         resolution_wh=(row["width"], row["height"]),
+        timeline=Timeline.of_json(row["timeline"]) if row["timeline"] else None,
+        media=MediaInfo.of_json(row["media"]) if row["media"] else None,
     )
 
 

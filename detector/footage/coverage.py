@@ -91,6 +91,8 @@ class PointCoverage:
     days: tuple[DayCoverage, ...]
     unplaced: tuple[str, ...] = ()
     fault: str | None = None
+    clock_notes: tuple[str, ...] = ()
+    """Usable recordings whose name and container disagree, or that lack pictures: the path, and how."""
 
     @property
     def expected_s(self) -> float:
@@ -129,6 +131,7 @@ class PointCoverage:
             "observed_share": round(self.observed_share, 4),
             "fault": self.fault,
             "unplaced": list(self.unplaced),
+            "clock_notes": list(self.clock_notes),
             "days": [self._day_to_json(day) for day in self.days],
         }
 
@@ -176,7 +179,7 @@ def coverage(
     not count as observed. Shares are of all of the period, so an archive of some minutes a day has a small one.
     """
     period = _utc(period)
-    readable = _covered(period, [r.interval for r in archive.recordings if r.usable])
+    readable = _covered(period, [i for r in archive.recordings if r.usable for i in r.pictured])
     unusable = [Gap(_utc(interval), GapReason.UNUSABLE_VIEW, why) for interval, why in blind]
     usably_observed = _without([_utc(i) for i in observed], [gap.interval for gap in unusable])
     seen = _covered(period, usably_observed)
@@ -190,6 +193,7 @@ def coverage(
         tuple(_days(camera, period, readable, seen, gaps)),
         tuple(f"{file.path}: {file.reason}" for file in archive.unplaced),
         archive.fault,
+        tuple(f"{r.path}: {r.reason}" for r in archive.recordings if r.usable and r.reason),
     )
 
 
@@ -210,22 +214,28 @@ def _claims(camera: Camera, recordings: Sequence[Recording]) -> list[Gap]:
     durations = [r.interval.duration_s for r in recordings if r.state is RecordingState.READABLE]
     usual = timedelta(seconds=statistics.median(durations) if durations else USUAL_S)
     return [
-        Gap(interval, GapReason(recording.state.value), f"{recording.path}: {recording.reason}")
+        Gap(interval, _reason(recording), f"{recording.path}: {recording.reason}")
         for recording in recordings
-        if recording.state is not RecordingState.READABLE
-        and (interval := _claimed(camera, template, recording, usual)) is not None
+        for interval in _claimed(camera, template, recording, usual)
     ]
 
 
-def _claimed(camera: Camera, template: Template, recording: Recording, usual: timedelta) -> Interval | None:
+def _reason(recording: Recording) -> GapReason:
+    return GapReason.TRUNCATED if recording.usable else GapReason(recording.state.value)
+
+
+def _claimed(camera: Camera, template: Template, recording: Recording, usual: timedelta) -> list[Interval]:
     if recording.state is RecordingState.REPEATED:
-        return recording.interval
+        return [recording.interval]
     named = template.times(recording.path)
     start, end = true_times(camera, named) if named is not None else (recording.interval.start, None)
-    if recording.usable:
-        start = max(start, recording.interval.end)
+    if recording.state is RecordingState.READABLE:
+        end = end or recording.interval.end
     end = end or recording.interval.start + usual
-    return Interval(start, end) if start < end else None
+    if start >= end:
+        return []
+    whole = Interval(start, end)
+    return subtract(whole, recording.pictured) if recording.usable else [whole]
 
 
 def _explained(gaps: Iterable[Gap], claims: Iterable[Gap]) -> Iterator[Gap]:

@@ -11,8 +11,19 @@ from pathlib import Path
 from detector.config.rules import RuleSet
 from detector.core.errors import UnreadableRecording
 from detector.core.times import Interval
-from detector.core.values import Camera, Observation, Point, Proof, Recording, RecordingState, Violation
-from detector.decoding.reader import probe
+from detector.core.values import (
+    Camera,
+    MediaInfo,
+    Observation,
+    Point,
+    Proof,
+    Recording,
+    RecordingState,
+    Violation,
+)
+from detector.decoding.reader import probe, study
+from detector.footage.archive import named_length_s
+from detector.footage.timeline import Bounds, Placed, Unplaceable, disagrees, reconcile
 from detector.inference.detector import Detector
 from detector.judging.camera_fault import ViewFault
 from detector.judging.judge import Judgement, judge_each
@@ -46,7 +57,15 @@ class Checked:
 
     @property
     def start(self) -> datetime:
-        return self.parts[0][1].start
+        """Where the clip begins, or the stretch of recordings; a clip's first picture may come later."""
+        recording, part = self.parts[0]
+        return recording.interval.start if part.start == recording.shown.start else part.start
+
+    @property
+    def clock_notes(self) -> tuple[str, ...]:
+        """What there is to say of how the files' pictures got their times, each with its file."""
+        told = {recording.path: recording.reason for recording, _ in self.parts if recording.reason}
+        return tuple(f"{path}: {reason}" for path, reason in told.items())
 
     @property
     def view(self) -> str:
@@ -160,14 +179,18 @@ def _unseen(parts: Sequence[Part], seen: Observed) -> list[Interval]:
     return [Interval(at, until[at]) for at in sorted(missed) if until[at] > at]
 
 
-def parts_of(files: Sequence[Path], start: datetime, camera: Camera) -> list[Part]:
-    """The files as consecutive recordings from `start` on. Raises UnreadableRecording."""
+def parts_of(
+    files: Sequence[Path], start: datetime, camera: Camera, *, names: Sequence[str] | None = None
+) -> list[Part]:
+    """The files as consecutive recordings from `start` on. Raises UnreadableRecording.
+
+    `names` are what the files were called by their recorder, where that is not their path: a name with a start and an
+    end says how long a recording lasts.
+    """
     parts: list[Part] = []
-    for file in files:
-        info = probe(file)
-        if info.duration_s <= 0:
-            raise UnreadableRecording(str(file), "holds no time")
-        interval = Interval(start, start + timedelta(seconds=info.duration_s))
+    for file, name in zip(files, names or [file.as_posix() for file in files], strict=True):
+        info, placed = _placed(file, named_length_s(name, camera))
+        interval = Interval(start, start + timedelta(seconds=placed.covers_s))
         status = file.stat()
         recording = Recording(
             camera_id=camera.id,
@@ -175,9 +198,25 @@ def parts_of(files: Sequence[Path], start: datetime, camera: Camera) -> list[Par
             size_bytes=status.st_size,
             modified_ns=status.st_mtime_ns,
             interval=interval,
-            state=RecordingState.TRUNCATED if info.truncated else RecordingState.READABLE,
+            state=RecordingState.TRUNCATED if placed.is_short else RecordingState.READABLE,
+            reason=placed.reason,
             resolution_wh=info.resolution_wh,
+            timeline=placed.timeline,
+            media=info,
         )
-        parts.append((recording, interval))
+        parts.append((recording, recording.shown))
         start = interval.end
     return parts
+
+
+def _placed(file: Path, named_s: float | None) -> tuple[MediaInfo, Placed]:
+    """What a file holds, and how its pictures lie in the time that its name gives it, if it gives any."""
+    info, bounds = probe(file), Bounds(named_s=named_s)
+    if disagrees(info, bounds):
+        info = study(file)
+    if info.duration_s <= 0:
+        raise UnreadableRecording(str(file), "holds no time")
+    placed = reconcile(info, bounds)
+    if isinstance(placed, Unplaceable):
+        raise UnreadableRecording(str(file), placed.reason)
+    return info, placed

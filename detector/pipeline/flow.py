@@ -117,7 +117,7 @@ def job_of(
     def opened() -> Iterator[PictureAt]:
         begin(root / recording.path)
         with watch.stage("open"):
-            reader = Reader(root / recording.path)
+            reader = Reader(root / recording.path, recording.timeline)
         with reader:
 
             def picture_at(offset_s: float) -> Frame | str:
@@ -175,7 +175,7 @@ def looker_over(
 
     def opened(recording: Recording) -> OpenRecording:
         begin(root / recording.path)
-        return Timed(Reader(root / recording.path), watch)
+        return Timed(Reader(root / recording.path, recording.timeline), watch)
 
     return Looker(parts, opened, blind=blind)
 

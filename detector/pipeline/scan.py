@@ -31,9 +31,9 @@ from detector.core.values import (
     Violation,
 )
 from detector.core.wording import duration_en
-from detector.decoding.reader import probe
+from detector.decoding.reader import probe, study
 from detector.evidence import Scene, write_evidence
-from detector.footage.archive import Archive, find_recordings, parts
+from detector.footage.archive import Archive, Probe, find_recordings, parts
 from detector.footage.catalogue import BlindStretch, Catalogue, ObservedPart
 from detector.inference.detector import Attended, Detector
 from detector.issues.duplicates import SAME_PLACE_IOU
@@ -282,11 +282,16 @@ def archive_of(shop: Shop, camera: Camera, now: datetime) -> Archive:
     known, given_up = shop.catalogue.known(camera.id), shop.given_up(camera.id)
     root = shop.settings.archive_root
 
-    def look(path: Path) -> MediaInfo:
-        shop.begin(path)
-        return probe(path)
+    def begun(look: Probe) -> Probe:
+        def begin_and_look(path: Path) -> MediaInfo:
+            shop.begin(path)
+            return look(path)
 
-    archive = find_recordings(camera, root, probe=look, known=known, now=now, given_up=given_up)
+        return begin_and_look
+
+    archive = find_recordings(
+        camera, root, probe=begun(probe), known=known, now=now, given_up=given_up, study=begun(study)
+    )
     shop.catalogue.remember(camera.id, archive.recordings, now)
     return archive
 

@@ -188,6 +188,8 @@ class Order:
     start: datetime
     clip: Path | None = None
     parts: tuple[Part, ...] = field(default=())
+    clip_name: str | None = None
+    """What the clip was called where it comes from: a recorder's name says when it starts and ends."""
 
     def __post_init__(self) -> None:
         if (self.clip is None) == (not self.parts):

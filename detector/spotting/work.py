@@ -67,7 +67,7 @@ def look_at(order: Order, eyes: Eyes, tell: Tell) -> Result:
 
 def _clip_parts(order: Order) -> Sequence[Part]:
     assert order.clip is not None
-    parts = parts_of([order.clip], order.start, order.camera)
+    parts = parts_of([order.clip], order.start, order.camera, names=[order.clip_name or order.clip.name])
     if sum(interval.duration_s for _, interval in parts) > LONGEST_S:
         raise CheckFailed(Why.TOO_LONG)
     if any(side > WIDEST_PX for recording, _ in parts for side in recording.resolution_wh):

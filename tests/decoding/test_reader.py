@@ -128,7 +128,7 @@ def test_a_file_whose_header_tells_all_is_opened_without_decoding(
     made = make("libx264", suffix, b_frames=b_frames)
     opened: list[Path] = []
     real = reader._open
-    monkeypatch.setattr(reader, "_open", lambda path: opened.append(path) or real(path))
+    monkeypatch.setattr(reader, "_open", lambda path, **how: opened.append(path) or real(path, **how))
     assert shown(made, 0.0, 2.34, 5.9) == [made.shown_at(t) for t in (0.0, 2.34, 5.9)]
     assert len(opened) == thoroughly
 

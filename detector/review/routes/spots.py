@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 from detector.core.errors import BadInput, KerbwatchError
 from detector.core.times import Interval, local_day
 from detector.core.values import Camera, Point, Recording, Violation
-from detector.decoding.reader import probe
+from detector.decoding.reader import probe, study
 from detector.footage.archive import find_recordings
 from detector.footage.catalogue import Catalogue
 from detector.footage.troubles import Troubles
@@ -238,6 +238,7 @@ def found_in(house: House, camera: Camera, period: Interval) -> list[Recording]:
             known=catalogue.known(camera.id),
             now=now,
             given_up=Troubles(house.database).given_up(camera.id),
+            study=study,
         )
     except ValueError as error:
         raise BadInput(f"camera {camera.id}: recordings.template: {error}") from error
@@ -249,9 +250,11 @@ def _parts(house: House, camera: Camera, stretch: Interval) -> Iterator[Part]:
     """What of a stretch is recorded, with whole paths; recordings that overlap are told apart by where one ends."""
     start = stretch.start
     for recording in found_in(house, camera, stretch):
-        if not recording.usable or recording.interval.end <= start:
+        if start >= stretch.end:
+            return
+        part = recording.shown.intersection(Interval(start, stretch.end)) if recording.usable else None
+        if part is None:
             continue
-        part = Interval(max(start, recording.interval.start), min(stretch.end, recording.interval.end))
         start = part.end
         whole = str(house.settings.archive_root / recording.path)
         yield replace(recording, path=whole), part
@@ -320,7 +323,8 @@ def _order(
     parts: tuple[Part, ...] = (),
 ) -> Order:
     folder, rules = house.spot_checks.shelf.folder(spot.id), house.settings.rules
-    return Order(folder, point, camera, rules, spot.start, clip, parts)
+    name = spot.source if spot.uploaded else None
+    return Order(folder, point, camera, rules, spot.start, clip, parts, name)
 
 
 def _plain(name: str) -> str:
