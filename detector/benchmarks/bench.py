@@ -58,16 +58,16 @@ class Size:
 FULL: Final = Size(
     30,
     10,
-    {Street.BUSY: 8, Street.QUIET: 8},
-    {Street.BUSY: 24, Street.QUIET: 48},
-    {Street.BUSY: (Plot.EVENT, Plot.TRAP), Street.QUIET: (Plot.EVENT,)},
+    {Street.BUSY: 8, Street.QUIET: 8, Street.FAR: 4},
+    {Street.BUSY: 24, Street.QUIET: 48, Street.FAR: 24},
+    {Street.BUSY: (Plot.EVENT, Plot.TRAP), Street.QUIET: (Plot.EVENT,), Street.FAR: (Plot.EVENT, Plot.TRAP)},
 )
 QUICK: Final = Size(
     30,
     10,
-    {Street.BUSY: 2, Street.QUIET: 2},
-    {Street.BUSY: 8, Street.QUIET: 16},
-    {Street.BUSY: (Plot.EVENT,), Street.QUIET: ()},
+    {Street.BUSY: 2, Street.QUIET: 2, Street.FAR: 2},
+    {Street.BUSY: 8, Street.QUIET: 16, Street.FAR: 8},
+    {Street.BUSY: (Plot.EVENT,), Street.QUIET: (), Street.FAR: (Plot.EVENT,)},
 )
 
 
@@ -204,7 +204,7 @@ def bench(
     with tempfile.TemporaryDirectory(dir=cache, prefix=".county-") as scratch:
         sample = write_folder(Path(scratch) / "sample", 1, gate=True)
         camera = sample.points[0].cameras[0]
-        for street in Street:
+        for street in size.cameras:
             say(f"{street}: footage")
             made = pool(cache, camera, street, seed=SEED, minutes=size.minutes, workers=workers)
             alone = partial(_alone, Path(scratch), made, weights, exports, sample.folder, workers)

@@ -25,6 +25,7 @@ from detector.observing.store import ObservationStore
 ORDER: Final[Mapping[Street, Sequence[Plot]]] = {
     Street.BUSY: (Plot.EVENT, Plot.FREE, Plot.TRAP, *[Plot.FREE] * 5),
     Street.QUIET: (Plot.EVENT, *[Plot.FREE] * 15),
+    Street.FAR: (Plot.EVENT, Plot.FREE, Plot.TRAP, *[Plot.FREE] * 5),
 }
 """Half-hours of a camera, over and over: a violation and a trap in four busy hours, a violation in eight quiet ones."""
 

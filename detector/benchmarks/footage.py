@@ -10,7 +10,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from multiprocessing import get_context
@@ -36,16 +36,23 @@ CAR: Final = "minibus-red"
 IN_TURN: Final = ("minibus-blue", "minibus-orange", "minibus-green")
 """Vehicles that stop one after another at one place, none of them for long: no violation."""
 
+FAR_SIZE: Final = 0.36
+"""So small a minibus at the kerb is some 100 px wide at 1080p."""
+
 TURN_S: Final = 14.5
 ARRIVES_S: Final = 10.0
 LEAVES_S: Final = 10.0
 
 
 class Street(StrEnum):
-    """Busy: by day, vehicles and people in the zones all the time. Quiet: at night, hardly anybody."""
+    """Busy: by day, vehicles and people in the zones all the time. Quiet: at night, hardly anybody.
+
+    Far: busy, seen by a wide lens: vehicles are 60-150 px wide.
+    """
 
     BUSY = "busy"
     QUIET = "quiet"
+    FAR = "far"
 
 
 class Plot(StrEnum):
@@ -86,11 +93,15 @@ TURNS: Final = (Segment.TURN_1, Segment.TURN_2, Segment.TURN_3)
 STARTS: Final = {
     Street.BUSY: datetime(2026, 1, 8, 2, 0, tzinfo=UTC),
     Street.QUIET: datetime(2026, 1, 7, 18, 0, tzinfo=UTC),
+    Street.FAR: datetime(2026, 1, 8, 2, 0, tzinfo=UTC),
 }
-"""10:00 and 02:00 by the clock of the example's cameras."""
+"""10:00, 02:00 and 10:00 by the clock of the example's cameras."""
 
-TRAFFIC_PER_MIN: Final = {Street.BUSY: (14.0, 4.0), Street.QUIET: (0.0, 0.0)}
+TRAFFIC_PER_MIN: Final = {Street.BUSY: (14.0, 4.0), Street.QUIET: (0.0, 0.0), Street.FAR: (14.0, 4.0)}
 """Vehicles and people a minute; a quiet street has some in its second free segment, which is rare."""
+
+SIZES: Final = {Street.BUSY: 1.0, Street.QUIET: 1.0, Street.FAR: FAR_SIZE}
+"""How large all that moves looks, as a part of its usual size."""
 
 SECOND_SHARE: Final = 0.08
 """Of a quiet street: how many of the free segments are the second."""
@@ -120,8 +131,8 @@ def pool(
     cache: Path, camera: Camera, street: Street, *, seed: int, minutes: int, workers: int = 2
 ) -> dict[Plot, MadeRecording]:
     """A recording of each plot. What lies in the cache is used as it is; drawing what is missing takes minutes."""
-    plots = [plot for plot in Plot if street is Street.BUSY or plot is not Plot.TRAP]
-    names = [name for name in Segment if street is Street.BUSY or name not in (*TURNS, *MORE_FREE)]
+    plots = [plot for plot in Plot if street is not Street.QUIET or plot is not Plot.TRAP]
+    names = [name for name in Segment if street is not Street.QUIET or name not in (*TURNS, *MORE_FREE)]
     segments = _segments(cache, camera, street, seed, names, workers)
     made = {}
     for number, plot in enumerate(plots):
@@ -139,7 +150,7 @@ def pool(
 
 def _row(street: Street, plot: Plot, length: int, random: np.random.Generator) -> list[Segment]:
     """The segments of a recording."""
-    if street is Street.BUSY:
+    if street is not Street.QUIET:
         free = (*FREE, *MORE_FREE)
         row = [free[int(random.integers(len(free)))] for _ in range(length)]
     else:
@@ -216,6 +227,7 @@ def _scene(camera: Camera, street: Street, name: Segment, seed: int) -> Scene:
         vehicles, people = 3.0, 2.0
     actors = [*traffic(camera, random, SEGMENT_S, vehicles_per_min=vehicles, people_per_min=people)]
     actors += _standing(camera, name, _foot(camera, seed))
+    actors = [replace(actor, size=SIZES[street]) for actor in actors]
     start = STARTS[street].astimezone(camera.timezone)
     return Scene(
         camera,

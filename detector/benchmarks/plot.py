@@ -15,8 +15,10 @@ def draw(result: Bench, path: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt  # noqa: PLC0415  # after its backend was chosen
 
-    figure, panels = plt.subplots(1, len(Street), figsize=(13, 4.5), layout="constrained")
-    for street, panel in zip(Street, panels, strict=True):
+    streets = [street for street in Street if any(row.street is street for row in result.rows)]
+    size = (6.5 * len(streets), 4.5)
+    figure, panels = plt.subplots(1, len(streets), figsize=size, layout="constrained", squeeze=False)
+    for street, panel in zip(streets, panels[0], strict=True):
         rows = [row for row in result.rows if row.street is street]
         limits = {f"limit of {method}": one.rate for method, one in result.limits if one.street is street}
         rates = {**{row.method: row.rate for row in rows}, **limits}

@@ -94,7 +94,7 @@ def rehearse(cache: Path, *, size: Size, workers: int, say: Say) -> Rehearsal:
         say("footage")
         hours = {
             street: pool(cache, settings.points[0].cameras[0], street, seed=SEED, minutes=60, workers=workers)
-            for street in Street
+            for street in CHANCES
         }
         say("hard links")
         cameras = [camera for point in settings.points for camera in point.cameras]

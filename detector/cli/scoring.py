@@ -33,6 +33,7 @@ from detector.database import Database
 from detector.demo.cases import CASES, STRETCHES, make_case
 from detector.demo.streets import KINDS, STREETS, make_street, of_kinds
 from detector.evaluation.ablation import ABLATIONS, ablation, without
+from detector.evaluation.apart import COLUMNS, apart, markdown_of, rows_of
 from detector.evaluation.compare import (
     Difference,
     OnReviews,
@@ -72,6 +73,10 @@ def evaluate(
         typer.Option(
             "--html", help="Write a page with pictures of every miss and false alarm to this folder."
         ),
+    ] = None,
+    markdown: Annotated[
+        Path | None,
+        typer.Option("--markdown", help="Write the figures as tables in Markdown to this file."),
     ] = None,
     rules: Annotated[
         Path | None,
@@ -169,6 +174,9 @@ def evaluate(
         out.write_text(
             dumps(_json(trials, trial, differing), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
+    if markdown:
+        markdown.parent.mkdir(parents=True, exist_ok=True)
+        markdown.write_text(markdown_of(trials.evaluation), encoding="utf-8")
     if html:
         say(f"report: {write_report(html, trials, _about(tasks, trial), differing)}")
 
@@ -290,6 +298,7 @@ def _about(tasks: Sequence[Subject | Made], trial: Trial) -> dict[str, str]:
 
 def _json(trials: Trials, trial: Trial, differing: Sequence[Difference]) -> dict[str, Any]:
     content = trials.evaluation.to_json()
+    content["by_footage"] = {footage.name: footage.to_json() for footage in apart(trials.evaluation)}
     if trial.ablations:
         content["ablated"] = list(trial.ablations)
     if trials.by_factor:
@@ -338,6 +347,9 @@ def _rows(evaluation: Evaluation) -> list[Row]:
 def _show(trials: Trials, trial: Trial, took_s: float) -> None:
     evaluation = trials.evaluation
     _score_table("", "violation", _rows(evaluation))
+    for footage in apart(evaluation):
+        title = f"{footage.name} footage, by width in source pixels, light and camera"
+        table(title, ("part", *COLUMNS), list(rows_of(footage)), right=COLUMNS)
     lights = evaluation.by_light()
     _score_table(
         "by day and night",

@@ -62,6 +62,10 @@ class LabelledClip:
     """'ok', or 'unusable' where no zone can hold on the picture."""
     light: Literal["day", "night", "rain"] | None = None
     """Where the hour of the day does not tell: a dark afternoon, a lit market."""
+    composed: bool = False
+    """Made by the program, with exact answers; else a real recording."""
+    camera: str = ""
+    """The kind of camera, in words; by the picture's size where empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +192,8 @@ class _ClipPart(View):
     faults: list[_FaultPart] = Field(default_factory=list)
     view: Text = "ok"
     light: Literal["day", "night", "rain"] | None = None
+    composed: bool = False
+    camera: str = ""
 
     @field_validator("files")
     @classmethod
@@ -208,6 +214,8 @@ class _ClipPart(View):
             tuple(fault.value() for fault in self.faults),
             self.view,
             self.light,
+            self.composed,
+            self.camera,
         )
 
 

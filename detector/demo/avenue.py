@@ -72,6 +72,9 @@ class Avenue:
     fronts_m: tuple[float, ...]
     seed: int
     trees_m: tuple[float, ...] = ()
+    fence_m: float | None = None
+    """Distance of a fence or hedge across the view; none where None."""
+    hedge: bool = False
     end_m: float = 170.0
     """Distance of the fronts that close a street along which the camera looks."""
 
@@ -86,6 +89,8 @@ def draw_avenue(avenue: Avenue, resolution_wh: tuple[int, int], *, night: bool =
     _draw_fronts(picture, avenue, x, y, night=night)
     _draw_ground(picture, avenue, x, y, random)
     _draw_trees(picture, avenue, random)
+    if avenue.fence_m is not None:
+        _draw_fence(picture, avenue.lens, avenue.fence_m, random, hedge=avenue.hedge)
     soft = cv2.GaussianBlur(np.clip(picture, 0, 255), (0, 0), 0.8)
     if resolution_wh != DRAWN_WH:
         larger = resolution_wh[0] > width
@@ -242,3 +247,26 @@ def _draw_tree(picture: Floats, lens: Lens, place_m: tuple[float, float], random
         cv2.circle(
             picture, leaf, max(1, round(float(random.uniform(0.12, 0.34)) * scale)), colour, -1, cv2.LINE_AA
         )
+
+
+FENCE_M: Final = 1.5
+"""Height of fences and hedges."""
+
+
+def _draw_fence(picture: Floats, lens: Lens, z_m: float, random: Random, *, hedge: bool) -> None:
+    """A fence of bars, or a hedge of leaves, across the whole view."""
+    height, width = picture.shape[:2]
+    foot_y = lens.foot(0, z_m)[1]
+    scale = lens.scale(foot_y) * height
+    top, foot = round(foot_y * height - FENCE_M * scale), round(foot_y * height)
+    if hedge:
+        leaves = random.normal(0, 1, (foot - top, width)).astype(np.float32)
+        blurred = cv2.GaussianBlur(leaves, (0, 0), max(1.0, 0.05 * scale))
+        shade = np.asarray(blurred / blurred.std() * 0.3 + 0.9, np.float32)
+        picture[top:foot] = shade[..., None] * np.array((48, 88, 62), np.float32)
+        return
+    for x in np.arange(0, width, 0.13 * scale):
+        thick = max(1, round(0.035 * scale))
+        cv2.line(picture, (round(x), top), (round(x), foot), (58, 62, 60), thick, cv2.LINE_AA)
+    for y in (top, round(0.4 * foot + 0.6 * top), foot - round(0.12 * scale)):
+        cv2.line(picture, (0, y), (width, y), (50, 54, 52), max(1, round(0.06 * scale)), cv2.LINE_AA)

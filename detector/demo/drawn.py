@@ -35,7 +35,7 @@ BIKE_PAINTS: Final[Mapping[str, Colour]] = MappingProxyType(
 )  # fmt: skip
 
 
-class _Pen:
+class Pen:
     """Draws on colours and on alpha alike; units are pixels of the finished cut-out."""
 
     def __init__(self, width: int, height: int) -> None:
@@ -85,7 +85,7 @@ def _at(spot: Spot) -> tuple[int, int]:
 
 def bicycle(paint: Colour, seed: int) -> Image:
     """A bicycle with a basket from its side, facing left."""
-    pen = _Pen(360, 230)
+    pen = Pen(360, 230)
     dark: Colour = (int(paint[0] * 0.6), int(paint[1] * 0.6), int(paint[2] * 0.6))
     front, back, crank = (75, 158), (282, 158), (180, 166)
     for hub in (front, back):
@@ -113,7 +113,7 @@ def bicycle(paint: Colour, seed: int) -> Image:
     return pen.done(seed)
 
 
-def _wheel(pen: _Pen, hub: Spot, mudguard: Colour) -> None:
+def _wheel(pen: Pen, hub: Spot, mudguard: Colour) -> None:
     pen.arc(hub, (64, 64), BLACK, 9)
     pen.arc(hub, (57, 57), STEEL, 3)
     for turn in np.arange(6) * np.pi / 6:
@@ -125,7 +125,7 @@ def _wheel(pen: _Pen, hub: Spot, mudguard: Colour) -> None:
 
 def parasol(paint: Colour, seed: int) -> Image:
     """A parasol on its pole."""
-    pen = _Pen(300, 300)
+    pen = Pen(300, 300)
     dark: Colour = (int(paint[0] * 0.6), int(paint[1] * 0.6), int(paint[2] * 0.6))
     light: Colour = tuple(min(255, int(v * 1.25) + 20) for v in paint)  # type: ignore[assignment]
     pen.line((150, 60), (150, 296), (94, 90, 90), 6)

@@ -338,6 +338,7 @@ def labels(scene: Scene, file: str | tuple[str, ...], what: str) -> dict[str, An
         **({"file": file} if isinstance(file, str) else {"files": list(file)}),
         "starts_at": scene.start.isoformat(),
         "what": what,
+        "composed": True,
         "resolution_wh": [w, h],
         "zones": [
             {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from detector.core.errors import BadInput
 from detector.core.geometry import Box, contact_share
+from detector.core.values import ZoneKind
 from detector.demo.cast import WALKERS, Vehicle, vehicles
 from detector.demo.drive import halt, through
 from detector.demo.lens import Foot
@@ -20,12 +22,14 @@ from detector.demo.scene import Actor, Scene, Waypoint, light_at
 from detector.demo.views import (
     CHINA,
     STILLS,
+    Before,
     Facing,
     Kerb,
     View,
     across_street,
     along_street,
     photographed_street,
+    with_approach,
 )
 from detector.demo.weather import Fair, Weather
 
@@ -79,25 +83,64 @@ class Site:
         return [found[i] for i in self.random.permutation(len(found))]
 
 
+class Ground(StrEnum):
+    """What a case needs of its street."""
+
+    STREET = "street"
+    APPROACH = "approach"
+    """A lane with a stop line, which vehicles may not block."""
+    MARKET = "market"
+    """An open pavement on which nobody may sell."""
+    YARD = "yard"
+    """A pavement that is to be kept clean, before a fence or hedge."""
+
+
+class Conditions(StrEnum):
+    """Light and weather of a case."""
+
+    BY_LOT = "by lot"
+    CLOUDS = "clouds"
+    DRIFT = "drift"
+    RAIN = "rain"
+    WIND = "wind"
+    NIGHT = "night"
+    NIGHT_RAIN = "night rain"
+
+    @property
+    def night(self) -> bool:
+        return self in (Conditions.NIGHT, Conditions.NIGHT_RAIN)
+
+
+MARKET: Final = Before(ZoneKind.NO_VENDING, (6.0, 9.0), (32.0, 60.0))
+YARD: Final = Before(ZoneKind.SANITATION, (3.8, 5.2), (32.0, 60.0), fenced=True)
+
+
 def site_of(
-    seed: int, resolution_wh: tuple[int, int], duration_s: float, *, rough: bool, shared: Path | None
-) -> Site:
-    """A site by lot. `rough` is at night or in bad weather; else it is day and fair, or clouds pass."""
+    seed: int, resolution_wh: tuple[int, int], duration_s: float, *, rough: bool, shared: Path | None,
+    ground: Ground = Ground.STREET, conditions: Conditions = Conditions.BY_LOT,
+) -> Site:  # fmt: skip
+    """A site by lot. By lot, `rough` is at night or in bad weather; else it is day and fair, or clouds pass."""
     random = np.random.default_rng([seed, 51])
-    night = rough and seed % 4 < 2
-    views = _views(seed, resolution_wh, shared, night=night)
+    by_lot = conditions is Conditions.BY_LOT
+    night = rough and seed % 4 < 2 if by_lot else conditions.night
+    views = _views(seed, resolution_wh, shared, ground, night=night)
     view = views[int(random.integers(len(views)))]()
-    hour = int(random.integers(20, 29)) % 24 if night or view.night else int(random.integers(8, 16))
+    view = with_approach(view) if ground is Ground.APPROACH else view
+    dark = night or view.night
+    hour = int(random.integers(20, 29)) % 24 if dark else int(random.integers(8, 16))
     start = datetime(2026, 1, 8, hour, int(random.integers(60)), tzinfo=CHINA)
-    return Site(
-        view, start, duration_s, resolution_wh, _weather(random, seed, rough=rough, night=night), shared,
-        random, seed,
-    )  # fmt: skip
+    weather = (
+        _by_lot(random, seed, rough=rough, night=night) if by_lot else _weather_of(conditions, random, seed)
+    )
+    return Site(view, start, duration_s, resolution_wh, weather, shared, random, seed)
 
 
 def _views(
-    seed: int, resolution_wh: tuple[int, int], shared: Path | None, *, night: bool
+    seed: int, resolution_wh: tuple[int, int], shared: Path | None, ground: Ground, *, night: bool
 ) -> list[Callable[[], View]]:
+    if ground in (Ground.MARKET, Ground.YARD):
+        before = MARKET if ground is Ground.MARKET else YARD
+        return [lambda: across_street(seed, resolution_wh, before)]
     drawn: list[Callable[[], View]] = [lambda: across_street(seed, resolution_wh)]
     if shared is None:
         return drawn
@@ -109,17 +152,26 @@ def _views(
     return drawn + [still(name) for name in STILLS if STILLS[name].night == night]
 
 
-def _weather(random: Random, seed: int, *, rough: bool, night: bool) -> Weather:
+def _by_lot(random: Random, seed: int, *, rough: bool, night: bool) -> Weather:
     if not rough:
         return Weather(clouds=0.5, seed=seed) if random.random() < 0.25 else Fair
     if night:
         return Weather(rain=0.6, seed=seed) if random.random() < 0.3 else Fair
-    kinds = (
-        Weather(rain=float(random.uniform(0.5, 1.0)), seed=seed),
-        Weather(clouds=float(random.uniform(0.7, 1.0)), drift=0.08, seed=seed),
-        Weather(rain=0.4, sway=0.6, drift=0.06, seed=seed),
-    )
-    return kinds[int(random.integers(len(kinds)))]
+    kinds = (Conditions.RAIN, Conditions.CLOUDS, Conditions.WIND)
+    return _weather_of(kinds[int(random.integers(len(kinds)))], random, seed)
+
+
+def _weather_of(conditions: Conditions, random: Random, seed: int) -> Weather:
+    strength = float(random.uniform(0.5, 1.0))
+    return {
+        Conditions.CLOUDS: Weather(clouds=strength, drift=0.08, seed=seed),
+        Conditions.DRIFT: Weather(
+            drift=0.12 + 0.15 * strength, drift_s=float(random.uniform(300, 1500)), seed=seed
+        ),
+        Conditions.RAIN: Weather(rain=strength, seed=seed),
+        Conditions.WIND: Weather(sway=strength, drift=0.05, rain=0.3 * (seed % 2), seed=seed),
+        Conditions.NIGHT_RAIN: Weather(rain=strength, seed=seed),
+    }.get(conditions, Fair)
 
 
 @dataclass(frozen=True, slots=True)

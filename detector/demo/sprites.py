@@ -24,6 +24,7 @@ from detector.core.errors import BadInput
 from detector.core.values import Image
 from detector.demo.bags import BAGS, bin_on_wheels, drawn_bag, real_bags, shade
 from detector.demo.drawn import BIKE_PAINTS, bicycle, parasol
+from detector.demo.things import things
 
 Mask = npt.NDArray[np.uint8]
 Corners = tuple[tuple[int, int], ...]
@@ -128,7 +129,8 @@ def wardrobe(shared: Path | None = None) -> Mapping[str, Sprite]:
     Raises BadInput where a photo cannot be read.
     """
     photo = _read(photos() / "bus.jpg")
-    sprites = {**_vehicles(_whole_bus(photo)), **_people(photo), **_drawn(), **_bags(shared)}
+    people = _people(photo)
+    sprites = {**_vehicles(_whole_bus(photo)), **people, **_drawn(), **_bags(shared), **_things(people)}
     for file in sorted((shared / "footage" / "sprites").glob("*.png")) if shared else []:
         name = f"shared-{file.stem.removeprefix('vehicle_')}"
         pixels = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
@@ -267,6 +269,15 @@ def _drawn() -> dict[str, Sprite]:
         for i, (name, paint) in enumerate(BIKE_PAINTS.items())
     }
     return {**bikes, "parasol": Sprite("parasol", Kind.GOODS, _tight(parasol((40, 40, 190), 9)), 0.8)}
+
+
+def _things(people: Mapping[str, Sprite]) -> dict[str, Sprite]:
+    """Riders count as goods: no rule is about one of them standing."""
+    made = things({name: person.pixels for name, person in people.items()})
+    return {
+        name: Sprite(name, Kind.GOODS, _tight(thing.pixels), thing.width_m / METRES)
+        for name, thing in made.items()
+    }
 
 
 def _bags(shared: Path | None) -> dict[str, Sprite]:

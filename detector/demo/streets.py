@@ -6,7 +6,7 @@ Seeds: 1-4999 are for tuning, 5000-9999 for tests, 10000 and above for figures.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -15,56 +15,20 @@ from typing import Any, Final
 import numpy as np
 
 from detector.core.errors import BadInput
-from detector.core.geometry import Box
 from detector.core.values import Violation
+from detector.demo import far, pavement
+from detector.demo.builder import Builder
 from detector.demo.cast import vehicles
-from detector.demo.native import SURE, native_confidence
-from detector.demo.outdoor import USUAL, Encoding, OutdoorStage, Play, record_play
+from detector.demo.outdoor import USUAL, Encoding, Play, record_play
 from detector.demo.scene import PARKING_LIMITS_S, Actor, Event, Scene, labels, light_at, truth
-from detector.demo.site import Place, Site, middle_of, place_of_width, recast, site_of, traffic
+from detector.demo.site import Conditions, Ground, site_of, traffic
 from detector.inference.detector import Detector
 
+HD: Final = (1280, 720)
 FULL_HD: Final = (1920, 1080)
 ULTRA_HD: Final = (3840, 2160)
 
-RECASTS: Final = 5
-"""So many other vehicles are tried where the detector does not see the first one in a native crop."""
-
 Built = Iterable[Actor]
-
-
-@dataclass(frozen=True, slots=True)
-class Builder:
-    """What builds a case's actors. `sees` checks that a standing vehicle is seen; None checks nothing."""
-
-    site: Site
-    sees: Detector | None
-
-    def sure(self, place: Place, from_s: float, until_s: float) -> Actor:
-        """A stand at a place, with a vehicle that is seen in a native crop where one is found."""
-        first = place.stand(self.site, from_s, until_s)
-        if self.sees is None:
-            return first
-        best, best_seen = first, self.confidence(first, [first])
-        for other, _ in zip(recast(self.site, place), range(RECASTS), strict=False):
-            if best_seen >= SURE + 0.05:
-                break
-            actor = other.stand(self.site, from_s, until_s)
-            seen = self.confidence(actor, [actor])
-            if seen > best_seen:
-                best, best_seen = actor, seen
-        return best
-
-    def confidence(self, actor: Actor, shown: Sequence[Actor]) -> float:
-        """How surely a standing actor is seen in the middle of its stay among those shown, in [0, 1]."""
-        assert self.sees is not None
-        scene = self.site.scene(shown)
-        at_s = middle_of(self.site, actor)
-        place = actor.at(at_s)
-        if place is None:
-            return 0.0
-        stage = OutdoorStage(Play(scene, self.site.view, self.site.weather))
-        return native_confidence(stage.frame(at_s), scene.box_of(actor, place[0], place[1]), self.sees)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,54 +43,97 @@ class Street:
     encoding: Encoding = USUAL
     vehicles_per_min: float = 4.0
     people_per_min: float = 2.0
+    ground: Ground = Ground.STREET
+    conditions: Conditions = Conditions.BY_LOT
     limits_s: Mapping[Violation, float] = field(default_factory=lambda: PARKING_LIMITS_S)
 
 
-WIDTHS_PX: Final = ((24.0, 40.0), (40.0, 64.0), (64.0, 110.0), (90.0, 150.0), (150.0, 220.0))
-"""Widths in source pixels at which vehicles stand in the far cases."""
-
-WIDTH_WEIGHTS: Final = (0.1, 0.3, 0.25, 0.2, 0.15)
-
-
-def _far(builder: Builder) -> Iterator[Actor]:
-    """One to three vehicles beyond the limit at different distances, and one that stops briefly."""
-    site = builder.site
-    random = site.random
-    scene = site.scene(())
-    taken: list[Box] = []
-    count = int(random.integers(2, 5))
-    for index in range(count):
-        place = _place(site, taken)
-        if place is None:
-            continue
-        from_s = float(random.integers(15, 90))
-        brief = bool(taken) and index == count - 1
-        until_s = from_s + float(random.integers(50, 130) if brief else random.integers(220, 330))
-        actor = builder.sure(place, from_s, until_s)
-        taken.append(scene.box_of(actor, *place.foot))
-        yield actor
+def _nobody(_: Builder) -> Built:
+    """All only pass."""
+    return ()
 
 
-def _place(site: Site, taken: Sequence[Box]) -> Place | None:
-    """A place of a width by lot; of any width where this view has none such."""
-    width = WIDTHS_PX[int(site.random.choice(len(WIDTHS_PX), p=WIDTH_WEIGHTS))]
-    return place_of_width(site, width, taken) or place_of_width(
-        site, (WIDTHS_PX[0][0], WIDTHS_PX[-1][1]), taken
+def _weather(name: Conditions, what: str) -> Street:
+    """Half an hour of weather in which nothing stands: what is reported is a false alarm."""
+    return Street(
+        "weather", what, _nobody, resolution_wh=HD, duration_s=1800.0, conditions=name, limits_s=EVERY_LIMIT_S
+    )
+
+
+QUEUE_LIMITS_S: Final = MappingProxyType({Violation.ILLEGAL_PARKING: 100.0})
+"""Above the longest red light of a case."""
+
+VENDING_LIMITS_S: Final = MappingProxyType({Violation.STREET_VENDING: pavement.VENDING_LIMIT_S})
+LITTER_LIMITS_S: Final = MappingProxyType({Violation.LITTER: pavement.LITTER_LIMIT_S})
+EVERY_LIMIT_S: Final = MappingProxyType(
+    {**PARKING_LIMITS_S, Violation.STREET_VENDING: 300.0, Violation.LITTER: 900.0}
+)
+
+
+def _queue(what: str, build: Callable[[Builder], Built]) -> Street:
+    return Street(
+        "two_wheelers", what, build, ground=Ground.APPROACH, vehicles_per_min=0.0, limits_s=QUEUE_LIMITS_S
+    )
+
+
+def _stall(what: str, build: Callable[[Builder], Built]) -> Street:
+    return Street(
+        "stalls",
+        what,
+        build,
+        duration_s=1200.0,
+        resolution_wh=HD,
+        ground=Ground.MARKET,
+        limits_s=VENDING_LIMITS_S,
+    )
+
+
+def _litter(what: str, build: Callable[[Builder], Built]) -> Street:
+    return Street(
+        "litter",
+        what,
+        build,
+        duration_s=720.0,
+        resolution_wh=HD,
+        ground=Ground.YARD,
+        limits_s=LITTER_LIMITS_S,
     )
 
 
 STREETS: Final[Mapping[str, Street]] = MappingProxyType(
     {
-        "far-1080p": Street("far", "vehicles 24-220 px wide beyond the limit, 1080p", _far),
+        "far-1080p": Street("far", "vehicles 24-220 px wide beyond the limit, 1080p", far.far),
         "far-4k": Street(
-            "far",
-            "vehicles 24-220 px wide beyond the limit, 4K",
-            _far,
-            resolution_wh=ULTRA_HD,
+            "far", "vehicles 24-220 px wide beyond the limit, 4K", far.far, resolution_wh=ULTRA_HD,
             encoding=Encoding(fps=0.5),
         ),
+        "red-light-bikes": _queue("vehicles and two-wheelers queue at every red light", far.queue),
+        "red-light-parked": _queue(
+            "the same, while one vehicle stands at the kerb beyond the limit", far.queue_and_parked
+        ),
+        "fixtures": Street(
+            "fixtures", "street furniture that is there at all times, brief stops beside it", far.fixtures,
+            duration_s=900.0,
+        ),
+        "crowd": Street(
+            "crowds", "people hide a parked vehicle for up to half of its stay", far.crowd, duration_s=540.0
+        ),
+        "stall-unnamed": _stall("people stay beside a stall that COCO has no name for", pavement.stall),
+        "stall-unattended": _stall("the same things with nobody beside them", pavement.unattended),
+        "litter-fence": _litter("a bag left by its owner before a fence or hedge, on cobbles", pavement.litter),
+        "litter-fence-owned": _litter("a bag whose owner stays and takes it along", pavement.owned),
+        "clouds": _weather(Conditions.CLOUDS, "the shadows of clouds move over the street"),
+        "slow-light": _weather(Conditions.DRIFT, "the light rises and falls slowly"),
+        "rain": _weather(Conditions.RAIN, "rain and wet ground"),
+        "wind": _weather(Conditions.WIND, "trees and poles sway"),
+        "night-traffic": _weather(Conditions.NIGHT, "headlights pass at night"),
+        "night-rain": _weather(Conditions.NIGHT_RAIN, "headlights on wet ground at night"),
+        "night-still": replace(
+            _weather(Conditions.NIGHT, "a night at a low rate in which next to nothing changes"),
+            encoding=Encoding(kbit_s=40), vehicles_per_min=0.15, people_per_min=0.05,
+        ),
     }
-)
+)  # fmt: skip
 
 KINDS: Final = tuple(dict.fromkeys(street.kind for street in STREETS.values()))
 
@@ -150,7 +157,10 @@ def make_play(
     if name not in STREETS:
         raise BadInput(f"no such case: {name!r}; there are {', '.join(STREETS)}")
     street = STREETS[name]
-    site = site_of(seed, street.resolution_wh, street.duration_s, rough=rough, shared=shared)
+    site = site_of(
+        seed, street.resolution_wh, street.duration_s, rough=rough, shared=shared, ground=street.ground,
+        conditions=street.conditions,
+    )  # fmt: skip
     site = replace(site, random=np.random.default_rng([seed, sum(map(ord, name))]))
     builder = Builder(site, sees)
     actors = [*street.build(builder)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -85,6 +85,9 @@ class View:
 KERB_HALF_M: Final = 2.3
 """Half the width of a no-parking strip."""
 
+LANE_HALF_M: Final = 1.8
+"""Half the width of a lane."""
+
 VEHICLE_M: Final = 2.2
 """Height of a vehicle that is seen from its side."""
 
@@ -132,22 +135,53 @@ def _along(lens: Lens, x_m: float) -> Line:
     return Line(tuple(lens.foot(x_m, float(z)) for z in np.geomspace(FARTHEST_M, nearest, 8)))
 
 
-def across_street(seed: int, resolution_wh: tuple[int, int]) -> View:
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What lies between the camera and a street across the view: an open ground, of a zone where `kind` is given.
+
+    `height_m` is the range of the camera's height, `widths_px` the range of how wide vehicles look beyond the ground.
+    """
+
+    kind: ZoneKind | None = None
+    height_m: tuple[float, float] = (6.0, 10.0)
+    widths_px: tuple[float, float] = (32.0, 190.0)
+    fenced: bool = False
+
+
+OPEN: Final = Before()
+NEAREST_M: Final = 16.0
+"""A street across the view is no nearer to the camera."""
+
+FENCE_Y: Final = 0.6
+"""Where the foot of a fence is in the picture."""
+
+
+def across_street(seed: int, resolution_wh: tuple[int, int], before: Before = OPEN) -> View:
     """A drawn street at some distance, across which the camera looks; vehicles show their sides."""
     random = np.random.default_rng([seed, 22])
     lens = Lens(
-        float(random.uniform(0.12, 0.22)), float(random.uniform(6, 10)), float(random.uniform(1.7, 2.6))
+        float(random.uniform(0.12, 0.22)),
+        float(random.uniform(*before.height_m)),
+        float(random.uniform(1.7, 2.6)),
     )
-    wide_px = float(np.exp(random.uniform(np.log(32), np.log(190))))
-    near = max(lens.depth_m(0.85) + 3, lens.focal * resolution_wh[1] * METRES / wide_px)
+    wide_px = float(np.exp(random.uniform(*np.log(before.widths_px))))
+    near = lens.focal * resolution_wh[1] * METRES / wide_px
+    if before.kind is None:  # tilted so that the street, and not what lies before it, fills the picture
+        near = max(NEAREST_M, near)
+        middle_y = float(random.uniform(0.45, 0.6))
+        lens = replace(lens, horizon=middle_y - lens.focal * lens.height_m / (near + 7))
+    else:
+        near = max(lens.depth_m(0.85) + 3, near)
     road = (near, near + 15)
-    lot = (Surface.PAVING, Surface.COBBLES, Surface.GRASS)[int(random.integers(3))]
+    lots = (Surface.PAVING, Surface.COBBLES, Surface.GRASS)[: 3 if before.kind is None else 2]
+    lot = lots[int(random.integers(len(lots)))]
     bands = (
         Band(0, near - 4, lot), Band(near - 4, near, Surface.PAVING), Band(*road, Surface.ASPHALT),
         Band(road[1], road[1] + 5, Surface.PAVING),
     )  # fmt: skip
     avenue = Avenue(
-        lens, False, bands, (near + 7.5,), road, (road[1] + 5,), seed, (road[1] + 3,)
+        lens, False, bands, (near + 7.5,), road, (road[1] + 5,), seed, (road[1] + 3,),
+        lens.depth_m(FENCE_Y) if before.fenced else None, bool(random.integers(2)),
     )  # fmt: skip
     lanes = (
         Lane(_across(lens, near + 5.6), Facing.SIDE, False),
@@ -159,15 +193,30 @@ def across_street(seed: int, resolution_wh: tuple[int, int]) -> View:
     )
     zones = [Zone("road", ZoneKind.CARRIAGEWAY, _ground(lens, *road))]
     zones += [Zone(k.zone, ZoneKind.NO_PARKING, _belt(lens, k.line.points[0][1])) for k in kerbs]
+    if before.kind is not None:
+        zones.append(Zone("ground", before.kind, _open_ground(lens, near, fenced=before.fenced)))
     footways = (_across(lens, near - 2), _across(lens, road[1] + 2.5))
     return View(
         "across", Camera("across", tuple(zones), CHINA, resolution_wh), lens, lanes, kerbs, footways, avenue
     )
 
 
+def with_approach(view: View) -> View:
+    """The view with a no-parking zone over the lane in which vehicles queue, the last one."""
+    line = view.lanes[-1].line
+    polygon = _belt(view.lens, line.points[0][1]) if line.level else strip(view.lens, line, LANE_HALF_M)
+    zones = (*view.camera.zones, Zone("approach", ZoneKind.NO_PARKING, polygon))
+    return replace(view, camera=replace(view.camera, zones=zones))
+
+
 def _across(lens: Lens, z_m: float) -> Line:
     y = lens.foot(0, z_m)[1]
     return Line(((-0.12, y), (1.12, y)))
+
+
+def _open_ground(lens: Lens, near_m: float, *, fenced: bool) -> Polygon:
+    far = FENCE_Y if fenced else lens.foot(0, near_m - 4)[1]
+    return ((0.0, far), (1.0, far), (1.0, 0.99), (0.0, 0.99))
 
 
 def _ground(lens: Lens, from_m: float, until_m: float) -> Polygon:

@@ -10,6 +10,7 @@ from typing import Final
 
 from detector.core.geometry import Box, Polygon
 from detector.core.values import Violation, ZoneKind
+from detector.evaluation.apart import apart, rows_of
 from detector.evaluation.compare import Difference
 from detector.evaluation.evaluate import ClipScore, Evaluation, Pictured
 from detector.evaluation.pictures import boxes_of
@@ -85,6 +86,7 @@ def _page(trials: Trials, about: Mapping[str, str], differences: Sequence[Differ
     yield "<h1>kerbwatch 评测报告 Evaluation</h1><p class='soft'>"
     yield " · ".join(f"{escape(name)}: {escape(value)}" for name, value in about.items()) + "</p>"
     yield from _cards(evaluation)
+    yield from _footages(evaluation)
     yield "<h2>按违规类型 By violation</h2>"
     yield _tallies("违规类型 Violation", _violation_rows(evaluation))
     yield from _section("按昼夜 By day and night", _tallies("光照 Light", _light_rows(evaluation)))
@@ -108,6 +110,31 @@ def _page(trials: Trials, about: Mapping[str, str], differences: Sequence[Differ
     cases = list(_cases(evaluation, "match"))
     yield f"<h2>{KINDS['match']} ({len(cases)})</h2><details><summary>展开 Show</summary>{''.join(cases)}</details>"
     yield from _section("录像 Clips", _clips(evaluation))
+
+
+FOOTAGE: Final[Mapping[str, str]] = MappingProxyType(
+    {"real": "真实录像 Real footage", "composed": "合成录像 Composed footage"}
+)
+
+APART_COLUMNS: Final = (
+    "真实 Events", "命中 Found", "漏报 Missed", "误报 False", "重复 Duplicates", "准确率 Precision", "召回率 Recall", "F1",
+    "误报/路·天 False per camera-day", "原始分辨率可见的召回率 Recall of what a native crop sees",
+)  # fmt: skip
+
+APART_NAMES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        **FOOTAGE, "day": "白天 Day", "night": "夜间 Night", "rain": "雨天 Rain", "no box": "无框 No box",
+        "below 720p": "低于720p Below 720p",
+    }
+)  # fmt: skip
+
+
+def _footages(evaluation: Evaluation) -> Iterator[str]:
+    """Real footage first; each by width of the object in source pixels, by light and by kind of camera."""
+    for footage in apart(evaluation):
+        rows = [(escape(APART_NAMES.get(name, name)), *cells) for name, *cells in rows_of(footage)]
+        table = _table(("目标宽度、光照、摄像机 Width, light, camera", *APART_COLUMNS), rows)
+        yield from _section(FOOTAGE[footage.name], table)
 
 
 def _section(title: str, content: str) -> Iterator[str]:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from detector.benchmarks import bench as benching
 from detector.benchmarks import footage, rehearsal
 from detector.benchmarks.bench import Size, bench
+from detector.benchmarks.county import write_folder
 from detector.benchmarks.footage import Plot, Street
 from detector.benchmarks.measure import CommandFailed, measured
 from detector.benchmarks.others import DwellRule, Method
 from detector.benchmarks.plot import draw
 from detector.config.manifest import cache_folder
 from detector.core.values import Zone, ZoneKind
+from detector.demo.scene import Actor, Scene
 
 WHOLE = Zone("z", ZoneKind.NO_PARKING, ((0, 0), (1, 0), (1, 1), (0, 1)), {})
 
@@ -40,8 +43,8 @@ def test_the_benchmark_measures_itself_the_others_and_the_limits_on_the_same_pic
     size = Size(
         10,
         10,
-        dict.fromkeys(Street, 1),
-        dict.fromkeys(Street, 1),
+        dict.fromkeys((Street.BUSY, Street.QUIET), 1),
+        dict.fromkeys((Street.BUSY, Street.QUIET), 1),
         {Street.BUSY: (Plot.EVENT,), Street.QUIET: ()},
     )
     done = bench(
@@ -107,3 +110,19 @@ def test_the_others_rule_forgives_a_hidden_look_and_no_second_vehicle() -> None:
     assert found(dict.fromkeys(looks, True)) == 1
     assert found({at: at != 108.0 for at in looks}) == 1
     assert found({at: at > 300 for at in looks}) == 0
+
+
+def test_vehicles_of_the_far_street_are_60_to_150_pixels_wide_at_1080p(tmp_path: Path) -> None:
+    camera = write_folder(tmp_path / "sample", 1, gate=True).points[0].cameras[0]
+    width = 1920 * np.ptp(np.array(footage._box(camera, Street.FAR, benching.SEED))[[0, 2]])
+    assert 60 <= width <= 150
+    scene = footage._scene(camera, Street.FAR, footage.Segment.STANDS_1, benching.SEED)
+    wide = [box_of(scene, actor) for actor in scene.actors if actor.sprite.startswith(("van", "minibus"))]
+    assert all(40 <= width <= 160 for width in wide)
+
+
+def box_of(scene: Scene, actor: Actor) -> float:
+    """Width in pixels of 1080p where the actor is nearest the middle of its way."""
+    way = actor.path[len(actor.path) // 2]
+    box = scene.box_of(actor, way.x, way.y)
+    return 1920 * (box[2] - box[0])

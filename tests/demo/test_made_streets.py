@@ -15,8 +15,9 @@ from detector.core.errors import BadInput
 from detector.core.geometry import contact_share
 from detector.demo.lens import Lens, Line, metres
 from detector.demo.outdoor import OutdoorStage
-from detector.demo.scene import truth
+from detector.demo.scene import Actor, Stamp, truth
 from detector.demo.streets import STREETS, make_play, make_street, of_kinds
+from detector.demo.weather import Weather
 
 LENSES = st.builds(Lens, st.floats(0.05, 0.3), st.floats(3, 15), st.floats(1.2, 2.5))
 SEED = 5000
@@ -81,6 +82,57 @@ def test_a_standing_vehicle_changes_the_picture_in_its_box_and_not_far_from_it()
     assert changed[y1:y2, x1:x2].mean() > 0.5
     changed[max(0, y1 - 12) : y2 + 12, max(0, x1 - 30) : x2 + 30] = False
     assert not changed.any()
+
+
+EVENTS = {
+    "red-light-parked": (1, "illegal_parking"),
+    "crowd": (1, "illegal_parking"),
+    "stall-unnamed": (1, "street_vending"),
+    "litter-fence": (1, "litter"),
+}
+
+
+@pytest.mark.parametrize("name", [name for name, street in STREETS.items() if street.kind != "far"])
+def test_a_street_case_has_its_events_whatever_the_seed_and_no_others(name) -> None:
+    count, violation = EVENTS.get(name, (0, ""))
+    for seed in range(SEED, SEED + 4):
+        events = truth(make_play(name, seed, rough=bool(seed % 2))[0].scene)
+        assert [event.violation for event in events] == [violation] * count
+
+
+def test_a_queue_at_a_red_light_moves_on_together_before_the_limit() -> None:
+    play, _ = make_play("red-light-bikes", SEED)
+    limit_s = max(STREETS["red-light-bikes"].limits_s.values())
+    stands = [s for actor in play.scene.actors if actor.exempt for s in actor.stands()]
+    assert len(stands) > 20
+    assert all(until_s - from_s < limit_s for from_s, until_s, *_ in stands)
+    assert {actor.sprite.split("-")[0] for actor in play.scene.actors if actor.exempt} >= {"rider", "cyclist"}
+
+
+def test_a_crowd_stands_before_a_vehicle_for_at_most_half_of_its_stay() -> None:
+    for seed in range(SEED, SEED + 6):
+        play, _ = make_play("crowd", seed)
+        (event,) = truth(play.scene)
+        crowd = [actor for actor in play.scene.actors if actor.exempt == "a person"]
+        there = [at for at in np.arange(event.from_s, event.until_s) if any(_stands(a, at) for a in crowd)]
+        assert 0.15 < len(there) / (event.until_s - event.from_s) <= 0.5
+
+
+def _stands(actor: Actor, at_s: float) -> bool:
+    return actor.path[1].at_s <= at_s < actor.path[-2].at_s
+
+
+@pytest.mark.parametrize(
+    "weather", [Weather(rain=0.8), Weather(clouds=0.9), Weather(sway=1.0), Weather(drift=0.2)]
+)
+def test_each_weather_changes_the_picture_from_moment_to_moment_and_keeps_its_shape(weather) -> None:
+    play, _ = make_play("fixtures", SEED)
+    scene = replace(play.scene, noise=0.0, actors=(), stamp=Stamp.NONE)
+    stage = OutdoorStage(replace(play, scene=scene, weather=weather))
+    one, later = stage.frame(10.0), stage.frame(130.0)
+    assert one.shape == later.shape == (1080, 1920, 3)
+    assert (one != later).any()
+    assert np.array_equal(one, stage.frame(10.0))
 
 
 def test_an_unknown_kind_or_case_is_answered_with_those_there_are() -> None:
