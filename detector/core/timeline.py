@@ -20,9 +20,6 @@ from typing import Any, Self
 TINY_S = 1e-6
 """Moments closer than this are the same: sums of fractions of a second are rounded."""
 
-DIGITS = 6
-"""Seconds are stored with so many digits after the point."""
-
 
 @dataclass(frozen=True, slots=True)
 class Break:
@@ -128,11 +125,11 @@ class Timeline:
         return self.pieces[max(0, index)].offset_of(media_s)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, in seconds."""
+        """Plain values, in seconds, unrounded: pieces that were rounded may overlap."""
         return {
-            "origin_s": round(self.origin_s, DIGITS),
-            "pieces": [_rounded(p.at_s, p.media_s, p.length_s, p.rate) for p in self.pieces],
-            "breaks": [_rounded(b.media_s, b.jump_s) for b in self.breaks],
+            "origin_s": self.origin_s,
+            "pieces": [[p.at_s, p.media_s, p.length_s, p.rate] for p in self.pieces],
+            "breaks": [[b.media_s, b.jump_s] for b in self.breaks],
             "picture_hz": self.picture_hz,
         }
 
@@ -144,7 +141,3 @@ class Timeline:
             tuple(Break(*map(float, jump)) for jump in stored["breaks"]),
             stored["picture_hz"],
         )
-
-
-def _rounded(*values: float) -> list[float]:
-    return [round(float(value), DIGITS) for value in values]

@@ -41,10 +41,10 @@ class Jump:
     step_s: float
 
 
-def jumps_of(times_s: Sequence[float]) -> tuple[list[Jump], float]:
+def find_jumps(times_s: Sequence[float]) -> tuple[list[Jump], float]:
     """The jumps in a list of decoding times, and the usual step in seconds."""
     steps = [after - before for before, after in pairwise(times_s)]
-    usual_s = _usual(steps)
+    usual_s = _find_usual(steps)
     longest_s = longest_step_s(usual_s)
     jumps = [
         Jump(number, step)
@@ -54,12 +54,12 @@ def jumps_of(times_s: Sequence[float]) -> tuple[list[Jump], float]:
     return jumps, usual_s
 
 
-def jumps_in_index(time_at: Callable[[int], float], count: int) -> tuple[list[Jump], float]:
+def find_jumps_in_index(time_at: Callable[[int], float], count: int) -> tuple[list[Jump], float]:
     """The forward jumps in an index of `count` rising times, and the usual step; reads few entries of a steady one."""
     if count < 2:
         return [], 0.0
     places = sorted({k * (count - 2) // (USUAL_STEPS - 1) for k in range(USUAL_STEPS)})
-    usual_s = _usual([time_at(i + 1) - time_at(i) for i in places])
+    usual_s = _find_usual([time_at(i + 1) - time_at(i) for i in places])
     longest_s = longest_step_s(usual_s)
     jumps: list[Jump] = []
     stack, read = [(0, count - 1)], 0
@@ -75,7 +75,7 @@ def jumps_in_index(time_at: Callable[[int], float], count: int) -> tuple[list[Ju
     return sorted(jumps, key=lambda jump: jump.number), usual_s
 
 
-def _usual(steps: Sequence[float]) -> float:
+def _find_usual(steps: Sequence[float]) -> float:
     rising = [step for step in steps if step > 0]
     return statistics.median(rising) if rising else 0.0
 
@@ -138,10 +138,10 @@ def scan(packets: Iterable[Packet[Any]], base: Fraction, hz: Fraction | None = N
         for p in packets
         if p.size
     ]  # fmt: skip
-    return _counted(read, base, hz) if hz is not None else _timed(read, base)
+    return _count_packets(read, base, hz) if hz is not None else _read_times(read, base)
 
 
-def _counted(read: Sequence[_Read], base: Fraction, hz: Fraction) -> Scan:
+def _count_packets(read: Sequence[_Read], base: Fraction, hz: Fraction) -> Scan:
     if not read:
         raise ValueError("no packets")
 
@@ -152,11 +152,11 @@ def _counted(read: Sequence[_Read], base: Fraction, hz: Fraction) -> Scan:
     return Scan(keyframes, (0,), (0,), 0, ticks(len(read) - 1), len(read), float(1 / hz), hz)
 
 
-def _timed(read: Sequence[_Read], base: Fraction) -> Scan:
+def _read_times(read: Sequence[_Read], base: Fraction) -> Scan:
     timed = [(number, p) for number, p in enumerate(read) if p.raw is not None and p.shown is not None]
     if not timed:
         raise ValueError("no packets with a time")
-    jumps, usual_s = jumps_of([float((p.raw or 0) * base) for _, p in timed])
+    jumps, usual_s = find_jumps([float((p.raw or 0) * base) for _, p in timed])
     step = round(usual_s / base)
     begins = [jump.number for jump in jumps]
     shifts = list(

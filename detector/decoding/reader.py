@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import islice, pairwise
+from itertools import islice, pairwise, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -26,8 +26,8 @@ from detector.decoding.breaks import (
     Steady,
     StreamClock,
     Tabled,
-    jumps_in_index,
-    jumps_of,
+    find_jumps,
+    find_jumps_in_index,
     scan,
 )
 from detector.decoding.edits import has_edit_list
@@ -126,15 +126,15 @@ def probe(path: Path) -> MediaInfo:
 
     Raises UnreadableRecording: empty, not a video, cut short before any picture, or no permission.
     """
-    return _probed(path, whole=False)
+    return _probe(path, whole=False)
 
 
 def study(path: Path) -> MediaInfo:
     """What a recording holds; the whole of it is read for breaks of its clock. Raises as `probe`."""
-    return _probed(path, whole=True)
+    return _probe(path, whole=True)
 
 
-def _probed(path: Path, *, whole: bool) -> MediaInfo:
+def _probe(path: Path, *, whole: bool) -> MediaInfo:
     with Reader(path) as opened:
         opened.require_picture()
         return opened.info(whole=whole)
@@ -191,7 +191,7 @@ class Reader:
         self.begins_s: float | None = None
         """Stream time of the first packet, be it decodable or not."""
         try:
-            self.stream = self._stream_opened()
+            self.stream = self._open_stream()
             self._base = self.stream.time_base or Fraction(1, av.time_base)
             self._restart()
             if self._is_untimed or (timeline is not None and timeline.breaks):
@@ -227,7 +227,7 @@ class Reader:
         self._decoded = []
         self.container.close()
 
-    def _stream_opened(self) -> VideoStream:
+    def _open_stream(self) -> VideoStream:
         """The video stream, ready to be read. A stream that begins long before its first keyframe is opened patiently."""
         streams = self.container.streams.video
         context = cast("VideoCodecContext | None", streams[0].codec_context) if streams else None
@@ -256,11 +256,11 @@ class Reader:
         if self._has_whole_index and timeline is not None:
             self._clock = Forward(timeline.breaks, timeline.origin_s, self._base)
             return
-        table = self._scanned(timeline)
+        table = self._scan_packets(timeline)
         self._clock = Tabled(table, self._base)
         self._rewind()
 
-    def _scanned(self, timeline: Timeline | None = None) -> Scan:
+    def _scan_packets(self, timeline: Timeline | None = None) -> Scan:
         """All packets from the file's beginning, read once. Raises UnreadableRecording where none has a time."""
         hz = None
         if self._is_untimed:
@@ -326,7 +326,7 @@ class Reader:
     def info(self, *, whole: bool) -> MediaInfo:
         """What the file holds. `whole` reads all of it for breaks of its clock. Decodes nothing."""
         context = self.stream.codec_context
-        table, breaks, usual_s = self._breaks(whole=whole)
+        table, breaks, usual_s = self._find_breaks(whole=whole)
         goes_back = any(jump.jump_s < 0 for jump in breaks)
         claimed_s, truncated = self.claimed_s, _is_cut(self.path)
         if table is not None and (goes_back or self._is_untimed):
@@ -338,7 +338,7 @@ class Reader:
                 claimed_s is not None and readable_s < claimed_s - max(END_MARGIN_S, 0.01 * claimed_s)
             )
         begins_s = self.first_s if self.begins_s is None else self.begins_s
-        lead_s, late_s = self.first_s - begins_s, self._late_s(begins_s)
+        lead_s, late_s = self.first_s - begins_s, self._measure_delay(begins_s)
         stated = self._stated_rate
         return MediaInfo(
             codec=context.name,
@@ -349,32 +349,32 @@ class Reader:
             lead_s=lead_s if lead_s >= LEAST_LEAD_S else 0.0,
             late_s=late_s if late_s >= LEAST_LEAD_S else 0.0,
             breaks=breaks,
-            measured_hz=self._measured_hz(table, breaks, usual_s),
+            measured_hz=self._measure_rate(table, breaks, usual_s),
             stated_hz=float(stated) if stated else None,
             timed=not self._is_untimed,
             complete=not truncated and (self._has_whole_index or self.container.format.name in CLOSED),
             studied=whole,
         )
 
-    def _breaks(self, *, whole: bool) -> tuple[Scan | None, tuple[Break, ...], float]:
+    def _find_breaks(self, *, whole: bool) -> tuple[Scan | None, tuple[Break, ...], float]:
         """The breaks of the stream's clock, the table where all packets were read, and the usual step."""
         if self._is_untimed:
             clock = cast("Tabled", self._clock)
             return clock.table, (), clock.table.usual_s
         if self._has_whole_index:
-            return self._breaks_of_index(whole=whole)
+            return self._find_breaks_in_index(whole=whole)
         small = self.path.stat().st_size <= READ_WHOLE_BYTES
         if not (whole or small) and self._clock_rises():
             return None, (), 0.0
         try:
-            table = self._scanned()
+            table = self._scan_packets()
         except (av.error.FFmpegError, OSError):
             return None, (), 0.0
         finally:
             self._lone = True
         return table, table.breaks(self._base, self.first_s), table.usual_s
 
-    def _breaks_of_index(self, *, whole: bool) -> tuple[None, tuple[Break, ...], float]:
+    def _find_breaks_in_index(self, *, whole: bool) -> tuple[None, tuple[Break, ...], float]:
         if self._tells_only_order:
             return None, (), 0.0
         entries, base = self.stream.index_entries, self._base
@@ -384,9 +384,9 @@ class Reader:
 
         count = len(entries)
         if whole:
-            jumps, usual_s = jumps_of([time_at(number) for number in range(count)])
+            jumps, usual_s = find_jumps([time_at(number) for number in range(count)])
         else:
-            jumps, usual_s = jumps_in_index(time_at, count)
+            jumps, usual_s = find_jumps_in_index(time_at, count)
         taken_s, breaks = 0.0, []
         for jump in jumps:
             extra_s = jump.step_s - usual_s
@@ -399,7 +399,9 @@ class Reader:
         if self.container.format.name not in BYTE_SEEKABLE:
             return True
         size = self.path.stat().st_size
-        times_s = [t for k in range(SAMPLES) if (t := self._time_at_byte(size * k // SAMPLES)) is not None]
+        # Behind the last picture there may be many bytes without any: they are read once.
+        sampled = (self._read_time_at_byte(size * k // SAMPLES) for k in range(SAMPLES))
+        times_s = [t for t in takewhile(lambda t: t is not None, sampled) if t is not None]
         self._lone = True
         steps = [after - before for before, after in pairwise(times_s)]
         if not steps:
@@ -407,7 +409,7 @@ class Reader:
         usual_s = statistics.median(steps)
         return min(steps) > -END_MARGIN_S and max(steps) < UNEVEN * max(usual_s, 0.0) + UNEVEN_S
 
-    def _time_at_byte(self, byte: int) -> float | None:
+    def _read_time_at_byte(self, byte: int) -> float | None:
         try:
             self._seek_byte(byte)
             for packet in islice(self._packets_here(), MOST_SKIPPED):
@@ -417,7 +419,7 @@ class Reader:
             return None
         return None
 
-    def _measured_hz(self, table: Scan | None, breaks: Sequence[Break], usual_s: float) -> float | None:
+    def _measure_rate(self, table: Scan | None, breaks: Sequence[Break], usual_s: float) -> float | None:
         """Pictures per second of media time, those that cannot be decoded among them."""
         entries, rate = self.stream.index_entries, self.stream.average_rate
         if table is not None:
@@ -430,7 +432,7 @@ class Reader:
         lasts_s = float(ticks * self._base) - taken_s
         return (count - 1) / lasts_s if lasts_s > usual_s else None
 
-    def _late_s(self, begins_s: float) -> float:
+    def _measure_delay(self, begins_s: float) -> float:
         """For how long the container shows nothing before its first video packet: an empty edit, or sound alone."""
         if self._is_untimed or self.container.start_time is None:
             return 0.0
@@ -454,13 +456,13 @@ class Reader:
         Raises UnreadableRecording where the file has gone.
         """
         if self._timeline is None:
-            return self._shown_at(offset_s, tolerance_s, fit_wh, large_wh)
+            return self._find_picture(offset_s, tolerance_s, fit_wh, large_wh)
         piece = self._timeline.piece_at(offset_s)
         if piece is None:
             return Missed(NO_PICTURE)
         media_s = min(piece.media_at(offset_s), piece.media_s + piece.length_s)
         near_s = max(0.0, min(tolerance_s * piece.rate, media_s - piece.media_s))
-        frame = self._shown_at(media_s, near_s, fit_wh, large_wh)
+        frame = self._find_picture(media_s, near_s, fit_wh, large_wh)
         if isinstance(frame, Missed):
             return frame
         shown_s = self._timeline.offset_of(frame.offset_s)
@@ -468,7 +470,7 @@ class Reader:
             return Missed(NO_PICTURE)
         return replace(frame, offset_s=shown_s)
 
-    def _shown_at(
+    def _find_picture(
         self,
         offset_s: float,
         tolerance_s: float,
@@ -590,7 +592,7 @@ class Reader:
         self.container.close()
         self.container = again
         self._is_brief = False
-        self.stream = self._stream_opened()
+        self.stream = self._open_stream()
         if isinstance(self._clock, Tabled):
             self._clock.restart()
         self._restart()
@@ -719,7 +721,7 @@ class Reader:
         must know how far they stray: a file that was opened briefly is opened again, thoroughly.
         """
         if not self._tells_only_order and len(self.stream.index_entries):
-            packet, *after = self._first_shown()
+            packet, *after = self._read_first_shown()
             if packet is not None and packet.pts is not None:
                 if self._is_brief and packet.dts != packet.pts:
                     self._rewind()
@@ -729,7 +731,7 @@ class Reader:
                 )
         return self._decode_first().at_s
 
-    def _first_shown(self) -> list[Packet[Any] | None]:
+    def _read_first_shown(self) -> list[Packet[Any] | None]:
         """The first packet from the first keyframe on that is not only decoded but shown, by the container's edit list.
 
         Behind packets that are not shown the next ones may be stored out of order: some of those come with it.

@@ -98,7 +98,7 @@ def find_recordings(
             unplaced.append(Unplaced(path, f"the name does not fit the template {camera.template!r}"))
         else:
             found.append(look.at(path, named))
-    recordings = look.placed(found)
+    recordings = look.place(found)
     ordered = sorted(_without_repeats(recordings), key=lambda r: (r.interval.start, r.path))
     return Archive(tuple(ordered), tuple(unplaced), "; ".join(faults) or None)
 
@@ -117,7 +117,7 @@ def true_times(camera: Camera, named: NamedTimes) -> tuple[datetime, datetime | 
     return start, next((end for end in ends if end > start), None)
 
 
-def named_length_s(name: str, camera: Camera) -> float | None:
+def read_named_length_s(name: str, camera: Camera) -> float | None:
     """How many seconds a recording lasts by its name: by the camera's template, or else by a preset that gives an end.
 
     None where the name gives no end.
@@ -196,7 +196,7 @@ class _Look:
                 return _Found(unread, end, old.media)
             if old.state is RecordingState.NOT_VIDEO and old.interval.start == start:
                 return _Found(old, end)
-        return self._opened(unread, end)
+        return self._open(unread, end)
 
     def _not_to_open(self, unread: Recording, mode: int) -> str | None:
         if not stat.S_ISREG(mode):
@@ -205,7 +205,7 @@ class _Look:
             return "no permission to read it"
         return self.given_up.get(unread.id)
 
-    def _opened(self, unread: Recording, named_end: datetime | None, *, studied: bool = False) -> _Found:
+    def _open(self, unread: Recording, named_end: datetime | None, *, studied: bool = False) -> _Found:
         """The recording with what its container says, or with why that cannot be read."""
         try:
             info = (self.study if studied else self.probe)(self.root / unread.path)
@@ -218,7 +218,7 @@ class _Look:
             return _Found(self._failed(unread, UnreadableRecording(unread.path, reason)), named_end)
         return _Found(unread, named_end, info)
 
-    def placed(self, found: Sequence[_Found]) -> list[Recording]:
+    def place(self, found: Sequence[_Found]) -> list[Recording]:
         """The recordings on the recorder's clock, each bounded by its name and by the next."""
         ordered = sorted(found, key=lambda one: (one.start, one.recording.path))
         starts = [one.start for one in ordered]
@@ -230,21 +230,21 @@ class _Look:
                 if after < len(starts)
                 else []
             )
-            recordings.append(self._placed(one, following))
+            recordings.append(self._place(one, following))
         return recordings
 
-    def _placed(self, one: _Found, following: Sequence[_Found]) -> Recording:
+    def _place(self, one: _Found, following: Sequence[_Found]) -> Recording:
         if one.info is None:
             return one.recording
-        bounds = self._bounds(one, following)
+        bounds = self._find_bounds(one, following)
         if not one.info.studied and disagrees(one.info, bounds):
-            one = self._opened(one.recording, one.named_end, studied=True)
+            one = self._open(one.recording, one.named_end, studied=True)
             if one.info is None:
                 return one.recording
             one = replace(one, info=replace(one.info, studied=True))
-        return self._reconciled(one, bounds)
+        return self._reconcile(one, bounds)
 
-    def _bounds(self, one: _Found, following: Sequence[_Found]) -> Bounds:
+    def _find_bounds(self, one: _Found, following: Sequence[_Found]) -> Bounds:
         long_s = [other.info.duration_s for other in following if other.info is not None]
         end = one.named_end
         return Bounds(
@@ -257,7 +257,7 @@ class _Look:
     def _is_being_recorded(self, named_end: datetime | None) -> bool:
         return named_end is not None and named_end.timestamp() > self.now_s - self.growing_s
 
-    def _reconciled(self, one: _Found, bounds: Bounds) -> Recording:
+    def _reconcile(self, one: _Found, bounds: Bounds) -> Recording:
         assert one.info is not None
         unread, placed = one.recording, reconcile(one.info, bounds)
         if isinstance(placed, Unplaceable):

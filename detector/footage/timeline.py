@@ -99,10 +99,10 @@ def reconcile(info: MediaInfo, bounds: Bounds) -> Placed | Unplaceable:
             "its pictures carry no times, the stream states no picture rate, and its name gives no end; a name with start "
             "and end, such as ch01_20260108080000_20260108080400.264, gives the rate"
         )
-    layout = _begun(info, bounds)
-    layout = _broken(layout, bounds) if info.breaks else _rated(layout, bounds)
-    layout = _bounded(layout, bounds)
-    return _placed(layout, bounds)
+    layout = _place_beginning(info, bounds)
+    layout = _place_runs(layout, bounds) if info.breaks else _apply_rate(layout, bounds)
+    layout = _cut_at_end(layout, bounds)
+    return _finish(layout, bounds)
 
 
 def disagrees(info: MediaInfo, bounds: Bounds) -> bool:
@@ -139,9 +139,9 @@ class _Layout:
         return replace(self, pieces=tuple(pieces))
 
 
-def _begun(info: MediaInfo, bounds: Bounds) -> _Layout:
+def _place_beginning(info: MediaInfo, bounds: Bounds) -> _Layout:
     """The container as it is, behind the gap that it begins with."""
-    lead_s = info.lead_s + _late_s(info, bounds)
+    lead_s = info.lead_s + _choose_delay(info, bounds)
     layout = _Layout(info, (Piece(lead_s, 0.0, info.duration_s),))
     if info.lead_s:
         layout = layout.noting(
@@ -152,11 +152,11 @@ def _begun(info: MediaInfo, bounds: Bounds) -> _Layout:
     return layout
 
 
-def _late_s(info: MediaInfo, bounds: Bounds) -> float:
+def _choose_delay(info: MediaInfo, bounds: Bounds) -> float:
     """How much of what the container says of a late beginning is believed."""
     with_s = info.lead_s + info.duration_s + sum(jump.jump_s for jump in info.breaks) + info.late_s
     if bounds.named_s is not None:
-        return info.late_s if _nearer(with_s, with_s - info.late_s, bounds.named_s) else 0.0
+        return info.late_s if _is_nearer(with_s, with_s - info.late_s, bounds.named_s) else 0.0
     if bounds.next_s is not None:
         if abs(with_s - bounds.next_s) <= EXACT_S:
             return info.late_s
@@ -165,17 +165,17 @@ def _late_s(info: MediaInfo, bounds: Bounds) -> float:
     return info.late_s if info.late_s <= LONGEST_LATE_S else 0.0
 
 
-def _nearer(value: float, other: float, wanted: float) -> bool:
+def _is_nearer(value: float, other: float, wanted: float) -> bool:
     return abs(value - wanted) < abs(other - wanted)
 
 
-def _rated(layout: _Layout, bounds: Bounds) -> _Layout:
+def _apply_rate(layout: _Layout, bounds: Bounds) -> _Layout:
     """Without breaks: at the container's rate, or spread over the interval that the name gives."""
     end_s = bounds.named_s
     if end_s is None:
-        return _rated_by_next(layout, bounds)
+        return _apply_rate_by_next(layout, bounds)
     if not layout.info.timed:
-        return _counted(layout, end_s)
+        return _spread_counted(layout, end_s)
     total_s = layout.ends_s
     if abs(total_s - end_s) <= EXACT_S or (total_s < end_s and not bounds.is_final):
         return layout
@@ -189,72 +189,72 @@ def _is_spread(info: MediaInfo, total_s: float, end_s: float) -> bool:
     """Whether the container's clock ran at another rate than the recorder's."""
     rate = total_s / end_s
     stated = info.measured_hz / info.stated_hz if info.measured_hz and info.stated_hz else None
-    if stated is not None and abs(stated - 1) > SAME_RATE and _same(total_s * stated, end_s):
+    if stated is not None and abs(stated - 1) > SAME_RATE and _is_same(total_s * stated, end_s):
         return True
     if not 1 / MOST_RATE <= rate <= MOST_RATE:
         return False
     confirmed = stated is not None and abs(stated - 1) <= SAME_RATE
     if rate < 1:
         return info.complete and not confirmed
-    return not confirmed or total_s - end_s > _overlap_s(end_s)
+    return not confirmed or total_s - end_s > _allow_overlap_s(end_s)
 
 
-def _same(length_s: float, other_s: float) -> bool:
+def _is_same(length_s: float, other_s: float) -> bool:
     return abs(length_s - other_s) <= max(EXACT_S, SAME_RATE * other_s)
 
 
-def _overlap_s(length_s: float) -> float:
+def _allow_overlap_s(length_s: float) -> float:
     return max(OVERLAP_S, OVERLAP_SHARE * length_s)
 
 
-def _counted(layout: _Layout, end_s: float) -> _Layout:
+def _spread_counted(layout: _Layout, end_s: float) -> _Layout:
     """Pictures without times, spread over the name's interval where that gives a rate of cameras."""
     info, total_s = layout.info, layout.ends_s
     rate = total_s / end_s
     if info.stated_hz is not None and not 1 / MOST_RATE <= rate <= MOST_RATE:
-        return _stated(layout)
+        return _note_stated_rate(layout)
     hz = (info.measured_hz or 0.0) * rate
     note = f"its pictures carry no times; {hz:.4g} a second follow from its name"
     return layout.spread(rate).noting(note)
 
 
-def _stated(layout: _Layout) -> _Layout:
+def _note_stated_rate(layout: _Layout) -> _Layout:
     return layout.noting(
         f"its pictures carry no times; they are counted at {layout.info.stated_hz:.4g} a second, as the stream states"
     )
 
 
-def _rated_by_next(layout: _Layout, bounds: Bounds) -> _Layout:
+def _apply_rate_by_next(layout: _Layout, bounds: Bounds) -> _Layout:
     """The name gives no end: the container's rate, unless the stream's rate and the next file agree on another."""
     info, next_s, total_s = layout.info, bounds.next_s, layout.ends_s
     if not info.timed:
-        return _stated(layout)
+        return _note_stated_rate(layout)
     if next_s is None or total_s <= next_s + EXACT_S or not (info.measured_hz and info.stated_hz):
         return layout
     stated = info.measured_hz / info.stated_hz
-    if abs(stated - 1) <= SAME_RATE or not _same(total_s * stated, next_s):
+    if abs(stated - 1) <= SAME_RATE or not _is_same(total_s * stated, next_s):
         return layout
     note = f"it lasts {total_s:.0f} s by its container, but the next file begins after {next_s:.0f} s; times are spread over those"
     return layout.spread(total_s / next_s).noting(note)
 
 
-def _broken(layout: _Layout, bounds: Bounds) -> _Layout:
+def _place_runs(layout: _Layout, bounds: Bounds) -> _Layout:
     """With breaks: as holes and as errors of the clock."""
     for end_s, what in ((bounds.named_s, "its name"), (bounds.next_s, "the next file")):
         if end_s is None or (what == "the next file" and bounds.named_s is not None):
             continue
-        holes = _holes_that_fit(layout, end_s)
+        holes = _choose_holes(layout, end_s)
         if holes is not None:
-            return _with_holes(layout, holes).noting(_breaks_told(layout.info, holes, f"as {what} says"))
+            return _lay_runs(layout, holes).noting(_describe_breaks(layout.info, holes, f"as {what} says"))
     if bounds.named_s is not None:
-        return _broken_by_name(layout, bounds.named_s)
+        return _place_runs_by_name(layout, bounds.named_s)
     holes = tuple(0 < jump.jump_s <= LONGEST_HOLE_S for jump in layout.info.breaks)
-    return _with_holes(layout, holes).noting(
-        _breaks_told(layout.info, holes, "nothing says how long the break was")
+    return _lay_runs(layout, holes).noting(
+        _describe_breaks(layout.info, holes, "nothing says how long the break was")
     )
 
 
-def _holes_that_fit(layout: _Layout, end_s: float) -> tuple[bool, ...] | None:
+def _choose_holes(layout: _Layout, end_s: float) -> tuple[bool, ...] | None:
     """Which breaks are holes so that the recording ends at `end_s`: none, all, or the fewest; None where no choice fits."""
     breaks = layout.info.breaks
     forward = [k for k, jump in enumerate(breaks) if jump.jump_s > 0]
@@ -266,11 +266,11 @@ def _holes_that_fit(layout: _Layout, end_s: float) -> tuple[bool, ...] | None:
     return None
 
 
-def _with_holes(layout: _Layout, holes: Sequence[bool]) -> _Layout:
+def _lay_runs(layout: _Layout, holes: Sequence[bool]) -> _Layout:
     """The runs one after another, with a hole at each break that is one."""
     pieces: list[Piece] = []
     at_s = layout.pieces[0].at_s
-    for jump, (media_s, length_s) in zip([None, *range(len(holes))], _runs(layout.info), strict=True):
+    for jump, (media_s, length_s) in zip([None, *range(len(holes))], _split_runs(layout.info), strict=True):
         at_s += layout.info.breaks[jump].jump_s if jump is not None and holes[jump] else 0.0
         if length_s > TINY_S:
             pieces.append(Piece(at_s, media_s, length_s))
@@ -280,7 +280,7 @@ def _with_holes(layout: _Layout, holes: Sequence[bool]) -> _Layout:
     return replace(layout, pieces=tuple(pieces), keeps_holes=keeps, is_short=short)
 
 
-def _runs(info: MediaInfo) -> Iterator[tuple[float, float]]:
+def _split_runs(info: MediaInfo) -> Iterator[tuple[float, float]]:
     """Media time and length of each stretch between two breaks."""
     ends = [*(jump.media_s for jump in info.breaks), info.duration_s]
     start_s = 0.0
@@ -289,25 +289,25 @@ def _runs(info: MediaInfo) -> Iterator[tuple[float, float]]:
         start_s = max(start_s, end_s)
 
 
-def _breaks_told(info: MediaInfo, holes: Sequence[bool], why: str) -> str:
+def _describe_breaks(info: MediaInfo, holes: Sequence[bool], why: str) -> str:
     told = [
-        f"{_jump_told(jump)}, {'pictures are missing for so long' if hole else 'the pictures go on at once'}"
+        f"{_describe_jump(jump)}, {'pictures are missing for so long' if hole else 'the pictures go on at once'}"
         for jump, hole in zip(info.breaks[:3], holes, strict=False)
     ]
     more = f", and {len(info.breaks) - 3} more breaks" if len(info.breaks) > 3 else ""
     return f"{'; '.join(told)}{more} ({why})"
 
 
-def _jump_told(jump: Break) -> str:
+def _describe_jump(jump: Break) -> str:
     way = "jumps ahead by" if jump.jump_s > 0 else "goes back by"
     return f"its clock {way} {abs(jump.jump_s):.0f} s after {jump.media_s:.0f} s"
 
 
-def _broken_by_name(layout: _Layout, end_s: float) -> _Layout:
+def _place_runs_by_name(layout: _Layout, end_s: float) -> _Layout:
     """No choice of holes makes the recording as long as its name: spread, or gaps where nothing can be placed."""
     info = layout.info
-    joined = _with_holes(layout, [False] * len(info.breaks))
-    told = _breaks_told(info, [False] * len(info.breaks), "which its name does not explain")
+    joined = _lay_runs(layout, [False] * len(info.breaks))
+    told = _describe_breaks(info, [False] * len(info.breaks), "which its name does not explain")
     if joined.ends_s > end_s:
         if joined.ends_s / end_s > MOST_RATE:
             return joined.noting(told)
@@ -318,13 +318,13 @@ def _broken_by_name(layout: _Layout, end_s: float) -> _Layout:
     if last is not first and missing_s <= MOST_MISSING_SHARE * end_s:
         kept = (first, replace(last, at_s=last.at_s + missing_s))
     lost_s = sum(p.length_s for p in joined.pieces) - sum(p.length_s for p in kept)
-    note = f"{_jump_told(info.breaks[0])}, and {missing_s:.0f} s of the {end_s:.0f} s in its name are missing"
+    note = f"{_describe_jump(info.breaks[0])}, and {missing_s:.0f} s of the {end_s:.0f} s in its name are missing"
     if lost_s > TINY_S:
         note += f"; {lost_s:.0f} s of pictures cannot be placed"
     return replace(joined, pieces=kept, keeps_holes=False).noting(note, is_short=True)
 
 
-def _bounded(layout: _Layout, bounds: Bounds) -> _Layout:
+def _cut_at_end(layout: _Layout, bounds: Bounds) -> _Layout:
     """Nothing lies behind the end of the name, nor, where a clock jumps or runs far over it, behind the next file's start."""
     end_s, note = bounds.named_s, "its name"
     if end_s is None and _is_bound_by_next(layout, bounds):
@@ -354,13 +354,13 @@ def _is_bound_by_next(layout: _Layout, bounds: Bounds) -> bool:
     within = bounds.next_long_s is not None and next_s + bounds.next_long_s <= layout.ends_s + EXACT_S
     if within:  # a copy or a part of this recording, unless its clock is known to jump
         return bool(layout.info.breaks) and next_s > layout.ends_s / 2
-    return layout.ends_s - next_s > _overlap_s(next_s)
+    return layout.ends_s - next_s > _allow_overlap_s(next_s)
 
 
-def _placed(layout: _Layout, bounds: Bounds) -> Placed:
+def _finish(layout: _Layout, bounds: Bounds) -> Placed:
     info, pieces, notes = layout.info, layout.pieces, list(layout.notes)
     covers_s, is_short = layout.ends_s, layout.is_short
-    if ends := _end_told(layout, bounds):
+    if ends := _describe_end(layout, bounds):
         notes.append(ends)
         is_short = is_short or info.truncated or _is_much_short(layout, bounds)
     plain = (
@@ -373,10 +373,10 @@ def _placed(layout: _Layout, bounds: Bounds) -> Placed:
     )
     if plain:
         return Placed(covers_s, None, "; ".join(notes), is_short)
-    return Placed(covers_s, _timeline(layout), "; ".join(notes), is_short)
+    return Placed(covers_s, _make_timeline(layout), "; ".join(notes), is_short)
 
 
-def _timeline(layout: _Layout) -> Timeline:
+def _make_timeline(layout: _Layout) -> Timeline:
     info, pieces = layout.info, layout.pieces
     hz = None if info.timed else info.measured_hz
     if not layout.keeps_holes:
@@ -386,7 +386,7 @@ def _timeline(layout: _Layout) -> Timeline:
     return Timeline(info.start_s, tuple(replace(p, media_s=p.media_s + ahead[p]) for p in pieces), (), hz)
 
 
-def _end_told(layout: _Layout, bounds: Bounds) -> str:
+def _describe_end(layout: _Layout, bounds: Bounds) -> str:
     """What is missing at the end."""
     lasts_s = layout.ends_s
     if bounds.named_s is not None and bounds.named_s - lasts_s > EXACT_S:
@@ -397,4 +397,4 @@ def _end_told(layout: _Layout, bounds: Bounds) -> str:
 
 
 def _is_much_short(layout: _Layout, bounds: Bounds) -> bool:
-    return bounds.named_s is not None and bounds.named_s - layout.ends_s > _overlap_s(bounds.named_s)
+    return bounds.named_s is not None and bounds.named_s - layout.ends_s > _allow_overlap_s(bounds.named_s)

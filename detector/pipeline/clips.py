@@ -22,7 +22,7 @@ from detector.core.values import (
     Violation,
 )
 from detector.decoding.reader import probe, study
-from detector.footage.archive import named_length_s
+from detector.footage.archive import read_named_length_s
 from detector.footage.timeline import Bounds, Placed, Unplaceable, disagrees, reconcile
 from detector.inference.detector import Detector
 from detector.judging.camera_fault import ViewFault
@@ -189,7 +189,7 @@ def parts_of(
     """
     parts: list[Part] = []
     for file, name in zip(files, names or [file.as_posix() for file in files], strict=True):
-        info, placed = _placed(file, named_length_s(name, camera))
+        info, placed = _place(file, read_named_length_s(name, camera))
         interval = Interval(start, start + timedelta(seconds=placed.covers_s))
         status = file.stat()
         recording = Recording(
@@ -209,7 +209,7 @@ def parts_of(
     return parts
 
 
-def _placed(file: Path, named_s: float | None) -> tuple[MediaInfo, Placed]:
+def _place(file: Path, named_s: float | None) -> tuple[MediaInfo, Placed]:
     """What a file holds, and how its pictures lie in the time that its name gives it, if it gives any."""
     info, bounds = probe(file), Bounds(named_s=named_s)
     if disagrees(info, bounds):

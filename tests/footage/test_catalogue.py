@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import event
 
+from detector.core.timeline import Break, Piece, Timeline
 from detector.core.times import Interval
-from detector.core.values import Recording, RecordingState
+from detector.core.values import MediaInfo, Recording, RecordingState
 from detector.database import Database
 from detector.footage.catalogue import BlindStretch, Catalogue, ObservedPart
 
@@ -53,6 +54,24 @@ def test_recordings_come_back_as_they_were_found(catalogue: Catalogue) -> None:
     catalogue.remember("p001", [recording(0), broken], NOW)
     catalogue.remember("p002", [recording(0, camera_id="p002")], NOW)
     assert catalogue.known("p001") == {each.path: each for each in (recording(0), broken)}
+
+
+def test_how_a_recording_got_its_times_comes_back_as_it_was_found(catalogue: Catalogue) -> None:
+    media = MediaInfo("h264", (640, 360), 1.4, 239.92, breaks=(Break(39.92, -40.0),), stated_hz=12.5)
+    pieces = (Piece(0.0, 0.0, 39.92, 1.1), Piece(60.1, 39.92, 200 / 3))
+    mapped = replace(recording(0), media=media, timeline=Timeline(1.4, pieces, media.breaks))
+    catalogue.remember("p001", [mapped], NOW)
+    assert catalogue.known("p001") == {mapped.path: mapped}
+    assert mapped.id != recording(0).id
+    assert mapped.file_id == recording(0).id
+
+
+def test_what_was_observed_by_other_times_does_not_count(catalogue: Catalogue) -> None:
+    catalogue.remember("p001", [recording(0)], NOW)
+    mark(catalogue, recording(0))
+    mapped = replace(recording(0), timeline=Timeline(0.0, (Piece(0.0, 0.0, 3600.0, 1.25),)))
+    catalogue.remember("p001", [mapped], NOW)
+    assert catalogue.observed_parts("p001", hours(0, 24)) == []
 
 
 def test_remembering_twice_changes_nothing_but_when_it_was_seen(catalogue: Catalogue) -> None:

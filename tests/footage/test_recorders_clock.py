@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,7 @@ from timelines_fixture import as_it_is, bare, joined, remade, stating, with_soun
 from video_fixture import FPS, Made, Maker, index_of
 
 from detector.core.times import Interval, subtract
-from detector.core.values import Camera, Frame, Recording, RecordingState
+from detector.core.values import Camera, Frame, MediaInfo, Recording, RecordingState
 from detector.decoding.reader import Reader, probe, study
 from detector.footage.archive import Archive, find_recordings
 from detector.footage.coverage import coverage
@@ -240,3 +241,77 @@ def test_coverage_tells_how_a_recording_got_its_times_and_what_is_missing(
     absent = [gap for gap in day.gaps if not gap.is_readable]
     assert sum(g.interval.duration_s for g in absent) == pytest.approx(end - day.readable_s)
     assert all(recording.reason in gap.detail for gap in absent)
+
+
+def test_good_files_are_not_taken_for_repeats_of_one_whose_clock_jumps(
+    sources: Sources, tmp_path: Path
+) -> None:
+    jump = Case("jump", moved(jumps(12, 36000)), ALL)
+    found(tmp_path, jump, sources)
+    for hour in (9, 10, 11, 12):
+        name = f"cam1/x_20260108{hour:02d}0000_20260108{hour:02d}0024.mp4"
+        (tmp_path / name).write_bytes(sources.make(pictures=240).path.read_bytes())
+    archive = find_recordings(camera(jump), tmp_path, probe=probe, known={}, now=NOW, study=study)
+    assert [r.state for r in archive.recordings] == [RecordingState.READABLE] * 5
+    assert [r.interval.duration_s for r in archive.recordings] == [pytest.approx(24.0, abs=0.1)] * 5
+
+
+def test_a_known_file_is_placed_anew_without_being_opened_when_the_next_file_comes(
+    sources: Sources, tmp_path: Path
+) -> None:
+    fast = Case("fast", stating_moved(lambda t: t * 1.5), ALL, named_s=None)
+    before = first(found(tmp_path, fast, sources))
+    assert before.interval.duration_s == pytest.approx(36.0, abs=0.1)
+    (tmp_path / "cam1/x_20260108080024.mp4").write_bytes(sources.stating().path.read_bytes())
+    opened: list[str] = []
+
+    def counted(path: Path) -> MediaInfo:
+        opened.append(path.name)
+        return probe(path)
+
+    again = find_recordings(
+        camera(fast), tmp_path, probe=counted, known={before.path: before}, now=NOW, study=study
+    )
+    assert opened == ["x_20260108080024.mp4"]
+    assert first(again).interval.duration_s == pytest.approx(24.0, abs=0.1)
+    assert first(again).id != before.id
+    opened.clear()
+    known = {recording.path: recording for recording in again.recordings}
+    assert find_recordings(camera(fast), tmp_path, probe=counted, known=known, now=NOW) == again
+    assert opened == []
+
+
+def test_a_file_that_an_earlier_version_looked_at_is_opened_once_more(
+    sources: Sources, tmp_path: Path
+) -> None:
+    case = Case("fast", stating_moved(lambda t: t * 1.25), ALL)
+    now = first(found(tmp_path, case, sources))
+    earlier = replace(now, timeline=None, media=None, reason="")
+    again = find_recordings(camera(case), tmp_path, probe=probe, known={now.path: earlier}, now=NOW)
+    assert first(again) == now
+
+
+def test_pictures_without_times_are_refused_where_nothing_gives_their_rate(
+    sources: Sources, tmp_path: Path
+) -> None:
+    case = Case("bare", lambda of, path: bare(of.make(pictures=240), path), ALL, "264", named_s=None)
+    recording = first(found(tmp_path, case, sources))
+    assert recording.state is RecordingState.UNREADABLE
+    assert recording.reason.startswith("its pictures carry no times")
+
+
+@pytest.mark.parametrize("tolerance_s", [0.0, 2.0])
+@pytest.mark.parametrize("suffix", ["ts", "264"])
+def test_moments_of_a_mapped_recording_may_come_in_any_order(
+    sources: Sources, tmp_path: Path, suffix: str, tolerance_s: float
+) -> None:
+    build = restarted(8.0, 17.0) if suffix == "ts" else CASES[-1].build
+    recording = first(found(tmp_path, Case("any order", build, ALL, suffix), sources))
+    offsets_s = [k * 0.9 for k in range(26)]
+    random.Random(15).shuffle(offsets_s)
+    with Reader(tmp_path / recording.path, recording.timeline) as opened:
+        for offset_s in offsets_s:
+            frame = opened.frame_at(offset_s, tolerance_s)
+            assert isinstance(frame, Frame), offset_s
+            assert offset_s - tolerance_s - 0.25 <= frame.offset_s <= offset_s + 1e-3
+            assert index_of(frame) == pytest.approx(frame.offset_s * FPS, abs=2)
