@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from datetime import date, tzinfo
 from pathlib import Path
 from typing import Annotated
 
@@ -30,7 +31,7 @@ from detector.cli.profile import profile, used_cpu_s, write_profile
 from detector.config.settings import Settings, load_rules
 from detector.config.template import write_template
 from detector.core.errors import BadInput
-from detector.core.times import Interval
+from detector.core.times import Interval, days_of, local_day
 from detector.core.values import Camera, Point
 from detector.core.wording import duration_en
 from detector.database import Database
@@ -39,8 +40,11 @@ from detector.engines.judging import Again, judge_again
 from detector.footage.archive import Archive, find_recordings, parts
 from detector.footage.catalogue import Catalogue
 from detector.footage.coverage import PointCoverage, coverage
+from detector.footage.daystate import DayState
 from detector.footage.shapes import other_shape, sizes_of
 from detector.footage.troubles import Troubles
+from detector.issues.calendar import counts_by_day
+from detector.issues.values import COUNTED, IssueFilter
 from detector.pipeline.rejudge import Change
 from detector.pipeline.scan import CameraReport, cadence_needed, unreadable
 
@@ -117,22 +121,48 @@ def coverage_of(
         for index, (place, camera) in enumerate(cameras, 1):
             archive = _found(settings, database, camera)
             catalogue.remember(camera.id, archive.recordings, now())
+            catalogue.mark_surveyed(camera.id, now(), archive.fault)
+            survey = catalogue.surveys()[camera.id]
             seen = catalogue.observed_parts(camera.id, period)
             observed = [part.observed for part in seen if part.observed]
             blind = [(b.interval, b.reason) for part in seen for b in part.blind]
-            covered.append(coverage(camera, place.id, period, archive, observed, blind=blind))
+            covered.append(
+                coverage(
+                    camera,
+                    place.id,
+                    period,
+                    archive,
+                    observed,
+                    blind=blind,
+                    judged=catalogue.judged_parts(camera.id, period),
+                    surveyed_until=survey.until or period.start,
+                    issues=_issues_by_day(database, camera, period, settings.timezone),
+                    zone=settings.timezone,
+                )
+            )
             tick(index, camera.id)
     return covered
+
+
+def _issues_by_day(database: Database, camera: Camera, period: Interval, zone: tzinfo) -> dict[date, int]:
+    """How many issues of a camera began on each local day."""
+    days = list(days_of(period, zone))
+    cuts = [*(local_day(day, zone).start for day in days), local_day(days[-1], zone).end]
+    wanted = IssueFilter(states=COUNTED, cameras=(camera.id,), period=period)
+    counts = counts_by_day(database, wanted, cuts, now())
+    return {days[number]: found.total() for (_, number), found in counts.items()}
 
 
 def _coverage_table(covered: Sequence[PointCoverage], settings: Settings) -> None:
     rows = []
     for one in covered:
         reasons = Counter(gap.reason for day in one.days for gap in day.gaps)
+        states = Counter(day.state for day in one.days)
         rows.append(
             (
                 one.camera.id,
                 f"{one.days_covered} of {len(one.days)}" + ("" if one.complete else " !"),
+                ", ".join(f"{state.en} {states[state]}" for state in DayState if states[state]),
                 f"{sum(d.readable_s for d in one.days) / 3600:.2f} h",
                 f"{sum(d.observed_s for d in one.days) / 3600:.2f} h",
                 one.fault or ", ".join(f"{reason} {count}" for reason, count in reasons.most_common()),
@@ -140,7 +170,7 @@ def _coverage_table(covered: Sequence[PointCoverage], settings: Settings) -> Non
         )
     table(
         "",
-        ("camera", "days", "readable", "observed", "gaps, by reason"),
+        ("camera", "days", "states of days", "readable", "observed", "gaps, by reason"),
         rows,
         right=("readable", "observed"),
     )
@@ -148,6 +178,7 @@ def _coverage_table(covered: Sequence[PointCoverage], settings: Settings) -> Non
     say(
         f"{len(covered)} cameras; {short} of them marked '!' have less than {settings.period_days} days of recordings"
     )
+    warn_of_unconfirmed([one.camera for one in covered])
     for one in covered:
         for name in (*one.unplaced, *one.clock_notes):
             say(f"{one.camera.id}: {name}")

@@ -372,10 +372,18 @@ def _seen(covered: Sequence[PointCoverage], settings: Settings) -> tuple[CameraS
             settings.point(one.point_id).name,
             one.readable_share,
             one.observed_share,
-            "录像目录无法读取" if one.fault else "",  # the brief is Chinese, and for whoever knows no paths
+            _why_zh(one),
+            one.days[0].facts,
         )
         for one in covered
     )
+
+
+def _why_zh(one: PointCoverage) -> str:
+    """In Chinese, as the brief is, and without paths, which its readers do not know."""
+    if one.fault:
+        return "录像目录无法读取"
+    return "" if one.camera.zones_judged else "示例区域未确认"
 
 
 def _departments(department: str | None, settings: Settings) -> tuple[str, ...]:

@@ -110,6 +110,11 @@ class Camera:
     """Whether the zones are judged; False where they are unconfirmed examples, unless a setting says otherwise.
     Faults of the camera are judged in both cases."""
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether a scan that finds nothing means that nothing is there: there are zones, and they are judged."""
+        return self.zones_judged and bool(self.zones)
+
 
 @dataclass(frozen=True, slots=True)
 class Point:

@@ -66,6 +66,23 @@ observed = Table(
     Column("blind", JSON, nullable=False),
 )
 
+surveys = Table(
+    "surveys",
+    metadata,
+    Column("camera_id", Text, primary_key=True),
+    # All that the camera's folder held then is in the catalogue; NULL where it could never be looked through.
+    Column("until", UtcTime),
+    Column("fault", Text, nullable=False),
+)
+
+judged = Table(
+    "judged",
+    metadata,
+    Column("camera_id", Text, primary_key=True),
+    Column("from", UtcTime, primary_key=True),
+    Column("until", UtcTime, nullable=False),
+)
+
 issues = Table(
     "issues",
     metadata,

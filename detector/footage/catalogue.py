@@ -46,6 +46,14 @@ class ObservedPart:
 
 
 @dataclass(frozen=True, slots=True)
+class Survey:
+    """Until when a camera's folder was looked through, and why it could not be the last time; '' where it could."""
+
+    until: datetime | None
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SizeSeen:
     """A picture size in pixels, and how many recordings of a camera have it."""
 
@@ -85,12 +93,74 @@ class Catalogue:
                 insert.on_conflict_do_update(index_elements=["camera_id", "path"], set_=changed), rows
             )
 
+    def mark_surveyed(self, camera_id: str, at: datetime, fault: str | None = None) -> None:
+        """Says that a camera's folder was looked through, or why it could not be: then the last time stays."""
+        insert = self._database.insert(schema.surveys)
+        row = {"camera_id": camera_id, "until": None if fault else at, "fault": fault or ""}
+        changed = {name: row[name] for name in (("fault",) if fault else ("until", "fault"))}
+        with self._database.begin() as connection:
+            connection.execute(
+                insert.values(row).on_conflict_do_update(index_elements=["camera_id"], set_=changed)
+            )
+
+    def surveys(self) -> dict[str, Survey]:
+        """By camera, when its folder was looked through last."""
+        table = schema.surveys
+        with self._database.read() as connection:
+            rows = connection.execute(select(table))
+            return {row.camera_id: Survey(row.until, row.fault) for row in rows}
+
+    def mark_judged(self, camera_id: str, stretches: Sequence[Interval]) -> None:
+        """Says that these observed stretches were judged to the end, all issues filed."""
+        if not stretches:
+            return
+        rows = [{"camera_id": camera_id, "from": one.start, "until": one.end} for one in stretches]
+        insert = self._database.insert(schema.judged)
+        later = insert.excluded["until"]
+        kept = insert.on_conflict_do_update(
+            index_elements=["camera_id", "from"],
+            set_={"until": later},
+            where=schema.judged.c.until < later,
+        )
+        with self._database.begin() as connection:
+            connection.execute(kept, rows)
+
+    def judged_parts(self, camera_id: str, period: Interval) -> list[Interval]:
+        """What scans have judged of a period, in order."""
+        table = schema.judged
+        query = (
+            select(table.c["from"], table.c.until)
+            .where(table.c.camera_id == camera_id, table.c["from"] < period.end, table.c.until > period.start)
+            .order_by(table.c["from"])
+        )
+        with self._database.read() as connection:
+            return [Interval(row[0], row[1]) for row in connection.execute(query)]
+
     def known(self, camera_id: str) -> dict[str, Recording]:
         """By path, every recording that was ever found, as it was found last."""
         table = schema.recordings
         query = select(table).where(table.c.camera_id == camera_id).order_by(table.c.start, table.c.path)
         with self._database.read() as connection:
             return {row["path"]: _recording(row) for row in connection.execute(query).mappings()}
+
+    def known_in(self, period: Interval) -> dict[str, list[Recording]]:
+        """By camera, every recording that touches a period, in order of time."""
+        table = schema.recordings
+        query = (
+            select(table)
+            .where(table.c.start < period.end, table.c.end > period.start)
+            .order_by(table.c.camera_id, table.c.start, table.c.path)
+        )
+        found: dict[str, list[Recording]] = {}
+        with self._database.read() as connection:
+            for row in connection.execute(query).mappings():
+                found.setdefault(row["camera_id"], []).append(_recording(row))
+        return found
+
+    def ever_judged(self) -> bool:
+        """Whether any scan has judged anything."""
+        with self._database.read() as connection:
+            return connection.execute(select(schema.judged.c.camera_id).limit(1)).first() is not None
 
     def sizes(self) -> dict[str, list[SizeSeen]]:
         """By camera, the picture sizes of its usable recordings, the size of the newest recording first."""
@@ -212,7 +282,7 @@ def _part(row: RowMapping) -> ObservedPart:
         samples=row["samples"],
         failed=row["failed"],
         observed=Interval(row["from"], row["until"]) if row["from"] else None,
-        blind=tuple(_blind_stretches(row["blind"])),
+        blind=tuple(blind_stretches(row["blind"])),
     )
 
 
@@ -259,6 +329,7 @@ def _blind_json(stretch: BlindStretch) -> list[str]:
     return [start, end, stretch.reason]
 
 
-def _blind_stretches(stored: Sequence[Sequence[str]]) -> Iterator[BlindStretch]:
+def blind_stretches(stored: Sequence[Sequence[str]]) -> Iterator[BlindStretch]:
+    """The stretches that a row of `observed` holds as JSON."""
     for start, end, reason in stored:
         yield BlindStretch(Interval(datetime.fromisoformat(start), datetime.fromisoformat(end)), reason)

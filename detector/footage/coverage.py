@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import statistics
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from detector.core.times import Interval, days_of, local_day, subtract, union
 from detector.core.values import Camera, Recording, RecordingState
 from detector.footage.archive import Archive, true_times
+from detector.footage.daystate import DayFacts, DayState, day_state
 from detector.footage.templates import Template, parse_template
 
 SEAM_S = 2.0
@@ -26,7 +28,10 @@ USUAL_S = 3600.0
 
 
 class GapReason(StrEnum):
-    """Why a stretch of time was not seen. The first eight have no readable recording."""
+    """Why a stretch of time was not seen, or not judged. Those of WITH_RECORDING have a readable recording.
+
+    NOT_SURVEYED is time after the camera's folder was looked through last: nobody knows whether it is recorded.
+    """
 
     NO_RECORDING = "no_recording"
     NO_FOLDER = "no_folder"
@@ -36,8 +41,29 @@ class GapReason(StrEnum):
     GROWING = "growing"
     UNREADABLE = "unreadable"
     REPEATED = "repeated"
+    NOT_SURVEYED = "not_surveyed"
     UNUSABLE_VIEW = "unusable_view"
     NOT_OBSERVED = "not_observed"
+    NOT_JUDGED = "not_judged"
+    EXAMPLE_ZONES = "example_zones"
+    NO_ZONES = "no_zones"
+
+
+UNREADABLE = (
+    RecordingState.EMPTY,
+    RecordingState.NOT_VIDEO,
+    RecordingState.GROWING,
+    RecordingState.UNREADABLE,
+)
+"""Files of a day that show nothing, or nothing yet: the day cannot be all clear."""
+
+WITH_RECORDING = (
+    GapReason.UNUSABLE_VIEW,
+    GapReason.NOT_OBSERVED,
+    GapReason.NOT_JUDGED,
+    GapReason.EXAMPLE_ZONES,
+    GapReason.NO_ZONES,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +77,7 @@ class Gap:
     @property
     def is_readable(self) -> bool:
         """Whether there is a readable recording of it all the same."""
-        return self.reason in (GapReason.UNUSABLE_VIEW, GapReason.NOT_OBSERVED)
+        return self.reason in WITH_RECORDING
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +93,34 @@ class DayCoverage:
     readable: tuple[Interval, ...]
     observed: tuple[Interval, ...]
     gaps: tuple[Gap, ...]
+    judged_s: float = 0.0
+    """How much of what is readable and was observed was judged to the end."""
+    unreadable: int = 0
+    """Files of the day that cannot be read, or not yet."""
+    surveyed: bool = True
+    """Whether the camera's folder was looked through after the day ended."""
+    zones_judged: bool = True
+    issues: int = 0
+    """Issues that began on the day."""
+
+    @property
+    def facts(self) -> DayFacts:
+        blind_s = sum(g.interval.duration_s for g in self.gaps if g.reason is GapReason.UNUSABLE_VIEW)
+        unseen_s = sum(g.interval.duration_s for g in self.gaps if g.reason is GapReason.NOT_OBSERVED)
+        return DayFacts(
+            expected_s=self.expected_s,
+            recorded_s=self.readable_s,
+            looked_s=max(0.0, self.readable_s - unseen_s),
+            blind_s=blind_s,
+            judged_s=self.judged_s,
+            unreadable=self.unreadable,
+            surveyed=self.surveyed,
+            zones_judged=self.zones_judged,
+        )
+
+    @property
+    def state(self) -> DayState:
+        return day_state(self.facts, self.issues)
 
     @property
     def expected_s(self) -> float:
@@ -138,6 +192,8 @@ class PointCoverage:
     def _day_to_json(self, day: DayCoverage) -> dict[str, Any]:
         return {
             "day": day.day.isoformat(),
+            "state": day.state.value,
+            "judged_s": round(day.judged_s, 3),
             "expected_s": round(day.expected_s, 3),
             "readable_s": round(day.readable_s, 3),
             "observed_s": round(day.observed_s, 3),
@@ -172,37 +228,89 @@ def coverage(
     observed: Sequence[Interval],
     *,
     blind: Sequence[tuple[Interval, str]] = (),
+    judged: Sequence[Interval] | None = None,
+    surveyed_until: datetime | None = None,
+    issues: Mapping[date, int] = MappingProxyType({}),
+    zone: tzinfo | None = None,
 ) -> PointCoverage:
     """Set what an archive holds and what was observed against a period.
 
     `observed` is time that was sampled; `blind` is time whose view could not be judged, with the reason: it does
-    not count as observed. Shares are of all of the period, so an archive of some minutes a day has a small one.
+    not count as observed. `judged` is observed time that a scan has judged to the end, all of it where None.
+    Nothing is known of recordings after `surveyed_until`; None where the archive holds all of the period. `issues`
+    began on these local days. Days are those of `zone`, the camera's own where None.
+    Shares are of all of the period, so an archive of some minutes a day has a small one.
     """
     period = _utc(period)
+    surveyed_until = period.end if surveyed_until is None else surveyed_until
     readable = _covered(period, [i for r in archive.recordings if r.usable for i in r.pictured])
     unusable = [Gap(_utc(interval), GapReason.UNUSABLE_VIEW, why) for interval, why in blind]
     usably_observed = _without([_utc(i) for i in observed], [gap.interval for gap in unusable])
     seen = _covered(period, usably_observed)
-    absent = _missing(period, archive, camera, readable)
+    absent = _missing(period, archive, camera, readable, surveyed_until)
     unseen = [Gap(i, GapReason.NOT_OBSERVED) for i in _without(readable, seen) if i.duration_s >= SEAM_S]
-    gaps = sorted([*absent, *_explained(unseen, unusable)], key=lambda gap: gap.interval)
+    done = seen if judged is None else _clip_all(_covered(period, [_utc(i) for i in judged]), seen)
+    done = _clip_all(done, readable)
+    undone = [
+        Gap(i, _why_not_judged(camera))
+        for i in _without(_clip_all(seen, readable), done)
+        if i.duration_s >= SEAM_S
+    ]
+    gaps = sorted([*absent, *_explained(unseen, unusable), *undone], key=lambda gap: gap.interval)
+    days = _days(zone or camera.timezone, period, readable, seen, gaps)
+    unread = [r.interval for r in archive.recordings if r.state in UNREADABLE]
     return PointCoverage(
         point_id,
         camera,
         period,
-        tuple(_days(camera, period, readable, seen, gaps)),
+        tuple(
+            replace(
+                day,
+                judged_s=sum(part.duration_s for part in _clip(done, day.window)),
+                unreadable=sum(interval.overlaps(day.window) for interval in unread),
+                surveyed=surveyed_until >= day.window.end,
+                zones_judged=judged is None or camera.is_judged,
+                issues=issues.get(day.day, 0),
+            )
+            for day in days
+        ),
         tuple(f"{file.path}: {file.reason}" for file in archive.unplaced),
         archive.fault,
         tuple(f"{r.path}: {r.reason}" for r in archive.recordings if r.usable and r.reason),
     )
 
 
-def _missing(period: Interval, archive: Archive, camera: Camera, readable: Sequence[Interval]) -> list[Gap]:
+def _missing(
+    period: Interval,
+    archive: Archive,
+    camera: Camera,
+    readable: Sequence[Interval],
+    surveyed_until: datetime,
+) -> list[Gap]:
     """The gaps without a readable recording, each with what the files of that time say."""
     no_folder = archive.fault is not None and not archive.recordings
     reason = GapReason.NO_FOLDER if no_folder else GapReason.NO_RECORDING
     gaps = [Gap(interval, reason, archive.fault or "") for interval in subtract(period, readable)]
-    return list(_explained(gaps, _claims(camera, archive.recordings)))
+    claims = _claims(camera, archive.recordings)
+    if surveyed_until < period.end and not no_folder:
+        unknown = Interval(max(surveyed_until, period.start), period.end)
+        claims += [
+            Gap(part, GapReason.NOT_SURVEYED)
+            for part in _without([unknown], [claim.interval for claim in claims])
+        ]
+    return list(_explained(gaps, claims))
+
+
+def _why_not_judged(camera: Camera) -> GapReason:
+    """Why observed time of a camera is not judged."""
+    if not camera.zones:
+        return GapReason.NO_ZONES
+    return GapReason.NOT_JUDGED if camera.zones_judged else GapReason.EXAMPLE_ZONES
+
+
+def _clip_all(ordered: Sequence[Interval], windows: Sequence[Interval]) -> list[Interval]:
+    """What of intervals in order lies inside windows in order; none of either overlap."""
+    return [part for window in windows for part in _clip(ordered, window)]
 
 
 def _claims(camera: Camera, recordings: Sequence[Recording]) -> list[Gap]:
@@ -265,11 +373,11 @@ def _one_after_another(claims: Iterable[Gap]) -> list[Gap]:
 
 
 def _days(
-    camera: Camera, period: Interval, readable: list[Interval], seen: list[Interval], gaps: list[Gap]
+    zone: tzinfo, period: Interval, readable: list[Interval], seen: list[Interval], gaps: list[Gap]
 ) -> Iterator[DayCoverage]:
     places = [gap.interval for gap in gaps]
-    for day in days_of(period, camera.timezone):
-        window = _utc(local_day(day, camera.timezone)).intersection(period)
+    for day in days_of(period, zone):
+        window = _utc(local_day(day, zone)).intersection(period)
         if window is None:
             continue
         inside = tuple(

@@ -14,6 +14,10 @@ from detector.core.times import Interval
 from detector.core.values import Violation
 from detector.issues.lifecycle import State
 
+NOT_COUNTED = frozenset({State.REJECTED, State.MERGED, State.WITHDRAWN})
+COUNTED = tuple(state for state in State if state not in NOT_COUNTED)
+"""What counts as found: neither rejected nor withdrawn, and no double of another issue."""
+
 AWAITING_ANSWER = (State.DISPATCHED, State.REOPENED)
 """What a department must put right."""
 

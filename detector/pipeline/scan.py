@@ -35,6 +35,7 @@ from detector.decoding.reader import probe, study
 from detector.evidence import Scene, write_evidence
 from detector.footage.archive import Archive, Probe, find_recordings, parts
 from detector.footage.catalogue import BlindStretch, Catalogue, ObservedPart
+from detector.footage.coverage import SEAM_S
 from detector.inference.detector import Attended, Detector
 from detector.issues.duplicates import SAME_PLACE_IOU
 from detector.issues.queue import IssueQueue
@@ -254,7 +255,18 @@ def _judge_window(shop: Shop, report: CameraReport, window: Interval) -> CameraR
         looker_over(report.parts, root, judgement.faults, shop.begin, watch) as looker,
         watch.stage("prove"),
     ):
-        return _prove_and_file(shop, report, incidents, looker)
+        proven = _prove_and_file(shop, report, incidents, looker)
+    if camera.is_judged and len(proven.unseen) == len(report.unseen):
+        _mark_judged(shop, report, window)
+    return proven
+
+
+def _mark_judged(shop: Shop, report: CameraReport, window: Interval) -> None:
+    """Say in the catalogue that what was observed of a window is judged, and all that was found in it is filed."""
+    wanted = [(r, shared) for r, part in report.parts if (shared := part.intersection(window))]
+    done = _observed(shop.catalogue, report.camera, wanted)
+    judged = [shared for r, shared in wanted if r.id in done]
+    shop.catalogue.mark_judged(report.camera.id, union(judged, join_gap_s=SEAM_S))
 
 
 def day_before(stretch: Interval) -> Interval:
@@ -293,6 +305,7 @@ def archive_of(shop: Shop, camera: Camera, now: datetime) -> Archive:
         camera, root, probe=begun(probe), known=known, now=now, given_up=given_up, study=begun(study)
     )
     shop.catalogue.remember(camera.id, archive.recordings, now)
+    shop.catalogue.mark_surveyed(camera.id, now, archive.fault)
     return archive
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
@@ -11,8 +12,9 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from detector.core.times import Interval, local_day
+from detector.core.times import DAY_S, Interval, local_day
 from detector.core.wording import duration_zh
+from detector.footage.daystate import DayFacts, DayState, day_state, part_zh, state_of, sum_of
 from detector.issues import State
 from detector.reporting.documents import Document
 from detector.reporting.ledger import plain
@@ -29,15 +31,45 @@ SCENE_PX, CLOSEUP_PX = 640, 480
 WEEKDAYS = "一二三四五六日"
 
 
+FINDINGS: Mapping[DayState | None, str] = {
+    None: "当日没有登记的问题；本日报未统计录像情况，不能据此认为当日没有问题。",
+    DayState.NOT_RECORDED: "当日无录像。",
+    DayState.NOT_SCANNED: "当日录像未扫描。",
+    DayState.IN_PART: "当日录像部分扫描，已判定的时段没有登记的问题；其余时段不能作出结论。",
+    DayState.NOT_JUDGED: "当日录像无法判定。",
+    DayState.NOTHING_FOUND: "当日未发现问题。",
+    DayState.FOUND: "",
+}
+"""What a brief says of a day on which no issue began."""
+
+CLEAR = (DayState.NOTHING_FOUND, DayState.FOUND)
+
+
 @dataclass(frozen=True, slots=True)
 class CameraSeen:
-    """How much of the day of one camera was recorded and looked at, each in [0, 1], and why the rest was not."""
+    """How much of the day of one camera was recorded and scanned, each in [0, 1], and why the rest was not.
+
+    `facts` are those of the day; where they are None the shares stand for them.
+    """
 
     camera_id: str
     place: str
     readable_share: float
     observed_share: float
     why: str = ""
+    facts: DayFacts | None = None
+
+    @property
+    def known(self) -> DayFacts:
+        scanned_s = min(self.observed_share, self.readable_share) * DAY_S
+        return self.facts or DayFacts(
+            DAY_S, self.readable_share * DAY_S, looked_s=scanned_s, judged_s=scanned_s
+        )
+
+    @property
+    def state(self) -> DayState:
+        """The state of its day, whatever was found."""
+        return day_state(self.known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +101,13 @@ class Brief:
     def of_the_day(self) -> tuple[LedgerRow, ...]:
         """Issues that began on the day and are not others' doubles."""
         return tuple(row for row in self.rows if row.start in self.window and row.state is not State.MERGED)
+
+    @property
+    def state(self) -> DayState | None:
+        """The state of the day over all cameras; None where nobody asked the archive."""
+        if self.cameras is None:
+            return None
+        return state_of((camera.known for camera in self.cameras), len(self.of_the_day))
 
     @property
     def overdue(self) -> tuple[LedgerRow, ...]:
@@ -117,6 +156,8 @@ def _fields(brief: Brief, pictures: Pictures, shown: Callable[[Pair], dict[str, 
         "overdue": [_overdue(row, brief.at) for row in late[:MOST_OVERDUE]],
         "overdue_more": max(0, len(late) - MOST_OVERDUE),
         "coverage": _coverage(brief.cameras),
+        "standing": "" if brief.state is None else f"当日录像状态：{brief.state.zh}。",
+        "finding": FINDINGS[brief.state],
         "pictured": pictured,
         "pictured_more": len(own) - len(pictured),
         "has_pictures": bool(pictured),
@@ -159,24 +200,32 @@ def _coverage(cameras: Sequence[CameraSeen] | None) -> dict[str, Any]:
         return {"text": "本日报未统计录像完整率。", "lines": []}
     if not cameras:
         return {"text": "没有监控点位。", "lines": []}
-    readable = sum(camera.readable_share for camera in cameras) / len(cameras)
-    observed = sum(camera.observed_share for camera in cameras) / len(cameras)
+    counts = Counter(camera.state for camera in cameras)
+    states = "，".join(f"{_scanned_zh(state)}{counts[state]}路" for state in DayState if counts[state])
+    whole = sum_of(camera.known for camera in cameras)
     wanting = sorted(
-        (camera for camera in cameras if camera.observed_share < 0.999),
-        key=lambda camera: camera.observed_share,
+        (camera for camera in cameras if camera.state not in CLEAR), key=lambda camera: camera.observed_share
     )
-    lines = [
-        f"{camera.camera_id} {plain(camera.place)}：可读{percent(camera.readable_share)}，"
-        f"已核查{percent(camera.observed_share)}{f'（{camera.why}）' if camera.why else ''}"
-        for camera in wanting[:MOST_CAMERAS]
-    ]
+    lines = [_camera_line(camera) for camera in wanting[:MOST_CAMERAS]]
     if len(wanting) > MOST_CAMERAS:
-        lines.append(f"另有{len(wanting) - MOST_CAMERAS}路未完全核查。")
+        lines.append(f"另有{len(wanting) - MOST_CAMERAS}路。")
     return {
-        "text": f"共{len(cameras)}路监控，全天录像可读{percent(readable)}，已核查{percent(observed)}；"
-        f"{len(cameras) - len(wanting)}路全天已核查。未核查的时段不等于没有问题。",
+        "text": f"共{len(cameras)}路监控：{states}。应有录像{whole.expected_s / 3600:.1f}小时，{part_zh(whole)}。"
+        "无录像、未扫描、无法判定的时段不等于没有问题。",
         "lines": lines,
     }
+
+
+def _scanned_zh(state: DayState) -> str:
+    """What a camera's day is called among others: the brief says elsewhere what was found."""
+    return "全部扫描" if state in CLEAR else state.zh
+
+
+def _camera_line(camera: CameraSeen) -> str:
+    told = "；".join(
+        part for part in (part_zh(camera.known) if camera.known.recorded_s else "", camera.why) if part
+    )
+    return f"{camera.camera_id} {plain(camera.place)}：{camera.state.zh}{f'（{told}）' if told else ''}"
 
 
 def _embedded(pair: Pair) -> dict[str, Any]:

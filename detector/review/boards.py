@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from detector.core.times import Interval, local_day
 from detector.core.values import Category, Point, Violation
-from detector.footage.archive import Archive
-from detector.footage.calendar import DayShare, shares_by_day
-from detector.footage.catalogue import Catalogue
-from detector.footage.coverage import DayCoverage, coverage
+from detector.footage.calendar import DayFactsOf
+from detector.footage.daystate import DayState, combined, day_state, state_of
 from detector.issues import AttachmentKind, Issue, IssueFilter, IssueOrder, State
 from detector.issues.calendar import DayCounts, counts_by_day
-from detector.issues.values import AWAITING_ANSWER
-from detector.judging.camera_fault import WORDS
+from detector.issues.values import AWAITING_ANSWER, COUNTED
 from detector.people import Action
 from detector.review.access import Visitor
+from detector.review.days import cuts_of, facts_of, faulty_on, part_out, point_day, today_of
 from detector.review.house import House
 from detector.review.models import Names
 from detector.review.models_boards import (
@@ -32,7 +30,6 @@ from detector.review.models_boards import (
     CellOut,
     ColumnOut,
     DayOut,
-    GapOut,
     PointDayOut,
     PointDetailOut,
     RecurrenceOut,
@@ -45,29 +42,17 @@ from detector.runs.runs import Runs
 RUNS_SHOWN = 7
 NIGHTLY = "nightly"
 """The name of the lease that a nightly run holds."""
-NOT_COUNTED = frozenset({State.REJECTED, State.MERGED, State.WITHDRAWN})
-COUNTED = tuple(state for state in State if state not in NOT_COUNTED)
 DONE = frozenset({State.CLOSED})
 LESS_THAN_USUAL = 0.9
-NOT_WHOLLY = 0.95
 CARDS_MOST = 40
 TROUBLE_MOST = 100
 HOUR_S = 3600.0
-
-
-def today_of(house: House) -> date:
-    return house.desk.now().astimezone(house.settings.timezone).date()
+ALL_JUDGED = (DayState.NOTHING_FOUND, DayState.FOUND)
 
 
 def days_until(last: date, count: int) -> list[date]:
     """So many local days, the last of them `last`."""
     return [last - timedelta(days=back) for back in range(count - 1, -1, -1)]
-
-
-def cuts_of(house: House, days: Sequence[date]) -> list[datetime]:
-    """Where the days begin, and where the last of them ends."""
-    zone = house.settings.timezone
-    return [*(local_day(day, zone).start for day in days), local_day(days[-1], zone).end]
 
 
 # The calendar
@@ -78,8 +63,8 @@ def calendar_of(
 ) -> CalendarOut:
     points = [p for p in house.settings.points if category in (None, p.category)]
     cuts = cuts_of(house, days)
-    counts, shares = _counts(house, visitor, cuts), _shares(house, visitor, cuts)
-    rows = [_row(house, point, days, counts, shares) for point in points]
+    counts, facts = _counts(house, visitor, cuts), facts_of(house, visitor, cuts)
+    rows = [_row(house, point, days, counts, facts) for point in points]
     most = max((cell.issues for row in rows for cell in row.days), default=0)
     return CalendarOut(days=list(days), rows=rows, most=most)
 
@@ -94,21 +79,14 @@ def _counts(
     return counts_by_day(house.database, wanted, cuts, house.desk.now(), by) if wanted else {}
 
 
-def _shares(
-    house: House, visitor: Visitor, cuts: Sequence[datetime]
-) -> Mapping[tuple[str, int], DayShare] | None:
-    """None for a department: it has no business with what is recorded elsewhere."""
-    return None if visitor.actor.bound_to else shares_by_day(house.database, cuts)
-
-
 def _row(
     house: House,
     point: Point,
     days: Sequence[date],
     counts: DayCounts,
-    shares: Mapping[tuple[str, int], DayShare] | None,
+    facts: DayFactsOf | None,
 ) -> CalendarRowOut:
-    cells = cells_of(house, point, days, counts, shares)
+    cells = cells_of(house, point, days, counts, facts)
     return CalendarRowOut(
         point=point.id,
         name=Names(en=point.name_en, zh=point.name),
@@ -123,31 +101,48 @@ def cells_of(
     point: Point,
     days: Sequence[date],
     counts: DayCounts,
-    shares: Mapping[tuple[str, int], DayShare] | None,
+    facts: DayFactsOf | None,
 ) -> list[CellOut]:
     """A camera that records some hours a day is not blamed for the rest: what is usual is what it usually has."""
-    found = [[(shares or {}).get((c.id, n), DayShare()) for c in point.cameras] for n in range(len(days))]
-    recorded = [sum(share.recorded_s for share in day) for day in found]
-    observed = [sum(share.observed_s for share in day) for day in found]
+    if facts is None:
+        return [_cell(counts.get((point.id, number), Counter())) for number in range(len(days))]
+    found = [[facts[camera.id, number] for camera in point.cameras] for number in range(len(days))]
+    recorded = [sum(one.recorded_s for one in day) for day in found]
     usual_s = statistics.median([s for s in recorded if s > 0] or [0.0])
     today = today_of(house)
     cells = []
     for number, day in enumerate(days):
-        states = counts.get((point.id, number), Counter[str]())
-        over = shares is not None and day < today
+        cell = _cell(counts.get((point.id, number), Counter()))
+        state = state_of(found[number], cell.issues)
         short = recorded[number] < LESS_THAN_USUAL * usual_s
-        unseen = observed[number] < NOT_WHOLLY * recorded[number]
+        wanting = state not in (*ALL_JUDGED, DayState.NOT_RECORDED)
         cells.append(
-            CellOut(
-                issues=states.total(),
-                open=sum(count for state, count in states.items() if state not in DONE),
-                recorded_h=recorded[number] / HOUR_S if shares is not None else None,
-                observed_h=observed[number] / HOUR_S if shares is not None else None,
-                gap=over and recorded[number] == 0,
-                less=over and recorded[number] > 0 and (short or unseen),
+            cell.model_copy(
+                update={
+                    "recorded_h": recorded[number] / HOUR_S,
+                    "observed_h": sum(one.looked_s for one in found[number]) / HOUR_S,
+                    "gap": state is DayState.NOT_RECORDED,
+                    "less": day < today and recorded[number] > 0 and (short or wanting),
+                    "state": state if day <= today else None,
+                    "state_name": named(f"day.{state}") if day <= today else None,
+                }
             )
         )
     return cells
+
+
+def _cell(states: Counter[str]) -> CellOut:
+    """The issues of a point's day, without what is known of its recordings."""
+    return CellOut(
+        issues=states.total(),
+        open=sum(count for state, count in states.items() if state not in DONE),
+        recorded_h=None,
+        observed_h=None,
+        gap=False,
+        less=False,
+        state=None,
+        state_name=None,
+    )
 
 
 # A day
@@ -156,29 +151,53 @@ def cells_of(
 def day_of(house: House, visitor: Visitor, day: date) -> DayOut:
     cuts = cuts_of(house, [day])
     counts = _counts(house, visitor, cuts)
-    shares = _shares(house, visitor, cuts) or {}
     states = sum(counts.values(), Counter[str]())
     violations = sum(_counts(house, visitor, cuts, "violation").values(), Counter[str]())
-    points = house.settings.points
-    seen = {c: s for (c, _), s in shares.items()}
-    recorded = [p for p in points if any(seen.get(c.id, DayShare()).recorded_s > 0 for c in p.cameras)]
-    observed = [p for p in points if any(seen.get(c.id, DayShare()).observed_s > 0 for c in p.cameras)]
-    runs, running = ([], None) if visitor.actor.bound_to else runs_of(house)
+    facts = facts_of(house, visitor, cuts)
     return DayOut(
         day=day,
         total=states.total(),
         states={State(state): count for state, count in states.items()},
         violations={Violation(kind): count for kind, count in violations.most_common()},
         points_with_issues=len({point for point, _ in counts}),
-        points_recorded=len(recorded),
-        points_observed=len(observed),
-        points=len(points),
-        recorded_h=sum(s.recorded_s for s in shares.values()) / HOUR_S,
-        observed_h=sum(s.observed_s for s in shares.values()) / HOUR_S,
-        trouble=[] if visitor.actor.bound_to else _trouble(house, day, seen),
-        runs=runs,
-        running=running,
+        points=len(house.settings.points),
+        **(_unseen_by_departments() if facts is None else _recorded(house, day, facts, counts)),
     )
+
+
+def _unseen_by_departments() -> dict[str, Any]:
+    """In place of what is recorded and scanned, for whoever has no business with it."""
+    hours = {"recorded_h": 0.0, "observed_h": 0.0}
+    counts: dict[str, Any] = {"points_recorded": 0, "points_observed": 0, "point_states": {}}
+    rest: dict[str, Any] = {"state": None, "part": None, "trouble": [], "faulty": [], "faulty_counts": {}}
+    return {**hours, **counts, **rest, "runs": [], "running": None}
+
+
+def _recorded(house: House, day: date, facts: DayFactsOf, counts: DayCounts) -> dict[str, Any]:
+    """What of a day is recorded, scanned and judged, and what went wrong."""
+    points = house.settings.points
+    by_point = {p.id: [facts[camera.id, 0] for camera in p.cameras] for p in points}
+    states = {
+        id_: state_of(held, counts[id_, 0].total() if (id_, 0) in counts else 0)
+        for id_, held in by_point.items()
+    }
+    whole = [one for held in by_point.values() for one in held]
+    faults = faulty_on(house, day)
+    runs, running = runs_of(house)
+    return {
+        "points_recorded": sum(any(one.recorded_s > 0 for one in held) for held in by_point.values()),
+        "points_observed": sum(any(one.looked_s > 0 for one in held) for held in by_point.values()),
+        "recorded_h": sum(one.recorded_s for one in whole) / HOUR_S,
+        "observed_h": sum(one.looked_s for one in whole) / HOUR_S,
+        "state": combined(states.values()),
+        "point_states": {state: count for state in DayState if (count := list(states.values()).count(state))},
+        "part": part_out(whole),
+        "trouble": _trouble(house, day, facts),
+        "faulty": faults[:TROUBLE_MOST],
+        "faulty_counts": Counter(one.fault for one in faults),
+        "runs": runs,
+        "running": running,
+    }
 
 
 def runs_of(house: House) -> tuple[list[RunOut], str | None]:
@@ -199,50 +218,15 @@ def runs_of(house: House) -> tuple[list[RunOut], str | None]:
     return runs, leases.holder(NIGHTLY)
 
 
-def _trouble(house: House, day: date, seen: Mapping[str, DayShare]) -> list[PointDayOut]:
-    """The cameras of which nothing was recorded, or not all was observed."""
-    found = []
-    for point in house.settings.points:
-        for camera in point.cameras:
-            share = seen.get(camera.id, DayShare())
-            if share.recorded_s == 0 or share.observed_s < NOT_WHOLLY * share.recorded_s:
-                found.append((point, camera.id))
-    return [point_day(house, point, camera_id, day) for point, camera_id in found[:TROUBLE_MOST]]
-
-
-def point_day(house: House, point: Point, camera_id: str, day: date) -> PointDayOut:
-    """What of a camera was recorded and observed on a day, and why the rest was not."""
-    seen = _coverage(house, point, camera_id, day)
-    return PointDayOut(
-        point=point.id,
-        name=Names(en=point.name_en, zh=point.name),
-        camera=camera_id,
-        recorded_h=seen.readable_s / HOUR_S,
-        observed_h=seen.observed_s / HOUR_S,
-        gaps=[
-            GapOut(
-                start=local(house.settings, gap.interval.start),
-                end=local(house.settings, gap.interval.end),
-                reason=gap.reason,
-                detail=gap.detail,
-                fault=named(f"fault.{gap.detail}") if gap.detail in WORDS else None,
-            )
-            for gap in seen.gaps
-        ],
-    )
-
-
-def _coverage(house: House, point: Point, camera_id: str, day: date) -> DayCoverage:
-    """From the catalogue, as the last scan left it: no folder is read for a page."""
-    camera = next(camera for camera in point.cameras if camera.id == camera_id)
-    period, catalogue = local_day(day, camera.timezone), Catalogue(house.database)
-    around = Interval(period.start - timedelta(days=1), period.end + timedelta(days=1))
-    known = [one for one in catalogue.known(camera.id).values() if one.interval.overlaps(around)]
-    parts = catalogue.observed_parts(camera.id, period)
-    observed = [part.observed for part in parts if part.observed]
-    blind = [(b.interval, b.reason) for part in parts for b in part.blind]
-    archive = Archive(tuple(sorted(known, key=lambda one: one.interval)))
-    return coverage(camera, point.id, period, archive, observed, blind=blind).days[0]
+def _trouble(house: House, day: date, facts: DayFactsOf) -> list[PointDayOut]:
+    """The cameras of which not all was recorded, scanned and judged."""
+    wanting = [
+        (point, camera.id)
+        for point in house.settings.points
+        for camera in point.cameras
+        if day_state(facts[camera.id, 0]) not in ALL_JUDGED
+    ]
+    return [point_day(house, point, camera_id, day) for point, camera_id in wanting[:TROUBLE_MOST]]
 
 
 # A point
@@ -253,7 +237,7 @@ def point_detail(
 ) -> PointDetailOut:
     """A point over some days; its issues and gaps those of `day` where one is chosen."""
     cuts = cuts_of(house, days)
-    counts, shares = _counts(house, visitor, cuts), _shares(house, visitor, cuts)
+    counts, facts = _counts(house, visitor, cuts), facts_of(house, visitor, cuts)
     own = {key: value for key, value in counts.items() if key[0] == point.id}
     period = local_day(day, house.settings.timezone) if day else Interval(cuts[0], cuts[-1])
     wanted = house.desk.scope(visitor.actor, IssueFilter(points=(point.id,), period=period))
@@ -270,7 +254,7 @@ def point_detail(
         grid=point.grid,
         cameras=[camera.id for camera in point.cameras],
         states={State(state): count for state, count in sum(own.values(), Counter[str]()).items()},
-        days=cells_of(house, point, days, counts, shares),
+        days=cells_of(house, point, days, counts, facts),
         dates=list(days),
         recurrence=_recurrence(house, house.desk.queue.find(whole, limit=2000) if whole else []),
         issues=issues_out(house, found),

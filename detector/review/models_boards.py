@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from detector.core.values import Category, Violation
 from detector.footage.coverage import GapReason
+from detector.footage.daystate import DayState
+from detector.footage.faulty import RecordingFault
 from detector.issues import State
 from detector.review.models import Given, IssueOut, Names, NoteText, Seen, Version
 
@@ -23,7 +25,9 @@ class CellOut(BaseModel):
     recorded_h: Hours | None = Field(description="None for whoever has no business with recordings.")
     observed_h: Hours | None
     gap: bool = Field(description="Nothing at all is recorded.")
-    less: bool = Field(description="Less is recorded than is usual here, or not all of it was observed.")
+    less: bool = Field(description="Less is recorded than is usual here, or not all of it was judged.")
+    state: DayState | None = Field(description="None for whoever has no business with recordings.")
+    state_name: Names | None
 
 
 class CalendarRowOut(BaseModel):
@@ -42,12 +46,25 @@ class CalendarOut(BaseModel):
     most: int = Field(description="The most issues of any cell.")
 
 
+class PartOut(BaseModel):
+    """Which part of some days of some cameras was judged. Hours are those of all cameras together."""
+
+    expected_h: Hours = Field(description="How long the days are; today until now.")
+    recorded_h: Hours
+    observed_h: Hours
+    judged_h: Hours
+    words: Names
+
+
 class PointDayOut(BaseModel):
     """What of a point was not seen on a day."""
 
     point: str
     name: Names
     camera: str
+    state: DayState
+    state_name: Names
+    part: PartOut
     recorded_h: Hours
     observed_h: Hours
     gaps: list[GapOut]
@@ -59,6 +76,19 @@ class GapOut(BaseModel):
     reason: GapReason
     detail: str
     fault: Names | None = Field(None, description="What is wrong with a view that cannot be judged.")
+
+
+class FaultyOut(BaseModel):
+    """A recording that is truncated, short, unusable or unreadable."""
+
+    point: str
+    name: Names
+    camera: str
+    path: str
+    fault: RecordingFault
+    start: datetime
+    end: datetime
+    reason: str
 
 
 class RunOut(BaseModel):
@@ -86,7 +116,14 @@ class DayOut(BaseModel):
     points: int
     recorded_h: Hours
     observed_h: Hours
-    trouble: list[PointDayOut] = Field(description="Points without any recording, or not wholly observed.")
+    state: DayState | None = Field(description="None for whoever has no business with recordings.")
+    point_states: dict[DayState, int] = Field(description="How many points have which state.")
+    part: PartOut | None
+    trouble: list[PointDayOut] = Field(
+        description="Cameras of which not all was recorded, scanned and judged."
+    )
+    faulty: list[FaultyOut] = Field(description="Truncated, short, unusable and unreadable recordings.")
+    faulty_counts: dict[RecordingFault, int]
     runs: list[RunOut] = Field(description="The last nightly runs, newest first.")
     running: str | None = Field(description="Who is running now.")
 

@@ -29,13 +29,30 @@ class ZoneModel(Given):
     )
 
 
+class OtherShapeOut(BaseModel):
+    found_wh: tuple[int, int] = Field(description="The picture size of the newest such recording.")
+    recordings: int
+    of: int = Field(description="How many recordings are known.")
+
+
 class ZonesOut(BaseModel):
     point: str
     camera: str
     resolution_wh: tuple[int, int] = Field(description="The picture's size, in whose pixels corners are.")
     seen: str = Field(description="Names the file's text; send it back when saving.")
     example_zones: bool = Field(description="Written by `init` and not confirmed yet; saving confirms them.")
+    other_shape: OtherShapeOut | None = Field(
+        description="Recordings whose picture has another shape than the zones; None where there are none."
+    )
     zones: list[ZoneModel]
+
+
+class ResolutionIn(Given):
+    seen: Annotated[str, StringConstraints(max_length=64)]
+    resolution_wh: tuple[Annotated[int, Field(ge=1, le=100_000)], Annotated[int, Field(ge=1, le=100_000)]]
+    scale_zones: bool = Field(
+        description="Whether corners keep their place relative to the picture's edges, else their pixels."
+    )
 
 
 class ZonesIn(Given):

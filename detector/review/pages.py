@@ -62,7 +62,7 @@ def page(
 ) -> HTMLResponse:
     """A template filled in. `current` is the key of the menu's entry under which the page stands.
 
-    Every template has: t (the words), site (the settings), visitor (or None), theme, csrf (for forms), here (the
+    Every template has: t (the words), site (the settings), visitor (or None), may_edit_zones, theme, csrf (for forms), here (the
     path), menu, icon(name), duration(seconds), moment(datetime).
     """
     visitor = visitor_of(request)
@@ -72,6 +72,7 @@ def page(
         "t": tongue,
         "site": house.settings,
         "visitor": visitor,
+        "may_edit_zones": visitor is not None and visitor.may(Action.EDIT_ZONES),
         "theme": theme,
         "next_theme": THEMES[(THEMES.index(theme) + 1) % len(THEMES)],
         "csrf": csrf,

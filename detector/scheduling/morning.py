@@ -27,6 +27,7 @@ from detector.runs.lease import Leases
 from detector.runs.runs import Run, Runs, RunState
 from detector.scheduling.logs import Log
 from detector.scheduling.service import next_time
+from detector.scheduling.yesterday import Yesterday, yesterday_of
 
 FELL_BY = 0.1
 """A camera whose share of recorded time is so much below what it usually is has lost something."""
@@ -50,6 +51,7 @@ class Morning:
     county_en: str
     run: Run | None
     alerts: tuple[tuple[str, str], ...]
+    yesterday: Yesterday | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -58,6 +60,7 @@ class Morning:
             "county": self.county,
             "county_en": self.county_en,
             "run": self.run.to_json() if self.run else None,
+            "yesterday": self.yesterday.to_json() if self.yesterday else None,
             "alerts": [{"en": en, "zh": zh} for en, zh in self.alerts],
         }
 
@@ -83,6 +86,8 @@ class Morning:
                     f"{told.get('samples', 0)} moments looked at; {new} new issues, {extended} extended"
                 ),
             ]
+        if self.yesterday is not None:
+            zh, en = [*zh, *self.yesterday.lines_zh()], [*en, *self.yesterday.lines_en()]
         lines = [f"{self.county} {self.at:%Y-%m-%d}", *zh, *(f"！{alert}" for _, alert in self.alerts), ""]
         lines += [f"{self.county_en} {self.at:%Y-%m-%d}", *en, *(f"! {alert}" for alert, _ in self.alerts)]
         return "\n".join(lines) + "\n"
@@ -102,10 +107,21 @@ def morning_of(settings: Settings, database: Database, now: datetime) -> Morning
     runs = Runs(database, Leases(database)).latest(60)
     alerts = [*_missed(settings, runs, now), *_of_run(runs[0] if runs else None)]
     alerts += _coverage_fell(settings, Catalogue(database), runs)
+    alerts += _unconfirmed(settings)
     if warning := calendar_warning(settings, now):
         alerts.append(warning)
     local = now.astimezone(settings.timezone)
-    return Morning(local, settings.name, settings.name_en, runs[0] if runs else None, tuple(alerts))
+    yesterday = yesterday_of(settings, database, now)
+    run = runs[0] if runs else None
+    return Morning(local, settings.name, settings.name_en, run, tuple(alerts), yesterday)
+
+
+def _unconfirmed(settings: Settings) -> Iterator[tuple[str, str]]:
+    if count := len(settings.unconfirmed):
+        yield (
+            f"{count} cameras have example zones that nobody has confirmed: they could not be judged",
+            f"{count} 路监控使用未经确认的示例区域：无法判定",
+        )
 
 
 def _missed(settings: Settings, runs: Sequence[Run], now: datetime) -> Iterator[tuple[str, str]]:

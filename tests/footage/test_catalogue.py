@@ -13,7 +13,7 @@ from detector.core.timeline import Break, Piece, Timeline
 from detector.core.times import Interval
 from detector.core.values import MediaInfo, Recording, RecordingState
 from detector.database import Database
-from detector.footage.catalogue import BlindStretch, Catalogue, ObservedPart
+from detector.footage.catalogue import BlindStretch, Catalogue, ObservedPart, SizeSeen, Survey
 
 pytest_plugins = ["database_fixture"]
 
@@ -175,3 +175,35 @@ def test_a_month_of_a_camera_takes_one_query(database: Database, catalogue: Cata
     assert len(catalogue.observed_of_camera("p001", "plan")) == 3
     assert len(catalogue.observed_parts("p001", hours(0, 720))) == 3
     assert sum(statement.startswith("SELECT") for statement in statements) == 3
+
+
+def test_a_survey_moves_on_and_one_that_failed_keeps_the_time_of_the_last(catalogue: Catalogue) -> None:
+    catalogue.mark_surveyed("p001", NOW, "no such folder")
+    assert catalogue.surveys() == {"p001": Survey(None, "no such folder")}
+    catalogue.mark_surveyed("p001", NOW)
+    catalogue.mark_surveyed("p001", NOW + timedelta(days=1), "no such folder")
+    assert catalogue.surveys() == {"p001": Survey(NOW, "no such folder")}
+    catalogue.mark_surveyed("p001", NOW + timedelta(days=2))
+    assert catalogue.surveys() == {"p001": Survey(NOW + timedelta(days=2))}
+
+
+def test_what_is_judged_stays_judged_when_less_of_it_is_judged_again(catalogue: Catalogue) -> None:
+    assert not catalogue.ever_judged()
+    catalogue.mark_judged("p001", [])
+    catalogue.mark_judged("p001", [hours(0, 8), hours(9, 10)])
+    catalogue.mark_judged("p001", [hours(0, 3)])
+    catalogue.mark_judged("p002", [hours(0, 1)])
+    assert catalogue.ever_judged()
+    assert catalogue.judged_parts("p001", hours(1, 24)) == [hours(0, 8), hours(9, 10)]
+    assert catalogue.judged_parts("p001", hours(10, 24)) == []
+
+
+def test_picture_sizes_are_counted_with_the_newest_first(catalogue: Catalogue) -> None:
+    wide, tall = recording(0), replace(recording(5), resolution_wh=(720, 1280))
+    unread = replace(recording(9), resolution_wh=(0, 0))
+    catalogue.remember("p001", [wide, recording(1), tall, unread], NOW)
+    assert catalogue.sizes() == {"p001": [SizeSeen((720, 1280), 1), SizeSeen((1920, 1080), 2)]}
+    known = catalogue.known_in(hours(0.5, 1.5))
+    assert {camera: [one.path for one in found] for camera, found in known.items()} == {
+        "p001": [wide.path, recording(1).path]
+    }

@@ -15,6 +15,7 @@ import pytest
 from papers import LONG, MORNING, NOW, POLICE, STREET, Made, dispatched, row
 
 from detector.core.errors import BadInput
+from detector.footage.daystate import DayFacts
 from detector.issues import State
 from detector.reporting.brief import Brief, CameraSeen, brief_html, write_brief
 from detector.reporting.documents import template_file, write_templates
@@ -192,10 +193,14 @@ def test_the_brief_tells_the_day_and_the_days_before_it() -> None:
 
 def test_what_was_not_seen_is_said() -> None:
     text = text_of(write_brief(BRIEF, template_file("brief.docx", None), no_pictures))
-    assert "共2路监控，全天录像可读75.0%，已核查62.5%；1路全天已核查。未核查的时段不等于没有问题。" in text
-    assert f"p002 {ODD.zh}：可读50.0%，已核查25.0%（no such folder）" in text
+    assert "当日录像状态：部分扫描。当日发现问题4件" in text
+    assert "共2路监控：部分扫描1路，全部扫描1路。应有录像48.0小时，有录像36.0小时，已判定30.0小时" in text
+    assert "无录像、未扫描、无法判定的时段不等于没有问题。" in text
+    line = "有录像12.0小时，已判定6.0小时，未扫描6.0小时；no such folder"
+    assert f"p002 {ODD.zh}：部分扫描（{line}）" in text
     unasked = write_brief(replace(BRIEF, cameras=None), template_file("brief.docx", None), no_pictures)
     assert "本日报未统计录像完整率" in text_of(unasked)
+    assert "当日录像状态" not in text_of(unasked)
 
 
 def test_the_html_needs_no_other_file_and_runs_nothing() -> None:
@@ -207,10 +212,30 @@ def test_the_html_needs_no_other_file_and_runs_nothing() -> None:
     assert set(sources) == {"data:image/"}
 
 
-def test_a_day_without_issues_says_so() -> None:
-    empty = replace(BRIEF, rows=())
-    assert "当日未发现问题。" in text_of(write_brief(empty, template_file("brief.docx", None), Made()))
-    assert "当日未发现问题。" in brief_html(empty, Made())
+H4 = 4 * 3600.0
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        (DayFacts(86_400), "当日无录像。"),
+        (DayFacts(86_400, surveyed=False), "当日录像未扫描。"),
+        (DayFacts(86_400, H4), "当日录像未扫描。"),
+        (DayFacts(86_400, H4, H4 / 2, 0, H4 / 2), "当日录像部分扫描，已判定的时段没有登记的问题"),
+        (DayFacts(86_400, H4, H4, zones_judged=False), "当日录像无法判定。"),
+        (DayFacts(86_400, H4, H4, 0, H4), "当日未发现问题。"),
+        (None, "本日报未统计录像情况，不能据此认为当日没有问题。"),
+    ],
+)
+def test_a_day_without_issues_says_why_there_are_none(facts: DayFacts | None, said: str) -> None:
+    seen = None if facts is None else (CameraSeen("p001", "人民路东段", 0, 0, facts=facts),)
+    empty = replace(BRIEF, rows=(), cameras=seen)
+    for text in (
+        text_of(write_brief(empty, template_file("brief.docx", None), Made())),
+        brief_html(empty, Made()),
+    ):
+        assert said in text
+        assert ("未发现问题" in text) == (said == "当日未发现问题。")
 
 
 def test_a_day_with_many_issues_pictures_twelve_and_counts_the_rest() -> None:

@@ -10,10 +10,12 @@ from fastapi.responses import Response
 
 from detector.core.values import Category, Point
 from detector.dispatch.routing import calendar_warning
+from detector.footage.daystate import DayState
 from detector.issues import State
 from detector.people import Action
 from detector.review.access import Seeing
-from detector.review.boards import board_of, calendar_of, day_of, days_until, point_detail, today_of
+from detector.review.boards import board_of, calendar_of, day_of, days_until, point_detail
+from detector.review.days import today_of
 from detector.review.house import House, house_of
 from detector.review.models_boards import BoardOut, CalendarOut, DayOut, PointDetailOut
 from detector.review.pages import page
@@ -63,6 +65,7 @@ def calendar_page(request: Request, visitor: Seeing) -> Response:
         before=days[0] - timedelta(days=1),
         after=last + timedelta(days=len(days)) if last < today_of(house) - timedelta(days=1) else None,
         heat=heat,
+        states=[one for one in DayState if one is not DayState.FOUND],
     )
 
 

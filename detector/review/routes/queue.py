@@ -11,6 +11,7 @@ from detector.core.values import Category, Violation
 from detector.issues import Issue, IssueFilter, IssueOrder, State
 from detector.people import Action
 from detector.review.access import Seeing
+from detector.review.days import standing
 from detector.review.filters import Certainty, page_filters
 from detector.review.house import House, house_of
 from detector.review.pages import page
@@ -44,6 +45,7 @@ def queue(request: Request, visitor: Seeing) -> Response:
         orders=list(IssueOrder),
         number=number,
         pages=pages,
+        standing=None if total else standing(house, visitor, filters),
         states=list(State),
         violations=list(Violation),
         categories=list(Category),

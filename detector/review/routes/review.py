@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from detector.issues import REJECT_REASONS, State
 from detector.people import Action
 from detector.review.access import Looking, Reviewing, issue_for
+from detector.review.days import standing
 from detector.review.filters import Filters, page_filters
 from detector.review.house import House, house_of
 from detector.review.pages import page, tongue_of
@@ -34,6 +35,7 @@ def review(request: Request, visitor: Reviewing) -> Response:
         first=request.query_params.get("first", ""),
         query=filters.query(),
         chosen=" · ".join(chosen),
+        standing=standing(house, visitor, filters),
         may_decide=True,
         reasons=list(REJECT_REASONS),
     )
@@ -51,6 +53,7 @@ def one_issue(request: Request, public_id: str, visitor: Looking) -> Response:
         first=issue.public_id,
         query="",
         chosen=tongue_of(request)("nav.queue"),
+        standing=None,
         may_decide=visitor.may(Action.REVIEW) and issue.state is State.FLAGGED,
         reasons=list(REJECT_REASONS),
     )

@@ -25,7 +25,7 @@ from detector.footage.troubles import Troubles
 from detector.people import Action, Looked
 from detector.pipeline.flow import Part
 from detector.review.access import Visitor, require_header
-from detector.review.boards import today_of
+from detector.review.days import today_of
 from detector.review.house import House, house_of
 from detector.review.models import Names
 from detector.review.models_spots import DroppedOut, FindingOut, RecordingOut, SpotIn, SpotOut
@@ -243,6 +243,7 @@ def found_in(house: House, camera: Camera, period: Interval) -> list[Recording]:
     except ValueError as error:
         raise BadInput(f"camera {camera.id}: recordings.template: {error}") from error
     catalogue.remember(camera.id, archive.recordings, now)
+    catalogue.mark_surveyed(camera.id, now, archive.fault)
     return [one for one in archive.recordings if one.interval.overlaps(period)]
 
 

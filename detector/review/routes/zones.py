@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Annotated, Any
@@ -16,6 +16,7 @@ from detector.config.editing import (
     checked_point,
     point_file,
     save,
+    with_resolution,
     with_zones,
     without_example_mark,
     zones_in,
@@ -23,6 +24,7 @@ from detector.config.editing import (
 from detector.core.times import Interval, local_day
 from detector.core.values import Camera, Incident, Point, ZoneKind
 from detector.footage.catalogue import Catalogue
+from detector.footage.shapes import other_shape
 from detector.observing.store import ObservationStore
 from detector.people import Action, Looked
 from detector.pipeline.findings import FindingsStore
@@ -32,8 +34,10 @@ from detector.review.house import House, house_of
 from detector.review.models import Names
 from detector.review.models_zones import (
     IncidentOut,
+    OtherShapeOut,
     PreviewIn,
     PreviewOut,
+    ResolutionIn,
     VanishedOut,
     ZoneModel,
     ZonesIn,
@@ -84,28 +88,55 @@ def zones(request: Request, camera_id: str, _: ZoneEditor) -> ZonesOut:
     point, camera = camera_for(house, camera_id)
     kept = point_file(house.settings, point.id)
     checked_point(house.settings, kept, kept.text)
-    return _zones_out(point, camera, kept)
+    return _zones_out(house, point, camera, kept)
 
 
 @api.put("/cameras/{camera_id}/zones", tags=["zones"])
 def save_zones(request: Request, camera_id: str, body: ZonesIn, visitor: ZoneEditor) -> ZonesOut:
     """Write the zones into the point's file. Comments and everything else in it stay; the old file is kept."""
+    return _edited(
+        request, visitor, camera_id, body.seen, lambda kept, camera: _confirmed_text(kept, camera, body.zones)
+    )
+
+
+@api.post("/cameras/{camera_id}/resolution", tags=["zones"])
+def set_resolution(request: Request, camera_id: str, body: ResolutionIn, visitor: ZoneEditor) -> ZonesOut:
+    """Write another picture size into the point's file, with the zones stretched to it or left in their pixels."""
+    return _edited(
+        request,
+        visitor,
+        camera_id,
+        body.seen,
+        lambda kept, camera: with_resolution(
+            kept, camera.id, body.resolution_wh, scale_zones=body.scale_zones
+        ),
+    )
+
+
+def _edited(
+    request: Request,
+    visitor: Visitor,
+    camera_id: str,
+    seen: str,
+    text_of: Callable[[KeptFile, Camera], str],
+) -> ZonesOut:
+    """Write a changed text of a point's file and go by it. Raises ChangedOnDisk, BadInput, BadConfig."""
     with house_of(request).editing:
         house = house_of(request)
         point, camera = camera_for(house, camera_id)
         kept = point_file(house.settings, point.id)
-        if body.seen != kept.seen:
+        if seen != kept.seen:
             raise ChangedOnDisk(
                 f"{kept.path.name} was changed by somebody else meanwhile; nothing was written"
             )
-        text = _confirmed_text(kept, camera, body.zones)
+        text = text_of(kept, camera)
         changed = checked_point(house.settings, kept, text)
         old = save(house.settings, kept, text, house.desk.now())
         points = tuple(changed if one.id == point.id else one for one in house.settings.points)
         request.app.state.house = house.with_settings(replace(house.settings, points=points))
     details = {"camera": camera.id, "before": old.name}
     house.desk.log.add(visitor.actor, Looked.SETTINGS, file=f"points/{kept.path.name}", details=details)
-    return _zones_out(changed, camera, replace(kept, text=text))
+    return _zones_out(house, changed, camera, replace(kept, text=text))
 
 
 @api.post("/cameras/{camera_id}/zones/preview", tags=["zones"])
@@ -194,13 +225,18 @@ def incident_out(house: House, incident: Incident) -> IncidentOut:
     )
 
 
-def _zones_out(point: Point, camera: Camera, kept: KeptFile) -> ZonesOut:
+def _zones_out(house: House, point: Point, camera: Camera, kept: KeptFile) -> ZonesOut:
     size, found = zones_in(kept, camera.id)
+    own = next(one for one in point.cameras if one.id == camera.id)
+    shape = other_shape(own, Catalogue(house.database).sizes().get(camera.id, ()))
     return ZonesOut(
         point=point.id,
         camera=camera.id,
         resolution_wh=size,
-        example_zones=next(one.example_zones for one in point.cameras if one.id == camera.id),
+        example_zones=own.example_zones,
+        other_shape=OtherShapeOut(found_wh=shape.found_wh, recordings=shape.recordings, of=shape.of)
+        if shape
+        else None,
         seen=kept.seen,
         zones=[_zone_model(zone) for zone in found],
     )

@@ -36,6 +36,14 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "queue.previous": ("Previous", "上一页"),
     "queue.next": ("Next", "下一页"),
     "queue.empty": ("No issue fits this filter.", "没有符合条件的问题。"),
+    "queue.never_scanned": ("Nothing scanned yet", "尚未扫描任何录像"),
+    "queue.never_scanned_do": (
+        (
+            "Not scanned: no recording of this county was judged yet. Put recordings in place, draw and confirm the zones, "
+            "then run kerbwatch scan, or leave it to kerbwatch nightly."
+        ),
+        "未扫描：本县录像尚未经过判定。请放置录像、划定并确认区域，然后运行 kerbwatch scan，或由 kerbwatch nightly 每夜自动扫描。",
+    ),
     "queue.pages": ("Pages", "分页"),
     "js.queue_new": ("{n} new or moved: show", "有 {n} 条更新，点击刷新"),
 }

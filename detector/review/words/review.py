@@ -28,6 +28,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "js.decided": ("{n} decided", "已处理 {n} 件"),
     "js.pace": ("{s} s each", "平均 {s} 秒/件"),
     "js.left": ("{n} left", "剩余 {n} 件"),
+    "review.none_waits": ("No issue waits for review", "没有待审核的问题"),
     "js.done_title": ("Nothing left to review", "全部审核完毕"),
     "js.done_text": ("{n} decided in this sitting.", "本次共处理 {n} 件。"),
     "js.done_skipped": ("Look at the {n} skipped", "查看跳过的 {n} 件"),

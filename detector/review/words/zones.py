@@ -28,6 +28,17 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "Judges what was observed under these zones, without saving them.",
         "按当前区域重新判定已采样的数据，不会保存。",
     ),
+    "zones.examples": (
+        "These zones are examples: nothing is judged here before they are confirmed. Draw your own; saving confirms them.",
+        "这些是示例区域，确认之前不作判定。请按实际画面划定，保存即为确认。",
+    ),
+    "zones.scale": ("Set this size, stretch the zones", "改用该尺寸，区域随画面缩放"),
+    "zones.keep": ("Set this size, keep the corners' pixels", "改用该尺寸，顶点像素不变"),
+    "js.zones_shape": (
+        "{n} of {all} recordings are {width}×{height}, another picture shape than that of the zones ({own}). ",
+        "{all} 个录像中有 {n} 个画面为 {width}×{height}，与区域的画面比例（{own}）不同。",
+    ),
+    "js.zones_save_first": ("Save the zones first, or undo the changes.", "请先保存或撤销对区域的修改。"),
     "zones.save": ("Save to the file", "保存到配置文件"),
     "zones.help_mouse": (
         "Drag corners or a whole zone; a small dot on an edge makes a corner there; a double click removes one.",

@@ -45,6 +45,10 @@ export class Player {
     const failed = h("p.clip-failed", { hidden: true }, t("js.clip_failed"));
     this.video.addEventListener("error", () => (failed.hidden = false));
     this.root.append(h("div.screen", {}, this.video, this.overlay, failed), this.#controls());
+    this.video.addEventListener("loadedmetadata", () => {
+      const { videoWidth, videoHeight } = this.video;
+      if (videoWidth && videoHeight) this.root.style.setProperty("--shape", videoWidth / videoHeight);
+    });
     const loaded = new Promise((done) => {
       this.video.addEventListener("loadeddata", done, { once: true });
       this.video.addEventListener("error", done, { once: true });

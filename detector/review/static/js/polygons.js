@@ -29,7 +29,6 @@ export class Polygons {
     this.zones = zones;
     this.size = size;
     this.svg.setAttribute("viewBox", `0 0 ${size[0]} ${size[1]}`);
-    this.svg.parentElement.style.aspectRatio = `${size[0]} / ${size[1]}`;
     this.choose(-1);
   }
 

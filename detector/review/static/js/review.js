@@ -133,9 +133,12 @@ function finish() {
   delete page.dataset.shown;
   deck.at = -1;
   const { skipped } = deck;
+  // A list that was empty from the start says what that means, and not that anything was reviewed.
+  const told = deck.entries.length
+    ? [h("h1", {}, t("js.done_title")), h("p", {}, t("js.done_text", { n: deck.decided }))]
+    : [document.getElementById("none-waits").content.cloneNode(true)];
   document.getElementById("done").replaceChildren(
-    h("h1", {}, t("js.done_title")),
-    h("p", {}, t("js.done_text", { n: deck.decided })),
+    ...told,
     ...(skipped ? [h("button.main", { type: "button", onclick: () => (deck.unskip(), advance()) }, t("js.done_skipped", { n: skipped }))] : []),
     h("a.button", { href: "/queue" }, t("js.to_queue")),
   );

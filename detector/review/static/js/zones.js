@@ -33,11 +33,52 @@ const state = () => JSON.stringify(polygons.zones);
 
 async function load() {
   const found = await get(`${place}/zones`);
-  seen = found.seen;
   polygons.show(found.zones, found.resolution_wh);
-  saved = state();
+  take(found);
   past = [];
   shown();
+}
+
+function take(found) {
+  seen = found.seen;
+  saved = state();
+  part("examples").hidden = !found.example_zones;
+  part("shape").hidden = !found.other_shape;
+  if (found.other_shape) {
+    const [width, height] = found.other_shape.found_wh;
+    const words = { width, height, n: found.other_shape.recordings, all: found.other_shape.of, own: found.resolution_wh.join("×") };
+    part("shape").querySelector("span").textContent = t("js.zones_shape", words);
+    part("shape").dataset.size = `${width},${height}`;
+  }
+  shape();
+}
+
+/** The picture keeps its shape; the zones are stretched onto it, as a scan does it. */
+function shape() {
+  const [width, height] = picture.naturalWidth ? [picture.naturalWidth, picture.naturalHeight] : polygons.size;
+  picture.parentElement.style.setProperty("--shape", width / height);
+  const scale = (polygons.size[0] / polygons.size[1]) / (width / height);
+  picture.parentElement.dataset.stretched = Math.abs(scale - 1) > 0.03 ? "yes" : "no";
+}
+
+async function resize(scaleZones) {
+  part("faults").hidden = true;
+  if (state() !== saved) {
+    part("faults").textContent = t("js.zones_save_first");
+    part("faults").hidden = false;
+    return;
+  }
+  const size = part("shape").dataset.size.split(",").map(Number);
+  try {
+    const found = await post(`${place}/resolution`, { seen, resolution_wh: size, scale_zones: scaleZones });
+    polygons.show(found.zones, found.resolution_wh);
+    take(found);
+    past = [];
+    shown();
+    toast(t("js.zones_saved", { file: root.dataset.file }));
+  } catch (refused) {
+    refuse(refused);
+  }
 }
 
 function remember() {
@@ -111,8 +152,12 @@ part("save").addEventListener("click", save);
 part("try").addEventListener("click", tryOut);
 part("other").addEventListener("click", () => look(shots + 1));
 part("camera").addEventListener("change", (event) => location.assign(`/zones/${encodeURIComponent(event.target.value)}`));
+part("scale-zones").addEventListener("click", () => resize(true));
+part("keep-zones").addEventListener("click", () => resize(false));
+picture.addEventListener("load", shape);
 picture.addEventListener("error", () => {
   picture.removeAttribute("src");
+  shape();
   if (shots) look(0);
   else toast(t("js.zones_no_picture"), { bad: true });
 });
@@ -148,9 +193,8 @@ async function save() {
   part("faults").hidden = true;
   try {
     const found = await put(`${place}/zones`, { seen, zones: polygons.zones });
-    seen = found.seen;
     polygons.zones = found.zones;
-    saved = state();
+    take(found);
     polygons.draw();
     shown();
     toast(t("js.zones_saved", { file: root.dataset.file }));
