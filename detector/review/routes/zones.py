@@ -87,8 +87,8 @@ def zones(request: Request, camera_id: str, _: ZoneEditor) -> ZonesOut:
     house = house_of(request)
     point, camera = camera_for(house, camera_id)
     kept = point_file(house.settings, point.id)
-    checked_point(house.settings, kept, kept.text)
-    return _zones_out(house, point, camera, kept)
+    # The file may have been changed by hand since the server started.
+    return _zones_out(house, checked_point(house.settings, kept, kept.text), camera, kept)
 
 
 @api.put("/cameras/{camera_id}/zones", tags=["zones"])
