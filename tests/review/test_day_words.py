@@ -14,7 +14,7 @@ from made_county import Chromium, Opens, Served, make_users, serve, write_county
 
 from detector.config.settings import load_settings
 from detector.core.times import Interval
-from detector.core.values import Camera, Recording, RecordingState
+from detector.core.values import Camera, MediaInfo, Recording, RecordingState
 from detector.database import Database
 from detector.footage.catalogue import Catalogue
 from detector.footage.daystate import WORDS, DayState
@@ -64,11 +64,12 @@ def record(folder: Path, camera: Camera, start: datetime, end: datetime) -> Reco
     place = camera.timezone
     name = f"ch01_{start.astimezone(place):%Y%m%d%H%M%S}_{end.astimezone(place):%Y%m%d%H%M%S}.mp4"
     path = folder / "recordings" / camera.folder / name
+    media = MediaInfo("h264", (640, 360), 0.0, (end - start).total_seconds(), complete=True, studied=True)
     path.write_bytes(b"a recording" * 100)
     os.utime(path, ns=(1_767_800_000_123_456_789, 1_767_800_000_123_456_789))
     return Recording(
         camera.id, f"{camera.folder}/{name}", path.stat().st_size, path.stat().st_mtime_ns, Interval(start, end),
-        RecordingState.READABLE, resolution_wh=(640, 360),
+        RecordingState.READABLE, resolution_wh=(640, 360), media=media,
     )  # fmt: skip
 
 
