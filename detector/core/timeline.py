@@ -93,6 +93,11 @@ class Timeline:
         return hashlib.sha256(repr(self.to_json()).encode()).hexdigest()[:12]
 
     @property
+    def is_converted(self) -> bool:
+        """Whether times are not those of the stream's clock: it jumped, ran fast or slow, or there was none."""
+        return bool(self.breaks) or self.picture_hz is not None or any(p.rate != 1.0 for p in self.pieces)
+
+    @property
     def starts_s(self) -> float:
         """The recorder offset of the first picture."""
         return self.pieces[0].at_s

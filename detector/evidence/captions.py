@@ -15,6 +15,13 @@ Row = tuple[str, ...]
 """Phrases of one caption row; a row that is too long breaks between phrases first, inside one last."""
 
 
+CONVERTED: Row = (
+    "录像文件自带时钟有误，时间已按录像机时钟换算",
+    "the file's own clock is wrong; times are converted to the recorder's clock",
+)
+"""Stands on stills of a recording whose own clock disagrees with the recorder's; the manifest says how."""
+
+
 @dataclass(frozen=True, slots=True)
 class Captions:
     """Rows of text above and below a picture; the first row above takes the violation's colour."""
@@ -52,6 +59,7 @@ def still_captions(proof: Proof, scene: Scene, number: int) -> Captions:
     fingerprint = incident.fingerprint[:SHORT_FINGERPRINT]
     verb_zh, verb_en = _verbs(incident)
     least_zh, least_en = ("至少", "at least ") if _open_ended(proof) else ("", "")
+    timeline = proof.stills[number - 1].recording.timeline
     return Captions(
         above=_headings(incident, scene),
         below=(
@@ -70,6 +78,7 @@ def still_captions(proof: Proof, scene: Scene, number: int) -> Captions:
                 f"{least_en}{duration_en(incident.dwell_s)} in total",
                 f"limit {duration_en(incident.limit_s)}",
             ),
+            *((CONVERTED,) if timeline is not None and timeline.is_converted else ()),
         ),
         violation=incident.violation,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.evidence.captions import clip_captions, duration_en, duration_zh, still_captions
+from detector.core.timeline import Piece, Timeline
+from detector.evidence.captions import CONVERTED, clip_captions, duration_en, duration_zh, still_captions
 from detector.evidence.text import GAP, bar, draw_text, text_width, wrapped
 
 from .conftest import START
@@ -57,6 +59,16 @@ def test_a_fault_of_the_camera_names_no_zone_and_does_not_stand(make_proof, scen
     assert "持续 1秒" in text
 
 
+def test_a_still_of_a_recording_whose_clock_is_wrong_says_that_times_are_converted(make_proof, scene) -> None:
+    proof = make_proof()
+    fast = Timeline(0.0, (Piece(0.0, 0.0, 300.0, 1.25),))
+    late = Timeline(0.0, (Piece(8.0, 0.0, 300.0),))
+    for timeline, is_said in ((None, False), (late, False), (fast, True)):
+        recording = replace(proof.stills[0].recording, timeline=timeline)
+        mapped = replace(proof, stills=(replace(proof.stills[0], recording=recording), *proof.stills[1:]))
+        assert (CONVERTED in still_captions(mapped, scene, 1).below) is is_said
+
+
 def _picture_of(character: str) -> bytes:
     image = np.zeros((48, 48, 3), np.uint8)
     draw_text(image, character, (4, 36), 30, (255, 255, 255))
@@ -68,7 +80,7 @@ def test_every_character_of_the_captions_is_really_drawn(make_proof, scene) -> N
         character
         for proof in (make_proof(start_uncertainty_s=math.inf), make_proof(box=None))
         for captions in (still_captions(proof, scene, 1), clip_captions(proof, scene, START))
-        for row in (*captions.above, *captions.below)
+        for row in (*captions.above, *captions.below, CONVERTED)
         for phrase in row
         for character in phrase + GAP
     } - {" "}
