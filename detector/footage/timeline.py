@@ -43,6 +43,13 @@ container is cut at the name's end, or breaks off before it."""
 SAME_RATE = 0.02
 """Two picture rates, or lengths, that differ by at most this share are the same."""
 
+EXPLAINED = 3.0
+"""The rate that a stream states explains a length if it is so many times as near to the name as the container's is."""
+
+LITTLE_SHARE = 0.01
+"""A difference of at most this share of the name's interval is no reason to read a file whole, nor, where its stream states
+no rate, to spread its times."""
+
 LONGEST_HOLE_S = 300.0
 """Where no end is known, a clock that jumps further ahead was set; pictures are not missing for so long in one file."""
 
@@ -110,9 +117,9 @@ def disagrees(info: MediaInfo, bounds: Bounds) -> bool:
     end_s = bounds.named_s if bounds.named_s is not None else bounds.next_s
     if end_s is None or not bounds.is_final:
         return False
-    lasts_s = info.lead_s + info.duration_s
-    too_long = lasts_s > end_s + EXACT_S
-    return too_long or (bounds.named_s is not None and lasts_s < end_s - EXACT_S)
+    lasts_s, much_s = info.lead_s + info.duration_s, max(OVERLAP_S, LITTLE_SHARE * end_s)
+    too_long = lasts_s > end_s + much_s
+    return too_long or (bounds.named_s is not None and lasts_s < end_s - much_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,14 +196,22 @@ def _is_spread(info: MediaInfo, total_s: float, end_s: float) -> bool:
     """Whether the container's clock ran at another rate than the recorder's."""
     rate = total_s / end_s
     stated = info.measured_hz / info.stated_hz if info.measured_hz and info.stated_hz else None
-    if stated is not None and abs(stated - 1) > SAME_RATE and _is_same(total_s * stated, end_s):
+    if stated is not None and _is_explained(total_s, stated, end_s):
         return True
     if not 1 / MOST_RATE <= rate <= MOST_RATE:
+        return False
+    if stated is None and abs(total_s - end_s) <= LITTLE_SHARE * end_s:
         return False
     confirmed = stated is not None and abs(stated - 1) <= SAME_RATE
     if rate < 1:
         return info.complete and not confirmed
     return not confirmed or total_s - end_s > _allow_overlap_s(end_s)
+
+
+def _is_explained(total_s: float, stated: float, end_s: float) -> bool:
+    """Whether the rate that the stream states makes the length that of the name, and the container's does not."""
+    corrected_s = total_s * stated
+    return _is_same(corrected_s, end_s) and abs(corrected_s - end_s) < abs(total_s - end_s) / EXPLAINED
 
 
 def _is_same(length_s: float, other_s: float) -> bool:
@@ -232,7 +247,7 @@ def _apply_rate_by_next(layout: _Layout, bounds: Bounds) -> _Layout:
     if next_s is None or total_s <= next_s + EXACT_S or not (info.measured_hz and info.stated_hz):
         return layout
     stated = info.measured_hz / info.stated_hz
-    if abs(stated - 1) <= SAME_RATE or not _is_same(total_s * stated, next_s):
+    if not _is_explained(total_s, stated, next_s):
         return layout
     note = f"it lasts {total_s:.0f} s by its container, but the next file begins after {next_s:.0f} s; times are spread over those"
     return layout.spread(total_s / next_s).noting(note)
