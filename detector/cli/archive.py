@@ -180,8 +180,8 @@ def _coverage_table(covered: Sequence[PointCoverage], settings: Settings) -> Non
     )
     warn_of_unconfirmed([one.camera for one in covered])
     for one in covered:
-        for name in (*one.unplaced, *one.clock_notes):
-            say(f"{one.camera.id}: {name}")
+        for line in (*one.remarks, *one.unplaced, *one.clock_notes):
+            say(f"{one.camera.id}: {line}")
 
 
 def scan(
@@ -255,11 +255,13 @@ def _troubles(report: CameraReport) -> list[str]:
     lines = [f"{report.camera.id}: {report.archive.fault}"] if report.archive.fault else []
     shape = other_shape(report.camera, sizes_of(report.archive.recordings))
     lines += [str(shape)] if shape else []
+    lines += [f"{report.camera.id}: {remark}" for remark in report.archive.remarks]
     lines += [f"{report.camera.id}: {u.path}: {u.reason}" for u in report.archive.unplaced]
     lines += [
         f"{report.camera.id}: {r.path}: {r.state}{f': {r.reason}' if r.reason else ''}"
         for r in report.archive.recordings
-        if r.state != "readable" or r.reason
+        if r.state not in ("mixed_channels", "other_channel")  # these are one remark
+        and (r.state != "readable" or r.reason)
     ]
     return lines + [f"{report.camera.id}: {recording.path}: {reason}" for recording, reason in report.failed]
 

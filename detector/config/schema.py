@@ -36,8 +36,8 @@ class Seen:
     file: str = ""
     cameras: dict[str, str] = field(default_factory=dict)
     """Camera id to the file that gave it first."""
-    folders: dict[tuple[str, str], str] = field(default_factory=dict)
-    """Folder and template to the file that gave them first."""
+    folders: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    """Folder, template and channel to the file that gave them first."""
 
 
 def seen_in(info: ValidationInfo) -> Seen:
@@ -110,6 +110,14 @@ def _template(value: object) -> str:
     return str(value)
 
 
+def _channel(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return str(value)
+    if not isinstance(value, str) or not re.fullmatch(r"[^/\s]+", value):
+        raise wrong(f"{shown(value)} is not a channel such as 'ch01' or 1")
+    return value
+
+
 Text = Annotated[str, Strict(), Field(min_length=1)]
 Flag = Annotated[bool, Strict()]
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
@@ -121,6 +129,7 @@ Hours = Annotated[DailyHours, PlainValidator(_hours)]
 TimeZone = Annotated[ZoneInfo, PlainValidator(_timezone)]
 Id = Annotated[str, PlainValidator(_id)]
 Template = Annotated[str, PlainValidator(_template)]
+Channel = Annotated[str, PlainValidator(_channel)]
 
 
 class Limit(Part):
@@ -197,6 +206,7 @@ class Recordings(Part):
     """Where a camera's recordings lie below the archive's root, and how to read a start time from their names."""
 
     folder: Text
+    channel: Channel = ""
     template: Template
     timezone: TimeZone | None = None
     clock_offset_s: Number = 0.0
@@ -206,7 +216,7 @@ class Recordings(Part):
     def _is_read_once(cls, value: str, info: ValidationInfo) -> str:
         seen = seen_in(info)
         if folder := info.data.get("folder"):
-            source = (folder.strip("/"), value)
+            source = (folder.strip("/"), value, info.data.get("channel", ""))
             if first := seen.folders.get(source):
                 raise wrong(f"the recordings in {shown(folder)} are already those of a camera in {first}")
             seen.folders[source] = seen.file
@@ -241,6 +251,7 @@ class CameraPart(View):
             source.clock_offset_s,
             example_zones=self.example_zones,
             zones_judged=judge_example_zones or not self.example_zones,
+            channel=source.channel,
         )
 
 

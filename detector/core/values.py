@@ -109,6 +109,8 @@ class Camera:
     zones_judged: bool = True
     """Whether the zones are judged; False where they are unconfirmed examples, unless a setting says otherwise.
     Faults of the camera are judged in both cases."""
+    channel: str = ""
+    """Which channel of the recorder it is, where the files of several lie in one folder; '' where only its own do."""
 
     @property
     def is_judged(self) -> bool:
@@ -140,6 +142,10 @@ class RecordingState(StrEnum):
     UNNAMED = "unnamed"
     REPEATED = "repeated"
     UNREADABLE = "unreadable"
+    MIXED = "mixed_channels"
+    """The files of several channels lie in one folder, and none is known to be this camera's."""
+    OTHER_CHANNEL = "other_channel"
+    """A file of another channel than the camera's."""
 
 
 @dataclass(frozen=True, slots=True)

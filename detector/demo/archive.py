@@ -452,6 +452,7 @@ def recording_name(camera: Camera, start: datetime, end: datetime) -> str:
             ("offset", "%z"),
         )
     }  # fmt: skip
+    fields["channel"] = camera.channel or "01"
     try:
         return text.format_map(fields)
     except (KeyError, ValueError) as error:

@@ -8,34 +8,42 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from detector.core.errors import UnreadableRecording
-from detector.core.times import Interval
+from detector.core.times import Interval, subtract, union
 from detector.core.values import Camera, MediaInfo, Recording, RecordingState
-from detector.footage.templates import PRESETS, NamedTimes, parse_template
+from detector.footage.channels import channels_of, says_channel
+from detector.footage.dates import fault_of_date
+from detector.footage.ignored import Counted, Ignored, is_recording
+from detector.footage.marks import SUFFIXES
+from detector.footage.templates import PRESETS, NamedTimes, Unread, parse_template
 from detector.footage.timeline import Bounds, Unplaceable, disagrees, reconcile
 
-# fmt: off
-SUFFIXES = frozenset((
-    ".264", ".265", ".3gp", ".asf", ".avi", ".dav", ".flv", ".h264", ".h265", ".hevc", ".m2ts", ".m4v",
-    ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ps", ".ts", ".webm", ".wmv",
-))
-# fmt: on
-"""What recordings' names end in, in any case; a trailing '_' (Dahua, while it writes) does not matter."""
 
 REPEATED_SHARE = 0.95
-"""A recording of which another covers so much adds nothing."""
+REPEATED_REST_S = 10.0
+"""A recording of which others cover so much, and leave no more than that, adds nothing."""
+
+SLIVER_S = 2.0
+"""A shorter stretch between two recordings of a better picture is not taken from one of a worse."""
 
 LONGEST = timedelta(days=7)
 """A container that claims more has a damaged header."""
+
+__all__ = ["SUFFIXES", "Archive", "Unplaced", "find_recordings", "parts", "true_times"]
 
 _SETTLED = frozenset((RecordingState.READABLE, RecordingState.TRUNCATED, RecordingState.NOT_VIDEO))
 """States that follow from a file's bytes alone, so that an unchanged file need not be opened again."""
 
 NEXT_S = 1.0
 """A file whose name begins so shortly after another's is of the same time, as of a second stream; it is not the next."""
+_FOREIGN = {
+    RecordingState.OTHER_CHANNEL: "a file of another channel of the recorder",
+    RecordingState.MIXED: "the files of several channels lie in one folder, and recordings.channel names none",
+}
 
 Probe = Callable[[Path], MediaInfo]
 
@@ -58,6 +66,17 @@ class Archive:
     recordings: tuple[Recording, ...] = ()
     unplaced: tuple[Unplaced, ...] = ()
     fault: str | None = None
+    ignored: tuple[Ignored, ...] = ()
+    """Folder by folder, the files that do not end as recordings do."""
+    mixture: str = ""
+    """What to do where the files of several channels lie together; '' where they do not."""
+    others: str = ""
+    """Which files are those of other channels than the camera's."""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is to be said of the folder as a whole, in sentences."""
+        return (*((self.mixture,) if self.mixture else ()), *map(str, self.ignored))
 
 
 def find_recordings(
@@ -75,7 +94,10 @@ def find_recordings(
 
     `known` maps paths to the recordings of an earlier run; a file of the same size and time is not probed again
     if its state follows from its bytes (READABLE, TRUNCATED, NOT_VIDEO). Files and folders whose name begins with
-    a dot are left alone, as are files that do not end in one of SUFFIXES. Intervals are in UTC.
+    a dot are left alone; files that do not end in one of SUFFIXES are counted. Intervals are in UTC.
+
+    Where names say of which channel of the recorder a file is, those of other channels than the camera's are
+    OTHER_CHANNEL, and where the camera has none configured, all of a mixture are MIXED; neither is opened.
 
     A complete file is READABLE however new it is. GROWING is a file written within `growing_s` of `now` that
     cannot be read, breaks off, or is not yet as long as a name says whose end has not passed either; it is looked
@@ -84,23 +106,59 @@ def find_recordings(
 
     Raises ValueError if the camera's template is not one (see `detector.footage.templates.parse_template`).
     """
-    template = parse_template(camera.template)
-    look = _Look(camera, root, probe, study or probe, known, now.timestamp(), growing_s, given_up)
     faults: list[str] = []
-    found: list[_Found] = []
+    counted = Counted()
+    placed, unplaced = _placed(camera, root, _walk(root, camera.folder, faults, counted), now.timestamp())
+    channels = channels_of(camera, placed)
+    look = _Look(
+        camera, root, probe, study or probe, known, now.timestamp(), growing_s, given_up, channels.foreign
+    )
+    found = [look.at(path, named) for path, named in placed]
+    # The files of other channels say nothing of when this camera's end.
+    own = [one for one in found if one.recording.path not in channels.foreign]
+    recordings = [one.recording for one in found if one.recording.path in channels.foreign]
+    recordings += look.place(own)
+    ordered = sorted(_without_repeats(recordings), key=lambda r: (r.interval.start, r.path))
+    return Archive(
+        tuple(ordered),
+        tuple(unplaced),
+        "; ".join(faults) or None,
+        counted.all(),
+        channels.mixture,
+        channels.others,
+    )
+
+
+def _placed(
+    camera: Camera, root: Path, paths: Iterable[str], now_s: float
+) -> tuple[list[tuple[str, NamedTimes]], list[Unplaced]]:
+    """The files whose names give a time that may be right, each with it, and the others with the reason."""
+    template = parse_template(camera.template)
+    placed: list[tuple[str, NamedTimes]] = []
     unplaced: list[Unplaced] = []
-    for path in _walk(root, camera.folder, faults):
-        named = template.times(path)
+    for path in paths:
+        named = template.read(path)
         if not _is_text(path):
             shown = os.fsencode(path).decode(errors="replace")
             unplaced.append(Unplaced(shown, "the name is not valid UTF-8; rename the file"))
-        elif named is None:
-            unplaced.append(Unplaced(path, f"the name does not fit the template {camera.template!r}"))
+        elif isinstance(named, Unread):
+            unplaced.append(Unplaced(path, named.reason))
+        elif why := _why_not_placed(camera, root, path, named, now_s):
+            unplaced.append(Unplaced(path, why))
         else:
-            found.append(look.at(path, named))
-    recordings = look.place(found)
-    ordered = sorted(_without_repeats(recordings), key=lambda r: (r.interval.start, r.path))
-    return Archive(tuple(ordered), tuple(unplaced), "; ".join(faults) or None)
+            placed.append((path, named))
+    return placed, unplaced
+
+
+def _why_not_placed(camera: Camera, root: Path, path: str, named: NamedTimes, now_s: float) -> str:
+    """Why a name that was read gives no recording of this camera all the same; '' where it does."""
+    if camera.channel and not says_channel(camera, path, named):
+        return f"the name does not say of which channel it is, and recordings.channel is {camera.channel!r}"
+    try:
+        modified_s = (root / path).stat().st_mtime
+    except OSError:
+        modified_s = None
+    return fault_of_date(camera, true_times(camera, named)[0], modified_s, now_s)
 
 
 def true_times(camera: Camera, named: NamedTimes) -> tuple[datetime, datetime | None]:
@@ -131,22 +189,42 @@ def read_named_length_s(name: str, camera: Camera) -> float | None:
 
 
 def parts(recordings: Iterable[Recording]) -> list[tuple[Recording, Interval]]:
-    """The usable recordings of one camera in time order, each with the part of its time that no earlier one covers.
+    """The usable recordings of one camera in time order, each with time that no other answers for.
 
-    Where recordings overlap, the one that started first has the time; so no moment is looked at twice.
+    Where recordings overlap, the one with the larger picture has the time, and of equally large ones the one that
+    started first; so no moment is looked at twice. A recording around one of a better picture has two parts or more.
     """
-    usable = sorted(
-        (r for r in recordings if r.usable), key=lambda r: (r.interval.start, -r.interval.duration_s, r.path)
-    )
+    usable = sorted((r for r in recordings if r.usable), key=_area, reverse=True)
     found: list[tuple[Recording, Interval]] = []
+    taken: list[Interval] = []
+    for _, alike in groupby(usable, key=_area):
+        swept = list(_one_after_another(alike))
+        found += [(r, rest) for r, interval in swept for rest in _rest(interval, taken)]
+        taken = union([*taken, *(interval for _, interval in swept)])
+    return sorted(found, key=lambda part: (part[1].start, part[0].path))
+
+
+def _one_after_another(recordings: Iterable[Recording]) -> Iterator[tuple[Recording, Interval]]:
+    """Recordings of one picture size, each with the part of its time that no earlier one covers."""
     covered_until: datetime | None = None
-    for recording in usable:
+    for recording in sorted(recordings, key=lambda r: (r.interval.start, -r.interval.duration_s, r.path)):
         start, end = recording.shown.start, recording.shown.end
         if covered_until is None or end > covered_until:
-            start = start if covered_until is None else max(start, covered_until)
-            found.append((recording, Interval(start, end)))
+            yield recording, Interval(start if covered_until is None else max(start, covered_until), end)
             covered_until = end
-    return found
+
+
+def _rest(interval: Interval, taken: Sequence[Interval]) -> list[Interval]:
+    """What of an interval is not taken, without slivers; `taken` is in order and none of it overlaps."""
+    first = bisect_right(taken, interval.start, key=lambda one: one.end)
+    last = bisect_left(taken, interval.end, lo=first, key=lambda one: one.start)
+    if first == last:
+        return [interval]
+    return [rest for rest in subtract(interval, taken[first:last]) if rest.duration_s >= SLIVER_S]
+
+
+def _area(recording: Recording) -> int:
+    return recording.resolution_wh[0] * recording.resolution_wh[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +252,8 @@ class _Look:
     now_s: float
     growing_s: float
     given_up: Mapping[str, str]
+    foreign: Mapping[str, RecordingState]
+    """By path, the state of a file that is not of this camera's channel, or not known to be."""
 
     def at(self, path: str, named: NamedTimes) -> _Found:
         start, end = true_times(self.camera, named)
@@ -186,6 +266,8 @@ class _Look:
         unread = Recording(
             self.camera.id, path, status.st_size, status.st_mtime_ns, interval, RecordingState.UNREADABLE
         )
+        if state := self.foreign.get(path):
+            return _Found(replace(unread, state=state, reason=_FOREIGN[state]), end)
         if reason := self._not_to_open(unread, status.st_mode):
             return _Found(replace(unread, reason=reason), end)
         if status.st_size == 0:
@@ -295,8 +377,11 @@ class _Look:
         return self.now_s - recording.modified_ns / 1e9
 
 
-def _walk(root: Path, folder: str, faults: list[str]) -> Iterator[str]:
-    """Paths of files that look like recordings, relative to root, in a fixed order; links are followed, loops not."""
+def _walk(root: Path, folder: str, faults: list[str], counted: Counted) -> Iterator[str]:
+    """Paths of files that look like recordings, relative to root, in a fixed order; links are followed, loops not.
+
+    What cannot be read goes to `faults`, and files that do not look like recordings to `counted`.
+    """
     top = root / folder
     seen: set[tuple[int, int]] = set()
     _is_new(top, seen)
@@ -308,8 +393,12 @@ def _walk(root: Path, folder: str, faults: list[str]) -> Iterator[str]:
         within = PurePosixPath(folder, Path(place).relative_to(top).as_posix())
         folders[:] = [name for name in sorted(folders) if _is_new(Path(place, name), seen)]
         for name in sorted(files):
-            if not name.startswith(".") and Path(name).suffix.lower().rstrip("_") in SUFFIXES:
+            if name.startswith("."):
+                continue
+            if is_recording(name):
                 yield str(within / name)
+            else:
+                counted.add(str(within), name)
 
 
 def _is_new(folder: Path, seen: set[tuple[int, int]]) -> bool:
@@ -328,37 +417,53 @@ def _is_new(folder: Path, seen: set[tuple[int, int]]) -> bool:
 
 
 def _without_repeats(recordings: Sequence[Recording]) -> Iterator[Recording]:
-    """The recordings, with those that another one of them covers marked as REPEATED.
+    """The recordings, with those whose time others of them cover marked as REPEATED.
 
-    The longest is kept; of equally long ones (to the second) the larger, then the first by path.
+    The larger picture is kept; of equally large ones the longest (to the second), then the larger file, then the
+    first by path.
     """
     usable = [r for r in recordings if r.usable]
     yield from (r for r in recordings if not r.usable)
     if not usable:
         return
-    usable.sort(key=lambda r: (-round(r.interval.duration_s), -r.size_bytes, r.path))
+    usable.sort(key=lambda r: (-_area(r), -round(r.interval.duration_s), -r.size_bytes, r.path))
     longest = max(r.interval.end - r.interval.start for r in usable)
     kept: list[Recording] = []
     for recording in usable:
         low = bisect_left(kept, recording.interval.start - longest, key=_start)
         high = bisect_right(kept, recording.interval.end, key=_start)
-        shares = ((_share_covered(recording, other), other) for other in kept[low:high])
-        original = next((other for share, other in shares if share >= REPEATED_SHARE), None)
-        if original is None:
+        others = [other for other in kept[low:high] if other.interval.overlaps(recording.interval)]
+        if others and _adds_nothing(recording, others):
+            yield replace(recording, state=RecordingState.REPEATED, reason=_why_repeated(recording, others))
+        else:
             insort(kept, recording, key=_start)
             yield recording
-        else:
-            reason = f"{original.path} covers the same time"
-            yield replace(recording, state=RecordingState.REPEATED, reason=reason)
 
 
 def _start(recording: Recording) -> datetime:
     return recording.interval.start
 
 
-def _share_covered(recording: Recording, other: Recording) -> float:
+def _adds_nothing(recording: Recording, others: Sequence[Recording]) -> bool:
+    whole_s = recording.interval.duration_s
+    rest = subtract(recording.interval, (other.interval for other in others))
+    rest_s = sum(stretch.duration_s for stretch in rest)
+    return rest_s <= min((1 - REPEATED_SHARE) * whole_s, REPEATED_REST_S)
+
+
+def _why_repeated(recording: Recording, others: Sequence[Recording]) -> str:
+    best = max(others, key=lambda other: (_shared_s(recording, other), other.path))
+    names = best.path if len(others) == 1 else f"{best.path} and {len(others) - 1} more"
+    covers = "covers" if len(others) == 1 else "cover"
+    if _area(best) <= _area(recording):
+        return f"{names} {covers} the same time"
+    (width, height), (own_width, own_height) = best.resolution_wh, recording.resolution_wh
+    return f"{names} {covers} the same time in a better picture, {width}x{height} and not {own_width}x{own_height}"
+
+
+def _shared_s(recording: Recording, other: Recording) -> float:
     shared = recording.interval.intersection(other.interval)
-    return shared.duration_s / recording.interval.duration_s if shared else 0.0
+    return shared.duration_s if shared else 0.0
 
 
 def _utc(moment: datetime, camera: Camera) -> datetime:

@@ -42,6 +42,7 @@ class GapReason(StrEnum):
     UNREADABLE = "unreadable"
     REPEATED = "repeated"
     NOT_SURVEYED = "not_surveyed"
+    MIXED_CHANNELS = "mixed_channels"
     UNUSABLE_VIEW = "unusable_view"
     NOT_OBSERVED = "not_observed"
     NOT_JUDGED = "not_judged"
@@ -147,6 +148,8 @@ class PointCoverage:
     fault: str | None = None
     clock_notes: tuple[str, ...] = ()
     """Usable recordings whose name and container disagree, or that lack pictures: the path, and how."""
+    remarks: tuple[str, ...] = ()
+    """What is to be said of the folder as a whole: files that are not read, channels that are mixed."""
 
     @property
     def expected_s(self) -> float:
@@ -186,6 +189,7 @@ class PointCoverage:
             "fault": self.fault,
             "unplaced": list(self.unplaced),
             "clock_notes": list(self.clock_notes),
+            "remarks": list(self.remarks),
             "days": [self._day_to_json(day) for day in self.days],
         }
 
@@ -277,6 +281,7 @@ def coverage(
         tuple(f"{file.path}: {file.reason}" for file in archive.unplaced),
         archive.fault,
         tuple(f"{r.path}: {r.reason}" for r in archive.recordings if r.usable and r.reason),
+        (*archive.remarks, *((archive.others,) if archive.others else ())),
     )
 
 
@@ -324,6 +329,7 @@ def _claims(camera: Camera, recordings: Sequence[Recording]) -> list[Gap]:
     return [
         Gap(interval, _reason(recording), f"{recording.path}: {recording.reason}")
         for recording in recordings
+        if recording.state is not RecordingState.OTHER_CHANNEL
         for interval in _claimed(camera, template, recording, usual)
     ]
 

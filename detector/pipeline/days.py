@@ -74,6 +74,14 @@ class CameraScan:
     now: datetime
 
 
+_NOT_TOLD = frozenset(
+    (RecordingState.READABLE, RecordingState.REPEATED, RecordingState.MIXED, RecordingState.OTHER_CHANNEL)
+)
+"""States of which a survey does not name each file; of a mixture of channels it says what to do, once."""
+
+IGNORED = "ignored"
+"""In a survey, what stands for a state of a folder's files that do not end as recordings do."""
+
 Job = Survey | DayScan | CameraScan
 
 
@@ -166,10 +174,13 @@ def survey(shop: Shop, point: Point, camera: Camera, period: Interval, now: date
     unusable = tuple(
         (r.path, r.state.value, r.reason)
         for r in archive.recordings
-        if r.state not in (RecordingState.READABLE, RecordingState.REPEATED) and r.interval.overlaps(period)
+        if r.state not in _NOT_TOLD and r.interval.overlaps(period)
     )
     unplaced = tuple((u.path, RecordingState.UNNAMED.value, u.reason) for u in archive.unplaced)
-    return Surveyed(camera.id, tuple(days), unusable + unplaced, archive.fault)
+    ignored = tuple((one.folder, IGNORED, one.reason) for one in archive.ignored)
+    if archive.mixture:
+        ignored += ((camera.folder, RecordingState.MIXED.value, archive.mixture),)
+    return Surveyed(camera.id, tuple(days), unusable + unplaced + ignored, archive.fault)
 
 
 def scan_day(shop: Shop, point: Point, camera: Camera, day: date, now: datetime) -> DayDone:

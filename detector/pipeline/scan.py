@@ -329,7 +329,7 @@ def _observe(shop: Shop, report: CameraReport, tell: Tell) -> CameraReport:
     """Observe every part that no earlier scan has observed closely enough."""
     model = _short(seen_by(shop, report.point, report.camera))
     owed = _owed(shop, report, model)
-    samples, reused = 0, len(report.parts) - len(owed)
+    samples, reused = 0, len(hulls(report.parts)) - len(owed)
     failed: list[tuple[Recording, str]] = []
     unseen: list[Recording] = []
     sight = sight_of(report.camera, gated=shop.gated)
@@ -351,6 +351,15 @@ def _observe(shop: Shop, report: CameraReport, tell: Tell) -> CameraReport:
     return replace(report, samples=samples, reused=reused, failed=tuple(failed), unseen=tuple(unseen))
 
 
+def hulls(held: Sequence[Part]) -> list[Part]:
+    """Each recording once, from its first part to its last: it is observed in one go, around a better picture too."""
+    ends: dict[str, Part] = {}
+    for recording, interval in held:
+        _, first = ends.get(recording.id, (recording, interval))
+        ends[recording.id] = (recording, Interval(first.start, max(first.end, interval.end)))
+    return list(ends.values())
+
+
 @dataclass(frozen=True, slots=True)
 class _Owed:
     """A part that is yet to be observed, and how closely."""
@@ -365,7 +374,8 @@ def _owed(shop: Shop, report: CameraReport, model: str) -> list[_Owed]:
     done = _observed(shop.catalogue, camera, report.parts)
     owed: list[_Owed] = []
     before: Cadence | None = None
-    for last, part in zip((None, *report.parts), report.parts, strict=False):
+    whole = hulls(report.parts)
+    for last, part in zip((None, *whole), whole, strict=False):
         recording, interval = part
         cadence = cadence_needed(point, camera, settings, interval).cadence
         seam = before not in (None, cadence)
@@ -617,11 +627,17 @@ def _clip(proof: Proof, looker: Looker) -> Iterator[tuple[datetime, Image, Box |
 
 def unreadable(report: CameraReport) -> bool:
     """Whether the scan of a camera finished with something that could not be read."""
-    usable = (RecordingState.READABLE, RecordingState.REPEATED, RecordingState.GROWING)
+    usable = (
+        RecordingState.READABLE,
+        RecordingState.REPEATED,
+        RecordingState.GROWING,
+        RecordingState.OTHER_CHANNEL,
+    )
     return bool(
         report.failed
         or report.archive.fault
         or report.archive.unplaced
+        or report.archive.ignored
         or any(recording.state not in usable for recording in report.archive.recordings)
     )
 

@@ -97,6 +97,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "gap.growing": ("still being written", "正在写入"),
     "gap.unreadable": ("unreadable", "无法读取"),
     "gap.repeated": ("repeats another file", "与其他文件重复"),
+    "gap.mixed_channels": ("several channels in one folder", "多个通道的录像混放"),
     "fault.no_picture": ("no video signal", "无视频信号"),
     "fault.dark": ("dark", "画面过暗"),
     "fault.unsteady": ("cut or edited pictures", "画面不连续"),
