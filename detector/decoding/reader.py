@@ -31,6 +31,7 @@ from detector.decoding.breaks import (
     scan,
 )
 from detector.decoding.edits import has_edit_list
+from detector.decoding.orientation import AS_STORED, HOLDERS, Orientation, orientation_of
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -167,6 +168,7 @@ class _Decoded:
     at_s: float
     frame: VideoFrame
     sha256: str
+    orientation: Orientation
 
 
 class Reader:
@@ -185,6 +187,8 @@ class Reader:
         self._patient = False
         self.container = brief or _open(path)
         self._rough: VideoCodecContext | None = None
+        self._orientation: Orientation | None = None
+        """Of the pictures decoded last; None where none was."""
         self._scalers: dict[tuple[int, int], VideoReformatter] = {}
         self._timeline = timeline
         self._clock: StreamClock = Steady()
@@ -289,6 +293,12 @@ class Reader:
         return streams[0]
 
     @property
+    def shown_wh(self) -> tuple[int, int]:
+        """Width and height of the pictures as they are shown, in pixels, by what was decoded so far."""
+        context = self.stream.codec_context
+        return (self._orientation or AS_STORED).size((context.width, context.height))
+
+    @property
     def claimed_s(self) -> float | None:
         """The duration that the container states, in seconds after the first picture."""
         stream, container = self.stream, self.container
@@ -342,7 +352,7 @@ class Reader:
         stated = self._stated_rate
         return MediaInfo(
             codec=context.name,
-            resolution_wh=(context.width, context.height),
+            resolution_wh=self.shown_wh,
             start_s=self.first_s,
             duration_s=duration_s,
             truncated=truncated,
@@ -499,16 +509,17 @@ class Reader:
             return self._missed(NO_PICTURE)
         if chosen.frame.is_corrupt:
             return Missed("the picture is damaged")
-        large = self._image(chosen.frame, large_wh) if large_wh else None
-        return Frame(chosen.at_s - self.first_s, self._image(chosen.frame, fit_wh), chosen.sha256, large)
+        large = self._image(chosen, large_wh) if large_wh else None
+        return Frame(chosen.at_s - self.first_s, self._image(chosen, fit_wh), chosen.sha256, large)
 
-    def _image(self, frame: VideoFrame, fit_wh: tuple[int, int] | None) -> Image:
+    def _image(self, decoded: _Decoded, fit_wh: tuple[int, int] | None) -> Image:
+        frame, turned = decoded.frame, decoded.orientation
         size_wh = (frame.width, frame.height)
-        width, height = fitted(size_wh, fit_wh) if fit_wh is not None else size_wh
+        width, height = fitted(size_wh, turned.size(fit_wh)) if fit_wh is not None else size_wh
         # A scaler is kept for each size, with no threads of its own: making one takes a fifth of the time of using it.
         scaler = self._scalers.setdefault((width, height), VideoReformatter())
         scaled = scaler.reformat(frame, width, height, format="bgr24", interpolation="BILINEAR", threads=1)
-        return cast("Image", scaled.to_ndarray())
+        return turned.shown(cast("Image", scaled.to_ndarray()))
 
     def _missed(self, reason: str) -> Missed:
         """What is missed of a file that is no longer there is no fault of its own: it may come back, and be read then."""
@@ -599,7 +610,28 @@ class Reader:
 
     def _is_made_small(self, fit_wh: tuple[int, int] | None) -> bool:
         context = self.stream.codec_context
-        return fit_wh is not None and _scale((context.width, context.height), fit_wh) <= ROUGH_SCALE
+        if fit_wh is None:
+            return False
+        return _scale((context.width, context.height), self._known_orientation().size(fit_wh)) <= ROUGH_SCALE
+
+    def _known_orientation(self) -> Orientation:
+        """How the pictures are turned. One is decoded where none was, for a decoder of its own is not told of it."""
+        if self._orientation is None:
+            if any(holder in self.container.format.name for holder in HOLDERS):
+                self._learn_orientation()
+            self._orientation = self._orientation or AS_STORED
+        return self._orientation
+
+    def _learn_orientation(self) -> None:
+        decoded = self.decoded
+        try:
+            self._seek(self.first_s)
+            self._decode_first()
+        except (av.error.FFmpegError, OSError, UnreadableRecording):
+            return
+        finally:
+            self.decoded = decoded
+            self._lone = True  # where the decoder stands, it serves nothing that is wanted
 
     def _advance(self, target_s: float, tolerance_s: float, *, roughly: bool) -> _Decoded | None:
         """Decode until the picture shown at the target is known, or a keyframe near enough is there."""
@@ -675,11 +707,14 @@ class Reader:
         except (av.error.InvalidDataError, av.error.EOFError):
             return []
         self.decoded += len(frames)
+        if frames and decoder is None:
+            self._orientation = orientation_of(frames[-1])
         return [
             _Decoded(
                 float(self._shown(frame, ticks) * self._base),
                 frame,
                 self._digests.get(ticks) or self._group.hexdigest(),
+                self._orientation or AS_STORED,
             )
             for frame in frames
             if (ticks := _ticks_of(frame)) is not None

@@ -19,7 +19,7 @@ from detector.core.values import NO_DETECTIONS, Detections, Image
 
 Grey = npt.NDArray[np.uint8]
 
-GATE_VERSION = 3
+GATE_VERSION = 4
 """Changes when the gate would decide otherwise: what was seen by another is observed again."""
 
 GATE_WIDTH = 160
