@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -9,19 +10,31 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from detector.cli.common import AsJson, Rules, default_model, detector_of, litter_detector_of, settings_in
+from detector.cli.common import (
+    AsJson,
+    Rules,
+    default_model,
+    detector_of,
+    litter_detector_of,
+    now,
+    settings_in,
+)
 from detector.cli.output import say, say_json, table
 from detector.config.rules import RuleSet
 from detector.config.settings import Settings, default_rules, load_rules, load_zones
 from detector.core.errors import BadInput, UnreadableRecording
 from detector.core.geometry import Box
-from detector.core.times import local_day
+from detector.core.times import Interval, local_day
 from detector.core.values import Camera, Category, Point, Proof
 from detector.core.wording import duration_en
-from detector.pipeline.clips import Checked, check_files
+from detector.pipeline.clips import Checked, check_files, shape_of
+from detector.pipeline.doubts import Assessment, DoubtKind, Outcome, Subject, assess
+from detector.pipeline.usual import usual_looks
 from detector.spotting.work import write_stills
 
 LOCAL = ZoneInfo("Asia/Shanghai")
+
+EXIT_CODES = {Outcome.CLEAN: 0, Outcome.FOUND: 1, Outcome.NOT_JUDGED: 4}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -45,7 +58,7 @@ def check(
     rules: Rules = None,
     as_json: AsJson = False,
 ) -> None:
-    """Spot-check a clip. Exit 0: clean, 1: something found, 2: bad input.
+    """Spot-check a clip. Exit 0: clean, 1: something found, 2: bad input, 4: could not be judged.
 
     Example: kerbwatch check clip.mp4 --zones zones.yaml --stills out/
     """
@@ -58,13 +71,16 @@ def check(
         checked = check_files(clip, start, place, camera, ruleset, detector, litter)
     except UnreadableRecording as error:
         raise BadInput(str(error)) from error
+    usual = usual_looks(settings, camera, now()) if settings else ()
+    subject = Subject(place, camera, ruleset, shape_of(checked.parts, camera), usual)
+    assessed = assess(checked, subject)
     files = _write_stills(checked, camera, stills) if stills else {}
     if as_json:
-        say_json(_check_json(checked, camera, files))
+        say_json(_check_json(checked, assessed, camera, files))
     else:
-        _check_table(checked, files)
-    if checked.proofs:
-        raise typer.Exit(1)
+        _check_table(checked, assessed, files)
+    if code := EXIT_CODES[assessed.outcome]:
+        raise typer.Exit(code)
 
 
 def _place(
@@ -98,11 +114,10 @@ def _start(at: str | None, camera: Camera) -> datetime:
 
 
 def _seconds(proof: Proof, checked: Checked) -> tuple[float, float]:
-    interval = proof.incident.interval
-    return (interval.start - checked.start).total_seconds(), (interval.end - checked.start).total_seconds()
+    return _offsets(proof.incident.interval, checked)
 
 
-def _check_table(checked: Checked, files: dict[str, list[str]]) -> None:
+def _check_table(checked: Checked, assessed: Assessment, files: dict[str, list[str]]) -> None:
     rows = []
     for proof in checked.proofs:
         from_s, until_s = _seconds(proof, checked)
@@ -124,12 +139,34 @@ def _check_table(checked: Checked, files: dict[str, list[str]]) -> None:
     )
     for note in checked.clock_notes:
         say(note)
+    for line in _doubts(checked, assessed):
+        say(line)
     for names in files.values():
         for name in names:
             say(f"still: {name}")
 
 
-def _check_json(checked: Checked, camera: Camera, files: dict[str, list[str]]) -> dict[str, object]:
+def _doubts(checked: Checked, assessed: Assessment) -> Iterator[str]:
+    """What is said of a clip beside what was found in it, a line each."""
+    if assessed.outcome is Outcome.NOT_JUDGED:
+        yield f"could not be judged: {'; '.join(doubt.reason for doubt in assessed.doubts)}"
+    else:
+        yield from (f"note: {doubt.reason}" for doubt in assessed.doubts)
+    for stretch in assessed.unjudged:
+        from_s, until_s = _offsets(stretch, checked)
+        yield f"not judged: {from_s:.1f} to {until_s:.1f} s"
+    if assessed.too_long and DoubtKind.TOO_SHORT not in {doubt.kind for doubt in assessed.doubts}:
+        rules = ", ".join(f"{violation} ({duration_en(limit_s)})" for violation, limit_s in assessed.too_long)
+        yield f"not judged, for the clip is not longer than the limit: {rules}"
+
+
+def _offsets(stretch: Interval, checked: Checked) -> tuple[float, float]:
+    return (stretch.start - checked.start).total_seconds(), (stretch.end - checked.start).total_seconds()
+
+
+def _check_json(
+    checked: Checked, assessed: Assessment, camera: Camera, files: dict[str, list[str]]
+) -> dict[str, object]:
     width, height = camera.resolution_wh
     incidents = []
     for proof in checked.proofs:
@@ -148,6 +185,18 @@ def _check_json(checked: Checked, camera: Camera, files: dict[str, list[str]]) -
             }
         )
     return {
+        "outcome": assessed.outcome.value,
+        "doubts": [
+            {"kind": doubt.kind.value, "reason": doubt.reason, "reason_zh": doubt.reason_zh}
+            for doubt in assessed.doubts
+        ],
+        "not_judged": [
+            {"from_s": round(from_s, 2), "until_s": round(until_s, 2)}
+            for from_s, until_s in (_offsets(stretch, checked) for stretch in assessed.unjudged)
+        ],
+        "rules_not_judged": [
+            {"violation": violation.value, "limit_s": limit_s} for violation, limit_s in assessed.too_long
+        ],
         "view": checked.view,
         "duration_s": round(checked.duration_s, 2),
         "looks": len(checked.observations),

@@ -179,6 +179,9 @@ class MediaInfo:
     studied: bool = False
     """True where the whole file was read for breaks."""
 
+    shape_wh: tuple[int, int] = (0, 0)
+    """Width and height as shown in square pixels: what is stored may be squeezed. (0, 0) where it is not known."""
+
     def to_json(self) -> dict[str, Any]:
         """Plain values, in seconds; `of_json` reads them."""
         told = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -186,9 +189,9 @@ class MediaInfo:
 
     @classmethod
     def of_json(cls, stored: Mapping[str, Any]) -> Self:
-        width, height = stored["resolution_wh"]
+        sizes = {name: tuple(stored.get(name, (0, 0))) for name in ("resolution_wh", "shape_wh")}
         breaks = tuple(Break(*jump) for jump in stored["breaks"])
-        return cls(**{**stored, "resolution_wh": (width, height), "breaks": breaks})
+        return cls(**{**stored, **sizes, "breaks": breaks})
 
 
 @dataclass(frozen=True, slots=True)

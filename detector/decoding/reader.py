@@ -299,6 +299,14 @@ class Reader:
         return (self._orientation or AS_STORED).size((context.width, context.height))
 
     @property
+    def shape_wh(self) -> tuple[int, int]:
+        """Width and height as shown in square pixels: recorders squeeze wide pictures into narrow ones."""
+        context = self.stream.codec_context
+        wide = self.stream.sample_aspect_ratio or Fraction(1)
+        stretched = (max(1, round(context.width * wide)), context.height)
+        return (self._orientation or AS_STORED).size(stretched)
+
+    @property
     def claimed_s(self) -> float | None:
         """The duration that the container states, in seconds after the first picture."""
         stream, container = self.stream, self.container
@@ -353,6 +361,7 @@ class Reader:
         return MediaInfo(
             codec=context.name,
             resolution_wh=self.shown_wh,
+            shape_wh=self.shape_wh,
             start_s=self.first_s,
             duration_s=duration_s,
             truncated=truncated,

@@ -65,7 +65,7 @@ class Kept:
             return Observed(tuple(seen), tuple(Failed(*failed) for failed in known["failed"]))
         seen_now = look()
         file = self._store.write(recording.camera_id, key[:16], key[16:26], start, seen_now.seen)
-        failed = [[f.offset_s, f.reason] for f in seen_now.failed]
+        failed = [[f.offset_s, f.reason, f.recording_id] for f in seen_now.failed]
         _write(index, {"file": file, "failed": failed})
         return seen_now
 

@@ -22,7 +22,6 @@ from detector.footage.marks import SUFFIXES
 from detector.footage.templates import PRESETS, NamedTimes, Unread, parse_template
 from detector.footage.timeline import Bounds, Unplaceable, disagrees, reconcile
 
-
 REPEATED_SHARE = 0.95
 REPEATED_REST_S = 10.0
 """A recording of which others cover so much, and leave no more than that, adds nothing."""
@@ -266,12 +265,8 @@ class _Look:
         unread = Recording(
             self.camera.id, path, status.st_size, status.st_mtime_ns, interval, RecordingState.UNREADABLE
         )
-        if state := self.foreign.get(path):
-            return _Found(replace(unread, state=state, reason=_FOREIGN[state]), end)
-        if reason := self._not_to_open(unread, status.st_mode):
-            return _Found(replace(unread, reason=reason), end)
-        if status.st_size == 0:
-            return _Found(replace(unread, state=RecordingState.EMPTY, reason="0 bytes"), end)
+        if (unopened := self._unopened(unread, status.st_mode)) is not None:
+            return _Found(unopened, end)
         old = self.known.get(path)
         if old is not None and old.state in _SETTLED and old.file_id == unread.id:
             if old.media is not None:
@@ -279,6 +274,16 @@ class _Look:
             if old.state is RecordingState.NOT_VIDEO and old.interval.start == start:
                 return _Found(old, end)
         return self._open(unread, end)
+
+    def _unopened(self, unread: Recording, mode: int) -> Recording | None:
+        """The recording with the reason why it is not opened; None where it is to be opened."""
+        if state := self.foreign.get(unread.path):
+            return replace(unread, state=state, reason=_FOREIGN[state])
+        if reason := self._not_to_open(unread, mode):
+            return replace(unread, reason=reason)
+        if unread.size_bytes == 0:
+            return replace(unread, state=RecordingState.EMPTY, reason="0 bytes")
+        return None
 
     def _not_to_open(self, unread: Recording, mode: int) -> str | None:
         if not stat.S_ISREG(mode):

@@ -33,7 +33,7 @@ from detector.core.values import (
 from detector.decoding.change import median_of
 from detector.decoding.view import picture_distance, shows_card, structure_likeness
 
-__all__ = ["WORDS", "ViewFault", "fault_incidents", "view_faults"]
+__all__ = ["SAME_VIEW", "WORDS", "ViewFault", "fault_incidents", "likeness_to", "view_faults"]
 
 NOTHING = "no_picture"
 WORDS = (NOTHING, "dark", "unsteady", "blocked", "moved", "blurred", "frozen")
@@ -137,6 +137,25 @@ def view_faults(
                 if _lasts(observations, first, last, words, word):
                     faults.append(_fault(observations, first, last, cadence_s, word))
     return sorted(faults, key=lambda fault: fault.interval.start)
+
+
+def likeness_to(usual: Sequence[Observation], looks: Sequence[Observation]) -> list[float | None]:
+    """How like a camera's usual view each look is, in [-1, 1]; from SAME_VIEW on it shows that view.
+
+    None for a look of which that cannot be told: dark, without structure or hidden by traffic; and for all of them
+    where the usual looks are fewer than FAULT_LOOKS.
+    """
+    views: list[_View] = []
+    for o in usual:
+        if o.view.edges.size and not o.spared and not _plain(o.view):
+            _put_to(_worth(views), views, o)
+    known = _usual(views)
+    if known is None or known.looks < FAULT_LOOKS:
+        return [None for _ in looks]
+    return [
+        None if _plain(o.view) or not o.view.edges.size else known.likeness(o.view.edges, _visible(o))
+        for o in looks
+    ]
 
 
 def fault_incidents(faults: Sequence[ViewFault], point: Point, camera: Camera) -> Iterator[Incident]:

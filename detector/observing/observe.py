@@ -39,6 +39,8 @@ class Failed:
 
     offset_s: float
     reason: str
+    recording_id: str = ""
+    """Of which recording, where several are told of together."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 from detector.config.rules import RuleSet
 from detector.core.errors import UnreadableRecording
+from detector.core.geometry import same_shape
 from detector.core.times import Interval
 from detector.core.values import (
     Camera,
@@ -54,6 +55,8 @@ class Checked:
     proofs: tuple[Proof, ...]
     dropped: tuple[Dropped, ...]
     faults: tuple[ViewFault, ...]
+    unseen: tuple[Interval, ...] = ()
+    """Time of which no picture was had."""
 
     @property
     def start(self) -> datetime:
@@ -114,11 +117,11 @@ def observe_files(
         job_of(part, plan, Path(), detector, litter_looks(part, point, camera, rules, litter))
         for part, plan in zip(parts, plans, strict=True)
     )
-    for _, seen in observe_jobs(jobs, detector, sight_of(camera)):
+    for job, seen in observe_jobs(jobs, detector, sight_of(camera)):
         if isinstance(seen, UnreadableRecording):
             raise seen
         observations += seen.seen
-        failed += seen.failed
+        failed += [replace(one, recording_id=job.recording.id) for one in seen.failed]
     return Observed(tuple(observations), tuple(failed))
 
 
@@ -162,21 +165,36 @@ def prove_files(
         proofs=verdicts.proofs,
         dropped=verdicts.dropped,
         faults=judgement.faults,
+        unseen=tuple(_unseen(parts, seen)),
     )
 
 
 def _unseen(parts: Sequence[Part], seen: Observed) -> list[Interval]:
-    """The time that the failed moments of the one part stand for; of several parts they are not told apart."""
-    if len(parts) != 1 or not seen.failed:
-        return []
-    (recording, whole), *_ = parts
-    start = recording.interval.start
-    looks = sorted(
-        {*(o.at for o in seen.seen), *(start + timedelta(seconds=f.offset_s) for f in seen.failed)}
-    )
-    until = dict(pairwise([*looks, whole.end]))
-    missed = {start + timedelta(seconds=f.offset_s) for f in seen.failed} - {o.at for o in seen.seen}
-    return [Interval(at, until[at]) for at in sorted(missed) if until[at] > at]
+    """The time that failed moments stand for: from each to the next look at its recording, or to the part's end."""
+    found: list[Interval] = []
+    for recording, whole in parts:
+        start = recording.interval.start
+        failed = {
+            start + timedelta(seconds=f.offset_s) for f in seen.failed if f.recording_id == recording.id
+        }
+        shown = {o.at for o in seen.seen if o.recording_id == recording.id}
+        until = dict(pairwise([*sorted(shown | failed), whole.end]))
+        missed = [Interval(at, until[at]) for at in sorted(failed - shown) if until[at] > at]
+        found += [shared for stretch in missed if (shared := stretch.intersection(whole))]
+    return found
+
+
+def shape_of(parts: Sequence[Part], camera: Camera) -> tuple[int, int]:
+    """Width and height in square pixels of the pictures as they are shown; where several parts differ, of one that has
+    another shape than the camera's zones.
+    """
+    shapes = [
+        recording.media.shape_wh
+        if recording.media is not None and min(recording.media.shape_wh) > 0
+        else recording.resolution_wh
+        for recording, _ in parts
+    ]
+    return next((shape for shape in shapes if not same_shape(shape, camera.resolution_wh)), shapes[0])
 
 
 def parts_of(

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from detector.core.values import RecordingState, Violation
 from detector.review.models import Given, Names
-from detector.spotting import Phase, SpotState, Why
+from detector.spotting import DoubtKind, Outcome, Phase, SpotState, Why
 
 
 class RecordingOut(BaseModel):
@@ -44,6 +44,26 @@ class DroppedOut(BaseModel):
     why: str
 
 
+class DoubtOut(BaseModel):
+    """Why a spot check could not judge, or not wholly."""
+
+    kind: DoubtKind
+    reason: Names
+
+
+class StretchOut(BaseModel):
+    start: datetime
+    end: datetime
+
+
+class RuleNotJudgedOut(BaseModel):
+    """A rule in force whose limit what was looked at does not exceed."""
+
+    violation: Violation
+    violation_name: Names
+    limit_s: float
+
+
 class SpotOut(BaseModel):
     """A spot check and how far it is."""
 
@@ -72,6 +92,11 @@ class SpotOut(BaseModel):
     unreadable: int | None
     findings: list[FindingOut]
     dropped: list[DroppedOut]
+    outcome: Outcome | None = Field(description="None until it is done.")
+    outcome_name: Names | None
+    doubts: list[DoubtOut] = Field(description="Why it could not be judged, or not wholly.")
+    not_judged: list[StretchOut] = Field(description="Time of which no picture was had that can be judged.")
+    rules_not_judged: list[RuleNotJudgedOut]
 
 
 class SpotIn(Given):

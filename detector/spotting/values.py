@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from detector.config.rules import RuleSet
-from detector.core.values import Camera, Point, Recording, Violation
+from detector.core.times import Interval
+from detector.core.values import Camera, Observation, Point, Recording, Violation
+from detector.pipeline.doubts import Doubt, DoubtKind, Outcome
 from detector.pipeline.flow import Part
 
 
@@ -78,6 +80,14 @@ class Finding:
         )
 
 
+def _outcome_before(values: dict[str, Any]) -> Outcome:
+    """Of a result that was kept by a release without outcomes."""
+    if values["findings"]:
+        return Outcome.FOUND
+    judged = values["looks"] > values["unreadable"] and values["view"] == "ok"
+    return Outcome.CLEAN if judged else Outcome.NOT_JUDGED
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """What came of a check that was done. `dropped` are suspicions that a closer look refuted: which, and why."""
@@ -90,6 +100,13 @@ class Result:
     unreadable: int
     findings: tuple[Finding, ...]
     dropped: tuple[tuple[Violation, str], ...]
+    outcome: Outcome = Outcome.CLEAN
+    doubts: tuple[Doubt, ...] = ()
+    """Why it could not be judged, or not wholly."""
+    unjudged: tuple[Interval, ...] = ()
+    """Time of which no picture was had that can be judged."""
+    too_long: tuple[tuple[Violation, float], ...] = ()
+    """Rules whose limit, in seconds, what was looked at does not exceed."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -99,6 +116,10 @@ class Result:
             "unreadable": self.unreadable,
             "findings": [finding.to_json() for finding in self.findings],
             "dropped": [list(one) for one in self.dropped],
+            "outcome": self.outcome,
+            "doubts": [[doubt.kind, doubt.reason, doubt.reason_zh] for doubt in self.doubts],
+            "unjudged": [[stretch.start.isoformat(), stretch.end.isoformat()] for stretch in self.unjudged],
+            "too_long": [list(one) for one in self.too_long],
         }
 
     @classmethod
@@ -108,6 +129,18 @@ class Result:
             | {
                 "findings": tuple(Finding.of_json(one) for one in values["findings"]),
                 "dropped": tuple((Violation(violation), why) for violation, why in values["dropped"]),
+                "outcome": Outcome(values.get("outcome") or _outcome_before(values)),
+                "doubts": tuple(
+                    Doubt(DoubtKind(kind), reason, reason_zh)
+                    for kind, reason, reason_zh in values.get("doubts", ())
+                ),
+                "unjudged": tuple(
+                    Interval(datetime.fromisoformat(start), datetime.fromisoformat(end))
+                    for start, end in values.get("unjudged", ())
+                ),
+                "too_long": tuple(
+                    (Violation(violation), limit_s) for violation, limit_s in values.get("too_long", ())
+                ),
             }
         )
 
@@ -190,6 +223,8 @@ class Order:
     parts: tuple[Part, ...] = field(default=())
     clip_name: str | None = None
     """What the clip was called where it comes from: a recorder's name says when it starts and ends."""
+    usual: tuple[Observation, ...] = ()
+    """Stored looks that say what the camera's view usually is."""
 
     def __post_init__(self) -> None:
         if (self.clip is None) == (not self.parts):

@@ -15,7 +15,8 @@ from detector.core.values import Camera, Proof
 from detector.engines.local import end_with_parent
 from detector.evidence import Captions, annotated, jpeg
 from detector.inference.detector import Attended, Detector
-from detector.pipeline.clips import Checked, judge_files, observe_files, parts_of
+from detector.pipeline.clips import Checked, judge_files, observe_files, parts_of, shape_of
+from detector.pipeline.doubts import Assessment, Subject, assess
 from detector.pipeline.flow import Part, plan_part
 from detector.spotting.values import Finding, Order, Phase, Result, Why
 
@@ -62,7 +63,8 @@ def look_at(order: Order, eyes: Eyes, tell: Tell) -> Result:
     seen = observe_files(parts, plans, *place, Attended(detector, after=count), litter)
     tell(Phase.CLOSER, 1.0)
     checked = judge_files(parts, seen, *place, detector, litter)
-    return _result(checked, order)
+    subject = Subject(*place, shape_of(parts, order.camera), order.usual)
+    return _result(checked, assess(checked, subject), order)
 
 
 def _clip_parts(order: Order) -> Sequence[Part]:
@@ -75,7 +77,7 @@ def _clip_parts(order: Order) -> Sequence[Part]:
     return parts
 
 
-def _result(checked: Checked, order: Order) -> Result:
+def _result(checked: Checked, assessed: Assessment, order: Order) -> Result:
     def say(at: datetime) -> str:
         return f"{at.astimezone(order.camera.timezone):%Y-%m-%d %H:%M:%S}"
 
@@ -89,6 +91,10 @@ def _result(checked: Checked, order: Order) -> Result:
             for number, proof in enumerate(checked.proofs, 1)
         ),
         dropped=tuple((one.incident.violation, one.reason) for one in checked.dropped),
+        outcome=assessed.outcome,
+        doubts=assessed.doubts,
+        unjudged=assessed.unjudged,
+        too_long=assessed.too_long,
     )
 
 

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path, PurePath
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
@@ -19,16 +20,28 @@ from detector.core.errors import BadInput, KerbwatchError
 from detector.core.times import Interval, local_day
 from detector.core.values import Camera, Point, Recording, Violation
 from detector.decoding.reader import probe, study
-from detector.footage.archive import find_recordings
+from detector.footage.archive import find_recordings, parts
 from detector.footage.catalogue import Catalogue
 from detector.footage.troubles import Troubles
+from detector.observing.store import ObservationStore
 from detector.people import Action, Looked
+from detector.pipeline.doubts import Doubt
 from detector.pipeline.flow import Part
+from detector.pipeline.usual import stored_looks
 from detector.review.access import Visitor, require_header
 from detector.review.days import today_of
 from detector.review.house import House, house_of
 from detector.review.models import Names
-from detector.review.models_spots import DroppedOut, FindingOut, RecordingOut, SpotIn, SpotOut
+from detector.review.models_spots import (
+    DoubtOut,
+    DroppedOut,
+    FindingOut,
+    RecordingOut,
+    RuleNotJudgedOut,
+    SpotIn,
+    SpotOut,
+    StretchOut,
+)
 from detector.review.pages import page
 from detector.review.refusals import Refused, not_found
 from detector.review.routes.api import PROBLEMS
@@ -37,6 +50,7 @@ from detector.review.routes.zones import SpotChecker, camera_for
 from detector.review.views import local, named
 from detector.spotting import Finding, Order, Spot
 from detector.spotting.checks import LARGEST_CLIP
+from detector.spotting.values import Result
 
 router = APIRouter(include_in_schema=False)
 api = APIRouter(prefix="/api/v1", responses=PROBLEMS, tags=["spot checks"])
@@ -103,13 +117,13 @@ def check_recordings(request: Request, body: SpotIn, visitor: SpotChecker) -> Sp
     start = body.start if body.start.utcoffset() is not None else body.start.replace(tzinfo=camera.timezone)
     possible(start.date())
     stretch = Interval(start, start + timedelta(seconds=body.length_s))
-    parts = list(_parts(house, camera, stretch))
-    if not parts:
+    held = list(_parts(house, camera, stretch))
+    if not held:
         raise Refused(422, "bad_input", "nothing is recorded at that time")
-    source = ", ".join(PurePath(recording.path).name for recording, _ in parts)[:LONGEST_NAME]
-    begins = parts[0][1].start
+    source = ", ".join(PurePath(recording.path).name for recording, _ in held)[:LONGEST_NAME]
+    begins = held[0][1].start
     spot = Spot.new(visitor.actor.who, house.desk.now(), point.id, camera.id, source, begins, uploaded=False)
-    house.spot_checks.submit(spot, _order(house, spot, point, camera, parts=tuple(parts)))
+    house.spot_checks.submit(spot, _order(house, spot, point, camera, parts=tuple(held)))
     house.desk.log.add(
         visitor.actor, Looked.FOOTAGE, file=source, details={"spot_check": spot.id, "masked": False}
     )
@@ -151,7 +165,8 @@ async def check_clip(
         raise
     except ClientDisconnect as error:
         raise Refused(400, "bad_request", "the clip did not arrive whole") from error
-    order = _order(house, spot, point, view, clip=house.spot_checks.shelf.clip(spot.id))
+    clip = house.spot_checks.shelf.clip(spot.id)
+    order = await run_in_threadpool(partial(_order, house, spot, point, view, clip=clip))
     await run_in_threadpool(house.spot_checks.submit, spot, order)
     return spot_out(house, spot)
 
@@ -248,17 +263,10 @@ def found_in(house: House, camera: Camera, period: Interval) -> list[Recording]:
 
 
 def _parts(house: House, camera: Camera, stretch: Interval) -> Iterator[Part]:
-    """What of a stretch is recorded, with whole paths; recordings that overlap are told apart by where one ends."""
-    start = stretch.start
-    for recording in found_in(house, camera, stretch):
-        if start >= stretch.end:
-            return
-        part = recording.shown.intersection(Interval(start, stretch.end)) if recording.usable else None
-        if part is None:
-            continue
-        start = part.end
-        whole = str(house.settings.archive_root / recording.path)
-        yield replace(recording, path=whole), part
+    """What of a stretch is recorded, with whole paths, each moment in the recording with the best picture of it."""
+    for recording, held in parts(found_in(house, camera, stretch)):
+        if part := held.intersection(stretch):
+            yield replace(recording, path=str(house.settings.archive_root / recording.path)), part
 
 
 def spot_out(house: House, spot: Spot) -> SpotOut:
@@ -296,7 +304,31 @@ def spot_out(house: House, spot: Spot) -> SpotOut:
             DroppedOut(violation=violation, violation_name=_name(house, violation), why=why)
             for violation, why in (result.dropped if result else ())
         ],
+        **_outcome_out(house, result),
     )
+
+
+def _outcome_out(house: House, result: Result | None) -> dict[str, Any]:
+    """What a check came to, as SpotOut has it."""
+    if result is None:
+        return {"outcome": None, "outcome_name": None, "doubts": [], "not_judged": [], "rules_not_judged": []}
+    return {
+        "outcome": result.outcome,
+        "outcome_name": named(f"spot_outcome.{result.outcome}"),
+        "doubts": [DoubtOut(kind=doubt.kind, reason=_sentence(doubt)) for doubt in result.doubts],
+        "not_judged": [
+            StretchOut(start=local(house.settings, stretch.start), end=local(house.settings, stretch.end))
+            for stretch in result.unjudged
+        ],
+        "rules_not_judged": [
+            RuleNotJudgedOut(violation=violation, violation_name=_name(house, violation), limit_s=limit_s)
+            for violation, limit_s in result.too_long
+        ],
+    }
+
+
+def _sentence(doubt: Doubt) -> Names:
+    return Names(en=f"{doubt.reason[:1].upper()}{doubt.reason[1:]}.", zh=f"{doubt.reason_zh}。")
 
 
 def _finding_out(house: House, spot: Spot, finding: Finding) -> FindingOut:
@@ -325,7 +357,9 @@ def _order(
 ) -> Order:
     folder, rules = house.spot_checks.shelf.folder(spot.id), house.settings.rules
     name = spot.source if spot.uploaded else None
-    return Order(folder, point, camera, rules, spot.start, clip, parts, name)
+    store = ObservationStore(house.settings.observations_root)
+    usual = stored_looks(Catalogue(house.database), store, camera, house.desk.now())
+    return Order(folder, point, camera, rules, spot.start, clip, parts, name, usual)
 
 
 def _plain(name: str) -> str:

@@ -34,18 +34,22 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "spots.found": ("Found", "发现"),
     "spots.count": ("{n} found", "发现 {n} 件"),
     "spots.clean": ("Nothing found", "未发现问题"),
+    "spots.not_judged": ("Not judged", "未判定时段"),
+    "spots.rules_not_judged": (
+        "Not judged, for the clip is not longer than the limit",
+        "录像时长不超过时限，以下项目未判定",
+    ),
+    "spots.misplaced": (
+        "The zones do not fit this picture, so what was found in them counts for nothing.",
+        "区域与画面不符，以下发现不作为依据。",
+    ),
+    "spot_outcome.clean": ("Nothing found", "未发现问题"),
+    "spot_outcome.found": ("Found", "发现问题"),
+    "spot_outcome.could_not_be_judged": ("Could not be judged", "无法判定"),
     "spots.remove": ("Remove", "删除"),
     "spots.cancel": ("Cancel", "取消"),
     "spots.back": ("All spot checks", "全部抽查"),
     "spots.begins": ("begins {at}", "起始于 {at}"),
-    "spots.no_rule": (
-        "No rule is in force here at that time, so nothing was looked at.",
-        "该时段此点位无适用规则，未作核查。",
-    ),
-    "spots.unusable": (
-        "Most of the pictures cannot be judged: dark, blocked, frozen or turned away.",
-        "多数画面无法判定（过暗、遮挡、卡滞或偏移）。",
-    ),
     "spots.done": (
         "{duration} looked at in {looks} pictures, {unreadable} of them unreadable; took {took}.",
         "核查 {duration} 录像，采样 {looks} 次，其中 {unreadable} 次无法读取；用时 {took}。",
