@@ -71,7 +71,7 @@ def _root(
 
 
 def main() -> None:
-    """Run the command. Exit codes: 0 clean, 1 found or failed, 2 bad input, 3 some recordings unreadable."""
+    """Run the command. Exit codes: 0 clean, 1 found or failed, 2 bad input, 3 some recordings unreadable, 4 not judged."""
     try:
         app()
     except KerbwatchError as error:
