@@ -86,12 +86,12 @@ def assess(checked: Checked, subject: Subject) -> Assessment:
     """Weigh what was found in a clip against what of it could not be judged."""
     limits_s = _limits_s(checked.parts, subject)
     run_s = max(run.duration_s for run in union((i for _, i in checked.parts), join_gap_s=JOIN_GAP_S))
-    blind = [*checked.unseen, *(fault.interval for fault in checked.faults), *_without_pictures(checked)]
-    unjudged = tuple(union(blind, join_gap_s=1.0))
+    unseen = union([*checked.unseen, *_without_pictures(checked)], join_gap_s=1.0)
+    unjudged = tuple(union([*unseen, *(fault.interval for fault in checked.faults)], join_gap_s=1.0))
     shortest_s = min(limits_s.values(), default=None)
     found = (
         _rule_doubt(shortest_s, run_s, subject),
-        _reading_doubt(checked, shortest_s),
+        _reading_doubt(checked, unseen, shortest_s),
         _shape_doubt(subject),
         _view_doubt(checked, subject),
     )
@@ -149,15 +149,20 @@ def _rule_doubt(shortest_s: float | None, run_s: float, subject: Subject) -> Dou
     return None
 
 
-def _reading_doubt(checked: Checked, shortest_s: float | None) -> Doubt | None:
+def _reading_doubt(checked: Checked, unseen: Sequence[Interval], shortest_s: float | None) -> Doubt | None:
     looks = len(checked.observations) + len(checked.failed)
-    longest_s = max((stretch.duration_s for stretch in checked.unseen), default=0.0)
-    hides = shortest_s is not None and longest_s >= shortest_s
-    if checked.failed and (hides or len(checked.failed) >= UNREADABLE_SHARE * looks):
+    longest_s = max((stretch.duration_s for stretch in unseen), default=0.0)
+    if checked.failed and len(checked.failed) >= UNREADABLE_SHARE * looks:
         return Doubt(
             DoubtKind.UNREADABLE,
             f"{len(checked.failed)} of {looks} moments are unreadable",
             f"{looks} 次采样中 {len(checked.failed)} 次无法读取",
+        )
+    if shortest_s is not None and longest_s >= shortest_s:
+        return Doubt(
+            DoubtKind.UNREADABLE,
+            f"{duration_en(longest_s)} without a readable picture, as long as the shortest limit or longer",
+            f"有 {duration_zh(longest_s)} 无可读画面，不短于现行最短时限",
         )
     if checked.observations and checked.view != "ok":
         return Doubt(
