@@ -55,6 +55,7 @@ UNREADABLE = (
     RecordingState.NOT_VIDEO,
     RecordingState.GROWING,
     RecordingState.UNREADABLE,
+    RecordingState.MIXED,
 )
 """Files of a day that show nothing, or nothing yet: the day cannot be all clear."""
 

@@ -23,7 +23,7 @@ class RecordingFault(StrEnum):
     TRUNCATED = "truncated"
     SHORT = "short"
     UNUSABLE = "unusable"
-    """An empty file, a file that is no video, or one that is still being written."""
+    """An empty file, a file that is no video, one that is still being written, or one of an unknown channel."""
     UNREADABLE = "unreadable"
 
 
@@ -32,6 +32,7 @@ FAULTS: dict[RecordingState, RecordingFault] = {
     RecordingState.EMPTY: RecordingFault.UNUSABLE,
     RecordingState.NOT_VIDEO: RecordingFault.UNUSABLE,
     RecordingState.GROWING: RecordingFault.UNUSABLE,
+    RecordingState.MIXED: RecordingFault.UNUSABLE,
     RecordingState.UNREADABLE: RecordingFault.UNREADABLE,
 }
 
