@@ -73,7 +73,7 @@ def _infer(task: dict[str, Any]) -> object:
     camera, model = settings.points[0].cameras[0], settings.model
     detector = open_detector(
         Path(task["weights"]), Path(task["cache"]), device="cpu", input_hw=model.imgsz_hw,
-        confidence=model.confidence, precision=model.precision, threads=1,
+        confidence=model.confidence, precision=model.precision, threads=1, faint=True,
     )  # fmt: skip
     cadence = cadence_for(LIMIT_S)
     offsets_s = [20 + cadence.every_s * k for k in range(8)]

@@ -71,7 +71,8 @@ def manifest_weights(name: str) -> Weights:
     )
 
 
-def detector_of(settings: ModelSettings, threads: int = 0) -> Detector:
+def detector_of(settings: ModelSettings, threads: int = 0, *, faint: bool = True) -> Detector:
+    """Open the detector that the settings name; `faint` keeps weak detections of vehicles, as a scan needs them."""
     return open_detector(
         weights_of(settings),
         cache_folder(),
@@ -80,6 +81,7 @@ def detector_of(settings: ModelSettings, threads: int = 0) -> Detector:
         input_hw=settings.imgsz_hw,
         confidence=settings.confidence,
         precision=settings.precision,
+        faint=faint,
     )
 
 
@@ -95,7 +97,7 @@ def input_size(text: str) -> tuple[int, int]:
 
 def sight_of(settings: Settings) -> Sight:
     """What masks pictures. Raises BadInput."""
-    detector = detector_of(replace(settings.model, confidence=MASKING_CONFIDENCE))
+    detector = detector_of(replace(settings.model, confidence=MASKING_CONFIDENCE), faint=False)
     return Sight(detector, settings.state_root / "masking")
 
 
@@ -104,7 +106,7 @@ def litter_detector_of(settings: ModelSettings, threads: int = 0) -> Detector | 
     if not settings.litter_weights:
         return None
     own = replace(settings, weights=settings.litter_weights, imgsz_hw=settings.litter_imgsz_hw)
-    return detector_of(own, threads)
+    return detector_of(own, threads, faint=False)
 
 
 def prepare_detector(settings: ModelSettings, *, litter: bool = True) -> None:

@@ -53,6 +53,41 @@ def iou_matrix(a: FloatArray, b: FloatArray) -> FloatArray:
     return np.asarray(np.divide(shared, total, out=np.zeros_like(shared), where=total > 0))
 
 
+def contained_share(a: Box, b: Box) -> float:
+    """Which part of the smaller of two boxes lies inside the other, in [0, 1]."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    return min(1.0, width * height / min(box_area(a), box_area(b)))
+
+
+SAME_OBJECT_IOU = 0.5
+NESTED_SHARE = 0.85
+PART_AREA = 0.35
+
+
+def is_same_object(a: Box, b: Box) -> bool:
+    """Whether two boxes seen at one time are of one object: they overlap, or one contains most of the other.
+
+    A nested box smaller than PART_AREA of the other may be an object of its own: a car in front of a coach.
+    """
+    if iou(a, b) >= SAME_OBJECT_IOU:
+        return True
+    areas = sorted((box_area(a), box_area(b)))
+    return contained_share(a, b) >= NESTED_SHARE and areas[0] >= PART_AREA * areas[1]
+
+
+def contained_matrix(a: FloatArray, b: FloatArray) -> FloatArray:
+    """`contained_share` of every box of a, shape (n, 4), with every box of b, shape (m, 4): shape (n, m)."""
+    top_left = np.maximum(a[:, None, :2], b[None, :, :2])
+    bottom_right = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    shared = np.clip(bottom_right - top_left, 0, None).prod(axis=2)
+    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (a, b)]
+    smaller = np.minimum(areas[0][:, None], areas[1][None, :])
+    return np.asarray(np.divide(shared, smaller, out=np.zeros_like(shared), where=smaller > 0))
+
+
 def box_area(box: Box) -> float:
     return (box[2] - box[0]) * (box[3] - box[1])
 

@@ -77,6 +77,15 @@ TAKEN_FOR: Mapping[str, LabelGroup] = dict.fromkeys(
 
 LABEL_GROUPS_MISTAKEN: Mapping[str, LabelGroup] = {**LABEL_GROUPS, **TAKEN_FOR}
 
+FAINT_CONFIDENCE = 0.05
+"""Lowest confidence in [0, 1] at which a detection of a vehicle is stored. A vehicle that stands is named weakly at some
+samples and strongly over its stay: of 39 real standing vehicles yolov8n finds 87 % at half of the samples from 0.2, and
+95 to 97 % from 0.05."""
+
+CLEAR_CONFIDENCE = 0.2
+"""Confidence in [0, 1] below which a detection of a vehicle is faint. Faint detections support a stay; they count for
+nothing else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Zone:
@@ -269,12 +278,33 @@ class Detections:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def of(self, group: LabelGroup, *, mistaken: bool = False) -> Detections:
-        """The detections of one group, in the same order; with what it is `mistaken` for where that is asked."""
+    def of(self, group: LabelGroup, *, mistaken: bool = False, faint: bool = False) -> Detections:
+        """The detections of one group, in the same order; with what it is `mistaken` for where that is asked.
+
+        Faint detections of vehicles are left out unless `faint` is set.
+        """
         names = LABEL_GROUPS_MISTAKEN if mistaken else LABEL_GROUPS
-        keep = [i for i, label in enumerate(self.labels) if names.get(label) is group]
+        return self._where(
+            [
+                i
+                for i, label in enumerate(self.labels)
+                if names.get(label) is group and (faint or not self._is_faint(i))
+            ]
+        )
+
+    @property
+    def clear(self) -> Detections:
+        """The detections without the faint ones of vehicles."""
+        return self._where([i for i in range(len(self.labels)) if not self._is_faint(i)])
+
+    def _is_faint(self, index: int) -> bool:
+        is_vehicle = LABEL_GROUPS_MISTAKEN.get(self.labels[index]) is LabelGroup.VEHICLE
+        return is_vehicle and bool(self.confidences[index] < CLEAR_CONFIDENCE)
+
+    def _where(self, keep: Sequence[int]) -> Detections:
         if len(keep) == len(self.labels):
             return self
+        keep = list(keep)
         return Detections(tuple(self.labels[i] for i in keep), self.confidences[keep], self.boxes[keep])
 
     def with_those_of(self, other: Detections) -> Detections:

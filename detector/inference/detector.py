@@ -22,7 +22,14 @@ import numpy as np
 
 from detector.core.errors import BadInput
 from detector.core.geometry import Box, FloatArray
-from detector.core.values import NO_DETECTIONS, Detections, Image
+from detector.core.values import (
+    FAINT_CONFIDENCE,
+    LABEL_GROUPS_MISTAKEN,
+    NO_DETECTIONS,
+    Detections,
+    Image,
+    LabelGroup,
+)
 from detector.inference.int8 import Network, Ranges, measured, quantise, read_ranges
 from detector.inference.quiet import import_openvino, import_ultralytics
 from detector.inference.weights import sha256_of
@@ -180,21 +187,37 @@ def reading_pictures(network: Network) -> Network:
     return prepared.build()
 
 
-def decode_output(raw: FloatArray, names: Sequence[str], confidence: float, view: View) -> Detections:
+def least_confidences(names: Sequence[str], confidence: float, *, faint: bool) -> FloatArray:
+    """The lowest confidence in [0, 1] that is kept, by class; FAINT_CONFIDENCE for vehicles where `faint` is set."""
+    least = [
+        min(confidence, FAINT_CONFIDENCE)
+        if faint and LABEL_GROUPS_MISTAKEN.get(name) is LabelGroup.VEHICLE
+        else confidence
+        for name in names
+    ]
+    return np.array(least, np.float32)
+
+
+def decode_output(
+    raw: FloatArray, names: Sequence[str], least: float | FloatArray, view: View
+) -> Detections:
     """A YOLOv8 head's output for one view, shape (4 + classes, anchors) with centre boxes in input pixels.
 
-    Non-maximum suppression is by label; one object under two labels stays twice (judging counts it once).
+    `least` is the lowest confidence that is kept: one number, or one a class. Non-maximum suppression is by label; one
+    object under two labels stays twice (judging counts it once).
     """
-    best = raw[4:].max(axis=0)
-    keep = best >= confidence
+    lowest = float(np.min(least))
+    near = np.flatnonzero(raw[4:].max(axis=0) >= lowest)
+    classes = raw[4:, near].argmax(axis=0)
+    confidences = raw[4:, near].max(axis=0)
+    keep = confidences >= (least if isinstance(least, float) else least[classes])
     if not keep.any():
         return NO_DETECTIONS
-    centre, size = raw[:2, keep].T, raw[2:4, keep].T
-    classes = raw[4:, keep].argmax(axis=0)
-    confidences = best[keep]
+    near, classes, confidences = near[keep], classes[keep], confidences[keep]
+    centre, size = raw[:2, near].T, raw[2:4, near].T
     corners = np.hstack([centre - size / 2, size])
     chosen = cv2.dnn.NMSBoxesBatched(
-        corners.tolist(), confidences.tolist(), classes.tolist(), confidence, IOU_OF_ONE_OBJECT
+        corners.tolist(), confidences.tolist(), classes.tolist(), lowest, IOU_OF_ONE_OBJECT
     )
     order = np.asarray(chosen, dtype=int).ravel()
     boxes = view.whole(np.hstack([centre - size / 2, centre + size / 2])[order])
@@ -235,15 +258,16 @@ class OpenVinoDetector:
         confidence: float = 0.25,
         precision: str = "int8",
         threads: int = 0,
+        faint: bool = False,
     ) -> None:
-        """`precision`: `int8` where ranges lie beside the weights, and else, or as `bf16`, halves where the processor
+        """`faint` keeps vehicles from FAINT_CONFIDENCE on. `precision`: `int8` where ranges lie beside the weights, and else, or as `bf16`, halves where the processor
         has them; or `f32`. Raises BadWeights where ranges lie there that are of other weights.
         """
-        self._confidence = confidence
         self._input_hw = input_hw
         self.sha256 = digest = sha256_of(weights)
         folder = _exported(weights, digest, cache, input_hw)
         self._names: list[str] = json.loads((folder / "names.json").read_text())
+        self._least = least_confidences(self._names, confidence, faint=faint)
         self._core = core = import_openvino().Core()
         self._ranges = read_ranges(weights, digest) if precision == "int8" else None
         if precision == "int8":
@@ -258,7 +282,7 @@ class OpenVinoDetector:
         # Compiled for a size when a picture of that size comes: who has all answers already never needs it.
         self._compiled: OrderedDict[tuple[int, int], Any] = OrderedDict()
         kind = f"int8-{self._ranges.digest[:8]}" if self._ranges else precision
-        self._id = f"{digest[:16]}-{input_hw[0]}x{input_hw[1]}-openvino-{kind}-{confidence:g}"
+        self._id = f"{digest[:16]}-{input_hw[0]}x{input_hw[1]}-openvino-{kind}-{_confidence_id(confidence, faint=faint)}"
 
     @property
     def model_id(self) -> str:
@@ -277,7 +301,7 @@ class OpenVinoDetector:
             view = View.of(image, part, self._input_hw)
             model = self._model_for((view.boxed.shape[0], view.boxed.shape[1]))
             raw = model(view.boxed[None])[0][0]
-            found.append(decode_output(raw, self._names, self._confidence, view))
+            found.append(decode_output(raw, self._names, self._least, view))
         return found
 
     def _model_for(self, input_hw: tuple[int, int]) -> Any:  # noqa: ANN401  # untyped library
@@ -305,14 +329,18 @@ class TorchDetector:
         device: str = "cuda",
         input_hw: tuple[int, int] = (384, 640),
         confidence: float = 0.25,
+        faint: bool = False,
     ) -> None:
+        """`faint` keeps vehicles from FAINT_CONFIDENCE on."""
         ultralytics = import_ultralytics(cache / "ultralytics")
         self._model: Any = ultralytics.YOLO(str(weights), task="detect")
         self._device = device
         self._input_hw = input_hw
-        self._confidence = confidence
+        names = [self._model.names[index] for index in sorted(self._model.names)]
+        self._least = least_confidences(names, confidence, faint=faint)
         self.sha256 = sha256_of(weights)
-        self._id = f"{self.sha256[:16]}-{input_hw[0]}x{input_hw[1]}-torch-f32-{confidence:g}"
+        shown = _confidence_id(confidence, faint=faint)
+        self._id = f"{self.sha256[:16]}-{input_hw[0]}x{input_hw[1]}-torch-f32-{shown}"
 
     @property
     def model_id(self) -> str:
@@ -333,7 +361,7 @@ class TorchDetector:
             for result in self._model.predict(
                 [view.boxed for view in alike],
                 imgsz=alike[0].boxed.shape[:2],
-                conf=self._confidence,
+                conf=float(self._least.min()),
                 iou=IOU_OF_ONE_OBJECT,
                 device=self._device,
                 verbose=False,
@@ -343,13 +371,16 @@ class TorchDetector:
 
     def _detections(self, found: Any, view: View) -> Detections:  # noqa: ANN401  # untyped library
         boxes = view.whole(found.xyxy.cpu().numpy())
-        solid = np.asarray(((boxes[:, 2:] - boxes[:, :2]) > 0).all(axis=1))
-        labels = [self._model.names[int(label)] for label in found.cls]
+        classes = found.cls.cpu().numpy().astype(int)
+        confidences = found.conf.cpu().numpy().astype(np.float32)
+        keep = ((boxes[:, 2:] - boxes[:, :2]) > 0).all(axis=1) & (confidences >= self._least[classes])
         return Detections(
-            tuple(label for label, keep in zip(labels, solid, strict=True) if keep),
-            found.conf.cpu().numpy().astype(np.float32)[solid],
-            boxes[solid],
+            tuple(self._model.names[label] for label in classes[keep].tolist()), confidences[keep], boxes[keep]
         )
+
+
+def _confidence_id(confidence: float, *, faint: bool) -> str:
+    return f"{confidence:g}+{FAINT_CONFIDENCE:g}" if faint else f"{confidence:g}"
 
 
 def _by_shape(views: Sequence[View]) -> list[list[View]]:
@@ -366,17 +397,21 @@ def open_detector(
     confidence: float,
     precision: str,
     threads: int = 0,
+    faint: bool = False,
 ) -> Detector:
     """The detector for a device: `cpu` is OpenVINO, `cuda` or `cuda:1` torch, `auto` a GPU where one is.
 
-    `threads` bounds what it uses of a processor; 0 is all of it.
+    `faint` keeps vehicles from FAINT_CONFIDENCE on. `threads` bounds what it uses of a processor; 0 is all of it.
     """
     device = _resolved(device)
     if device == "cpu":
         return OpenVinoDetector(
-            weights, cache, input_hw=input_hw, confidence=confidence, precision=precision, threads=threads
+            weights, cache, input_hw=input_hw, confidence=confidence, precision=precision, threads=threads,
+            faint=faint,
         )
-    return TorchDetector(weights, cache, device=device, input_hw=input_hw, confidence=confidence)
+    return TorchDetector(
+        weights, cache, device=device, input_hw=input_hw, confidence=confidence, faint=faint
+    )
 
 
 def make_ready(weights: Path, cache: Path, *, device: str = "auto", input_hw: tuple[int, int]) -> None:

@@ -344,7 +344,7 @@ def _visible(o: Observation) -> Mask:
     """The cells that nothing found by the model covers."""
     width, height = EDGES_WH
     visible = np.ones((height, width), np.bool_)
-    for x1, y1, x2, y2 in o.detections.boxes.astype(float):
+    for x1, y1, x2, y2 in o.detections.clear.boxes.astype(float):
         visible[
             max(0, int(y1 * height) - 1) : int(y2 * height) + 2,
             max(0, int(x1 * width) - 1) : int(x2 * width) + 2,

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
 
-from detector.core.geometry import Box, contact_share
+from detector.core.geometry import Box, contact_share, is_same_object
 from detector.core.times import Interval, subtract, union
 from detector.core.values import Camera, Queue, Stay, Zone, ZoneKind
 
@@ -68,12 +68,25 @@ class Traffic:
         return bisect_left(self.looks, start), bisect_right(self.looks, end)
 
 
-def traffic_of(stays: Sequence[Stay], looks: Sequence[datetime], camera: Camera, cadence_s: float) -> Traffic:
-    """What stands and what passes on the carriageway and its no-parking strips, outside bays."""
+def traffic_of(
+    vehicles: Sequence[Stay],
+    two_wheelers: Sequence[Stay],
+    looks: Sequence[datetime],
+    camera: Camera,
+    cadence_s: float,
+) -> Traffic:
+    """What stands and what passes on the carriageway and its no-parking strips, outside bays.
+
+    Two-wheelers that stand make a queue as vehicles do. Those that pass do not show a free road: they ride between the
+    vehicles of a queue.
+    """
     roadway = tuple(zone for zone in camera.zones if zone.kind in ROADWAY)
     bays = [zone for zone in camera.zones if zone.kind is ZoneKind.PARKING_BAY]
-    there = [s for s in stays if _on(s.box, roadway, ON_ROADWAY_SHARE) and not _on(s.box, bays, IN_BAY_SHARE)]
-    standing = tuple(stay for stay in there if len(stay.sightings) > 1)
+    there, bikes_there = (
+        [s for s in stays if _on(s.box, roadway, ON_ROADWAY_SHARE) and not _on(s.box, bays, IN_BAY_SHARE)]
+        for stays in (vehicles, two_wheelers)
+    )
+    standing = tuple(stay for stay in [*there, *bikes_there] if len(stay.sightings) > 1)
     passing = Counter(stay.sightings[0].at for stay in there if len(stay.sightings) == 1)
     lanes, strips = (
         tuple(zone for zone in camera.zones if zone.kind is kind)
@@ -120,7 +133,7 @@ def jams_around(stay: Stay, traffic: Traffic, others: int) -> Jams:
     companions = [
         other
         for other in traffic.standing
-        if other.sightings[0] not in stay.sightings
+        if not is_same_object(other.box, stay.box)
         and other.seen[0] <= stay.seen[1]
         and stay.seen[0] <= other.seen[1]
     ]

@@ -16,6 +16,7 @@ from detector.core.times import Interval
 from detector.core.values import Camera, Incident, LabelGroup, Observation, Point, Stay, Violation
 from detector.judging.bikes import clusters
 from detector.judging.camera_fault import ViewFault, fault_incidents, view_faults
+from detector.judging.jam import traffic_of
 from detector.judging.litter import lying
 from detector.judging.parking import PARKING, parked
 from detector.judging.stays import find_stays
@@ -154,8 +155,12 @@ def _suspects(
 ) -> Iterable[Suspect]:
     match family:
         case Family.PARKING:
-            stays = find_stays(usable, LabelGroup.VEHICLE, mistaken=True)
-            return parked(stays, [o.at for o in usable], camera, rules, cadence_s)
+            moments = [o.at for o in usable]
+            clear, faint = (
+                find_stays(usable, LabelGroup.VEHICLE, mistaken=True, faint=faint) for faint in (False, True)
+            )
+            bikes = find_stays(usable, LabelGroup.BIKE)
+            return parked(faint, moments, camera, rules, traffic_of(clear, bikes, moments, camera, cadence_s))
         case Family.LITTER:
             return lying(usable, camera, rules)
         case Family.BIKES:

@@ -6,12 +6,13 @@ and so are a zone's permitted hours. One vehicle is one incident, whichever zone
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from detector.config.rules import RuleSet, RuleSettings
-from detector.core.geometry import contact_share
+from detector.core.geometry import contact_share, is_same_object
 from detector.core.times import Interval, subtract
 from detector.core.values import (
     Camera,
@@ -22,12 +23,22 @@ from detector.core.values import (
     Zone,
 )
 from detector.judging.force import incident_of, longest_possible, parts_in_force, zone_named
-from detector.judging.jam import Jams, jams_around, traffic_of
+from detector.judging.jam import Jams, Traffic, jams_around
 
 PARKING = (Violation.ILLEGAL_PARKING, Violation.SIDEWALK_PARKING)
 
 SURE_CONFIDENCE = 0.4
-"""A vehicle is seen so surely at one of its looks at least. What never is, look after look, is a wall beside one."""
+"""A stay that the model names with this confidence at one sample is a candidate."""
+
+WEAK_EVIDENCE = 0.08
+"""So is a stay whose confidence, averaged over all samples of its time, reaches this: samples without a sighting count
+as 0. Verification then decides at native resolution (see `detector.proving.naming`)."""
+
+FAINT_PRESENCE = 0.5
+"""A stay that is never named with SURE_CONFIDENCE is seen at this share of the samples of its time or more."""
+
+SAME_TIME_SHARE = 0.5
+"""Two stays whose boxes are nested are of one vehicle where they share this part of the shorter one's time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +64,7 @@ class Parked:
         """The parts of the stay that may have lasted beyond the limit. Time in a queue or a jam does not count."""
         zone = zone_named(camera, self.zone_id)
         for part, limit_s in parts_in_force(self.stay, self.violation, zone, point, camera, rules):
-            sure = max(s.confidence for s in part.sightings) >= SURE_CONFIDENCE
-            if sure and part.seen_s > 0 and _longest_possible_s(part, self.jams.sure, cadence_s) > limit_s:
+            if part.seen_s > 0 and _longest_possible_s(part, self.jams.sure, cadence_s) > limit_s:
                 incident = incident_of(
                     part, self.violation, point, zone.id, limit_s=limit_s, share=self.share
                 )
@@ -64,15 +74,14 @@ class Parked:
 
 
 def parked(
-    stays: Sequence[Stay], looks: Sequence[datetime], camera: Camera, rules: RuleSet, cadence_s: float
+    stays: Sequence[Stay], looks: Sequence[datetime], camera: Camera, rules: RuleSet, traffic: Traffic
 ) -> Iterator[Parked]:
     """The stays that may be violations, whatever the limits and hours.
 
-    `looks` are the moments of all looks, `cadence_s` the time between them; a stay may have lasted up to the looks
-    before and after its own.
+    `stays` include faint sightings; `looks` are the moments of all samples in rising order; `traffic` holds the queues
+    and jams in which a vehicle may have stood.
     """
-    traffic = traffic_of(stays, looks, camera, cadence_s)
-    for stay in stays:
+    for stay in _one_each([stay for stay in stays if _is_candidate(stay, looks)]):
         place = _place(stay, camera, rules)
         if place is None or stay.seen_s <= 0:
             continue
@@ -80,6 +89,32 @@ def parked(
         in_jam = stay.seen_s <= rule.jam_limit_s and len(stay.sightings) > 1
         jams = jams_around(stay, traffic, rule.jam_others) if in_jam else Jams()
         yield Parked(stay, place.violation, place.zone.id, place.share, jams)
+
+
+def _is_candidate(stay: Stay, looks: Sequence[datetime]) -> bool:
+    """Whether the samples of a stay name a vehicle well enough to verify it."""
+    confidences = [sighting.confidence for sighting in stay.sightings]
+    if max(confidences) >= SURE_CONFIDENCE:
+        return True
+    samples = bisect_right(looks, stay.seen[1]) - bisect_left(looks, stay.seen[0])
+    return len(confidences) >= FAINT_PRESENCE * samples and sum(confidences) >= WEAK_EVIDENCE * samples
+
+
+def _one_each(stays: Sequence[Stay]) -> list[Stay]:
+    """The stays in their order, of those whose boxes are nested at one time only the one with the most evidence."""
+    kept: list[Stay] = []
+    for stay in sorted(stays, key=lambda s: -sum(sighting.confidence for sighting in s.sightings)):
+        if not any(_is_one_vehicle(stay, other) for other in kept):
+            kept.append(stay)
+    return sorted(kept, key=lambda stay: (stay.sightings[0].at, stay.sightings[0].box))
+
+
+def _is_one_vehicle(stay: Stay, other: Stay) -> bool:
+    first, last = max(stay.seen[0], other.seen[0]), min(stay.seen[1], other.seen[1])
+    shared_s = (last - first).total_seconds()
+    if shared_s <= 0 or shared_s < SAME_TIME_SHARE * min(stay.seen_s, other.seen_s):
+        return False
+    return is_same_object(stay.box, other.box)
 
 
 def _place(stay: Stay, camera: Camera, rules: RuleSet) -> Place | None:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
+import numpy.typing as npt
 
-from detector.core.geometry import Box, FloatArray, iou_matrix, median_box
+from detector.core.geometry import Box, FloatArray, contained_matrix, iou_matrix, median_box
 from detector.core.values import Detections, LabelGroup, Observation, Sighting, Stay
 
 SAME_PLACE_IOU = 0.55
@@ -20,6 +21,16 @@ SAME_PLACE_IOU = 0.55
 
 ONE_OBJECT_IOU = 0.6
 """Two boxes of one group in one picture that overlap at least so much are one object seen twice."""
+
+NESTED_SHARE = 0.9
+"""A box that lies inside another of its group by this share of its area, in [0, 1], may be a second box of one object."""
+
+PART_AREA = 0.35
+"""A nested box that is smaller than this share of the outer box, and that both are seen clearly, is an object of its own:
+a car in front of a coach."""
+
+OWN_OBJECT_CONFIDENCE = 0.4
+"""Confidence in [0, 1] from which such a small nested box is an object of its own."""
 
 LOOKS_MISSED = 3
 """A stay outlives so many looks in a row without its object: passers-by hide it, the model misses it."""
@@ -53,20 +64,43 @@ class _Open:
         self.absent_since = None
 
 
-def one_box_each(detections: Detections) -> Detections:
-    """The detections of one group with double boxes left out: the more confident box of each object stays."""
+def one_box_each(detections: Detections, *, nested: bool = False) -> Detections:
+    """The detections of one group with double boxes left out: the more confident box of each object stays.
+
+    Two boxes are of one object where they overlap by ONE_OBJECT_IOU and, where `nested` is set, where one contains the
+    other. Then the labels of a group share one object's evidence, too: its confidence is the probability that one of
+    them is right.
+    """
     if len(detections) < 2:
         return detections
-    order = np.argsort(-detections.confidences, kind="stable")
-    overlaps = iou_matrix(detections.boxes, detections.boxes)
+    confidences, boxes = detections.confidences, detections.boxes
+    one = iou_matrix(boxes, boxes) >= ONE_OBJECT_IOU
+    if nested:
+        one |= _are_nested(confidences, boxes)
     kept: list[int] = []
-    for index in order:
-        if all(overlaps[index, other] < ONE_OBJECT_IOU for other in kept):
-            kept.append(int(index))
+    joined = confidences.astype(np.float64).copy()
+    seen_as: dict[int, set[str]] = {}
+    for index in (int(i) for i in np.argsort(-confidences, kind="stable")):
+        owner = next((other for other in kept if one[index, other]), None)
+        if owner is None:
+            kept.append(index)
+            seen_as[index] = {detections.labels[index]}
+        elif nested and detections.labels[index] not in seen_as[owner]:
+            seen_as[owner].add(detections.labels[index])
+            joined[owner] = 1 - (1 - joined[owner]) * (1 - confidences[index])
     kept.sort()
     return Detections(
-        tuple(detections.labels[i] for i in kept), detections.confidences[kept], detections.boxes[kept]
+        tuple(detections.labels[i] for i in kept), joined[kept].astype(np.float32), detections.boxes[kept]
     )
+
+
+def _are_nested(confidences: FloatArray, boxes: FloatArray) -> npt.NDArray[np.bool_]:
+    """Which pairs of boxes are of one object because one contains the other, shape (n, n)."""
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    smaller = np.minimum(areas[:, None], areas[None, :])
+    is_part = smaller < PART_AREA * np.maximum(areas[:, None], areas[None, :])
+    clear = np.minimum(confidences[:, None], confidences[None, :]) >= OWN_OBJECT_CONFIDENCE
+    return np.asarray((contained_matrix(boxes, boxes) >= NESTED_SHARE) & ~(is_part & clear), np.bool_)
 
 
 def find_stays(
@@ -75,12 +109,14 @@ def find_stays(
     *,
     min_confidence: float = 0.0,
     mistaken: bool = False,
+    faint: bool = False,
 ) -> list[Stay]:
     """The stays of one camera, in order of their first sighting; a single sighting is a stay too.
 
     `observations` are of one camera in rising order of time. A look in which nothing was wanted breaks nothing:
     a stay ends when its object was missed in more than LOOKS_MISSED looks and for longer than HIDDEN_S, or when
-    there was no look for longer than UNSEEN_S. What the group is `mistaken` for counts where that is asked.
+    there was no look for longer than UNSEEN_S. What the group is `mistaken` for counts where that is asked, and so do
+    `faint` detections of vehicles.
     """
     still_open: list[_Open] = []
     done: list[_Open] = []
@@ -89,7 +125,8 @@ def find_stays(
         if previous is not None and (observation.at - previous).total_seconds() > UNSEEN_S:
             done += still_open
             still_open, previous = [], None
-        found = one_box_each(_confident(observation.detections.of(group, mistaken=mistaken), min_confidence))
+        wanted = observation.detections.of(group, mistaken=mistaken, faint=faint)
+        found = one_box_each(_confident(wanted, min_confidence), nested=group is LabelGroup.VEHICLE)
         seen = [
             Sighting(observation.at, _box(found.boxes[i]), float(found.confidences[i]), found.labels[i])
             for i in range(len(found))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from detector.config.rules import RuleSet
 from detector.core.errors import UnreadableRecording
-from detector.core.geometry import iou
+from detector.core.geometry import is_same_object
 from detector.core.stopwatch import Stopwatch
 from detector.core.times import Interval, days_of
 from detector.core.values import (
@@ -201,7 +201,7 @@ def once_each(proofs: Sequence[Proof]) -> list[Proof]:
             b.violation == a.violation
             and b.zone_id == a.zone_id
             and b.interval.overlaps(a.interval)
-            and (a.box is None or b.box is None or iou(a.box, b.box) >= 0.5)
+            and (a.box is None or b.box is None or is_same_object(a.box, b.box))
             for b in (other.incident for other in kept)
         )
         if not any(same):

@@ -13,15 +13,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
 from itertools import chain, combinations, repeat
+from statistics import fmean
 
 from detector.core.geometry import Box, box_area
 from detector.core.times import Interval, subtract
-from detector.core.values import LABEL_GROUPS, Incident, LabelGroup, Proof, Queue, Stay, Still
+from detector.core.values import LABEL_GROUPS, Incident, LabelGroup, Proof, Queue, Stay, Still, Violation
 from detector.inference.detector import Detector
 from detector.proving.explain import explanation, explanation_zh
 from detector.proving.fault import prove_fault
 from detector.proving.likeness import Place, likeness, paint_apart, place_of
 from detector.proving.looker import Looker, Seen
+from detector.proving.naming import vehicle_certainty
 from detector.proving.swap import EMPTY, Swap, swapped
 
 ALIKE = 0.6
@@ -75,6 +77,25 @@ FORMS_WITHIN_S = 120.0
 """And they came so close to each other, where their leaving was not recorded."""
 
 STILLS = 4
+
+STRONG_CERTAINTY = 0.55
+"""A vehicle whose sightings have this mean confidence, in [0, 1], is not shown to the model again."""
+
+MOVED_CERTAINTY = 0.12
+"""Certainty in [0, 1] from which an object is a vehicle that was seen to come or to go (see `vehicle_certainty`)."""
+
+STILL_CERTAINTY = 0.2
+"""And from which one is that stood there from the first picture to the last."""
+
+FIXTURE_LIMITS = 10.0
+FIXTURE_CERTAINTY = 0.6
+"""An object that neither came nor went in FIXTURE_LIMITS times its limit is a fixture, such as a guard rail or a board,
+unless its certainty reaches FIXTURE_CERTAINTY."""
+
+NAMED_PICTURES = 5
+"""Number of pictures in which the model is asked what stands there."""
+
+PARKING = (Violation.ILLEGAL_PARKING, Violation.SIDEWALK_PARKING)
 
 
 _Gone = Callable[[datetime], bool]
@@ -131,12 +152,7 @@ def prove(incident: Incident, looker: Looker, detector: Detector) -> Proof | Dro
     if stand is None:
         return Dropped(incident, "different objects in the same place, none of which stands")
     stand = _beside_others(stand, incident.stay)
-    if (longest_s := _at_most_s(stand)) <= incident.limit_s:
-        return Dropped(
-            incident,
-            f"the same object stood for at most {longest_s:.0f} s, the limit is {incident.limit_s:.0f} s",
-        )
-    timed = _timed(stand, incident, incident.stay, looker)
+    timed = _verified(stand, incident, incident.stay, looker, detector)
     if isinstance(timed, Dropped):
         return timed
     stills = _stills(stand, looker, timed.incident)
@@ -162,12 +178,29 @@ class _Timed:
     end_uncertainty_s: float
 
 
+def _verified(
+    stand: _Stand, incident: Incident, stay: Stay, looker: Looker, detector: Detector
+) -> _Timed | Dropped:
+    """Whether the object stood beyond its limit and, under the rules of parking, is a vehicle; what is cheap comes first."""
+    if (longest_s := _at_most_s(stand)) <= incident.limit_s:
+        return Dropped(
+            incident,
+            f"the same object stood for at most {longest_s:.0f} s, the limit is {incident.limit_s:.0f} s",
+        )
+    if incident.violation in PARKING:
+        certainty = _certainty(stand, stay, looker, detector)
+        if certainty < MOVED_CERTAINTY:
+            return Dropped(incident, f"not a vehicle: certainty {certainty:.2f}")
+        incident = replace(incident, confidence=certainty)
+    return _timed(stand, incident, stay, looker)
+
+
 def _timed(stand: _Stand, incident: Incident, stay: Stay, looker: Looker) -> _Timed | Dropped:
     start, start_uncertainty_s = _bisect(stand, looker, stay.absent_before, _Edge.ARRIVAL)
     end, end_uncertainty_s = _bisect(stand, looker, stay.absent_after, _Edge.DEPARTURE)
     moved = _is_seen(start, start_uncertainty_s, looker) or _is_seen(end, end_uncertainty_s, looker)
-    if not moved and not _named(stay):
-        return Dropped(incident, "it was never called a vehicle, and neither came nor went")
+    if not moved and (reason := _is_fixture(incident, stay, (end - start).total_seconds())):
+        return Dropped(incident, reason)
     stood_s = incident.counted_s(Interval(start, end)) if end > start else 0.0
     if stood_s > incident.limit_s and (queued := _queued(incident, looker)):
         incident = replace(incident, excused=(*incident.excused, *queued), queues=())
@@ -177,6 +210,28 @@ def _timed(stand: _Stand, incident: Incident, stay: Stay, looker: Looker) -> _Ti
             incident, f"the same object stood for {stood_s:.0f} s, the limit is {incident.limit_s:.0f} s"
         )
     return _Timed(replace(incident, interval=Interval(start, end)), start_uncertainty_s, end_uncertainty_s)
+
+
+def _certainty(stand: _Stand, stay: Stay, looker: Looker, detector: Detector) -> float:
+    """How surely the object that stands is a vehicle, in [0, 1]."""
+    own = [s.confidence for s in stay.sightings if stand.there[0] <= s.at <= stand.there[-1]]
+    if len(own) > 1 and fmean(own) >= STRONG_CERTAINTY:
+        return fmean(own)
+    pictures = (seen.frame.image for seen in looker.each(_thinned(stand.there, NAMED_PICTURES)))
+    return vehicle_certainty(pictures, stand.box, detector)
+
+
+def _is_fixture(incident: Incident, stay: Stay, stood_s: float) -> str:
+    """Why an object that neither came nor went is no vehicle; '' if it is one."""
+    if incident.violation not in PARKING:
+        return ""
+    if not _named(stay):
+        return "it was never called a vehicle, and neither came nor went"
+    if incident.confidence < STILL_CERTAINTY:
+        return f"not a vehicle: certainty {incident.confidence:.2f}, and it neither came nor went"
+    if stood_s >= FIXTURE_LIMITS * incident.limit_s and incident.confidence < FIXTURE_CERTAINTY:
+        return f"a fixture: in its place at all times, certainty {incident.confidence:.2f}"
+    return ""
 
 
 def _named(stay: Stay) -> bool:
@@ -358,7 +413,7 @@ def _bridged_s(looker: Looker, a: datetime, b: datetime) -> float:
 
 def is_hidden(seen: Seen, box: Box, detector: Detector) -> bool:
     """Whether something is seen that may hide what stands in a place."""
-    found = detector.detect([seen.frame.image])[0].boxes
+    found = detector.detect([seen.frame.image])[0].clear.boxes
     covered = [
         max(0.0, min(b[2], box[2]) - max(b[0], box[0])) * max(0.0, min(b[3], box[3]) - max(b[1], box[1]))
         for b in found.astype(float)
