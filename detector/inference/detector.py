@@ -198,9 +198,7 @@ def least_confidences(names: Sequence[str], confidence: float, *, faint: bool) -
     return np.array(least, np.float32)
 
 
-def decode_output(
-    raw: FloatArray, names: Sequence[str], least: float | FloatArray, view: View
-) -> Detections:
+def decode_output(raw: FloatArray, names: Sequence[str], least: float | FloatArray, view: View) -> Detections:
     """A YOLOv8 head's output for one view, shape (4 + classes, anchors) with centre boxes in input pixels.
 
     `least` is the lowest confidence that is kept: one number, or one a class. Non-maximum suppression is by label; one
@@ -375,7 +373,9 @@ class TorchDetector:
         confidences = found.conf.cpu().numpy().astype(np.float32)
         keep = ((boxes[:, 2:] - boxes[:, :2]) > 0).all(axis=1) & (confidences >= self._least[classes])
         return Detections(
-            tuple(self._model.names[label] for label in classes[keep].tolist()), confidences[keep], boxes[keep]
+            tuple(self._model.names[label] for label in classes[keep].tolist()),
+            confidences[keep],
+            boxes[keep],
         )
 
 
@@ -406,12 +406,15 @@ def open_detector(
     device = _resolved(device)
     if device == "cpu":
         return OpenVinoDetector(
-            weights, cache, input_hw=input_hw, confidence=confidence, precision=precision, threads=threads,
+            weights,
+            cache,
+            input_hw=input_hw,
+            confidence=confidence,
+            precision=precision,
+            threads=threads,
             faint=faint,
         )
-    return TorchDetector(
-        weights, cache, device=device, input_hw=input_hw, confidence=confidence, faint=faint
-    )
+    return TorchDetector(weights, cache, device=device, input_hw=input_hw, confidence=confidence, faint=faint)
 
 
 def make_ready(weights: Path, cache: Path, *, device: str = "auto", input_hw: tuple[int, int]) -> None:

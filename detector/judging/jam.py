@@ -20,7 +20,7 @@ from itertools import accumulate
 
 from detector.core.geometry import Box, contact_share, is_same_object
 from detector.core.times import Interval, subtract, union
-from detector.core.values import Camera, Queue, Stay, Zone, ZoneKind
+from detector.core.values import Camera, LabelGroup, Observation, Queue, Stay, Zone, ZoneKind
 
 ROADWAY = (ZoneKind.CARRIAGEWAY, ZoneKind.NO_PARKING)
 """Where queues and jams stand. A bay on it is none of it."""
@@ -42,6 +42,9 @@ MOST_SHARE = 0.6
 MOST_TIMED = 8
 """So many vehicles of a queue are looked at closer."""
 
+RODE_ON = 3
+"""A crowd of two-wheelers has ridden on when it is this many times smaller than at the sample before."""
+
 PASSING_SHARE = 0.15
 """Vehicles that drive past at more of the looks say that the road is free. A lane may still be queued up, beside which
 the opposite traffic flows: that is believed only of those whose leaving was recorded, and shows them to leave together."""
@@ -62,6 +65,8 @@ class Traffic:
     """At how many of the looks before each, and of all, most vehicles stood."""
     passed: tuple[int, ...]
     """And at how many somebody drove past, which is who was seen there once only."""
+    gathered: tuple[int, ...] = ()
+    """The number of two-wheelers at each of the looks, without those on footways and in bays."""
 
     def within(self, start: datetime, end: datetime) -> tuple[int, int]:
         """The looks at the moments [start, end], as a slice."""
@@ -71,7 +76,7 @@ class Traffic:
 def traffic_of(
     vehicles: Sequence[Stay],
     two_wheelers: Sequence[Stay],
-    looks: Sequence[datetime],
+    observations: Sequence[Observation],
     camera: Camera,
     cadence_s: float,
 ) -> Traffic:
@@ -80,6 +85,7 @@ def traffic_of(
     Two-wheelers that stand make a queue as vehicles do. Those that pass do not show a free road: they ride between the
     vehicles of a queue.
     """
+    looks = [observation.at for observation in observations]
     roadway = tuple(zone for zone in camera.zones if zone.kind in ROADWAY)
     bays = [zone for zone in camera.zones if zone.kind is ZoneKind.PARKING_BAY]
     there, bikes_there = (
@@ -88,6 +94,7 @@ def traffic_of(
     )
     standing = tuple(stay for stay in [*there, *bikes_there] if len(stay.sightings) > 1)
     passing = Counter(stay.sightings[0].at for stay in there if len(stay.sightings) == 1)
+    off_road = [zone for zone in camera.zones if zone.kind in (ZoneKind.SIDEWALK, ZoneKind.PARKING_BAY)]
     lanes, strips = (
         tuple(zone for zone in camera.zones if zone.kind is kind)
         for kind in (ZoneKind.CARRIAGEWAY, ZoneKind.NO_PARKING)
@@ -102,7 +109,14 @@ def traffic_of(
         cadence_s,
         full=(0, *accumulate(full)),
         passed=(0, *accumulate(at in passing for at in looks)),
+        gathered=tuple(_gathered(observation, off_road) for observation in observations),
     )
+
+
+def _gathered(observation: Observation, off_road: Sequence[Zone]) -> int:
+    """The number of two-wheelers outside footways and bays; those beside the zones wait at the same light."""
+    boxes = observation.detections.of(LabelGroup.BIKE).boxes.astype(float).tolist()
+    return sum(not _on((x1, y1, x2, y2), off_road, IN_BAY_SHARE) for x1, y1, x2, y2 in boxes)
 
 
 def _standing_shares(
@@ -150,8 +164,29 @@ def jams_around(stay: Stay, traffic: Traffic, others: int) -> Jams:
         else:
             queue = Queue(jam, others, tuple(group[:MOST_TIMED]), clears=all(s.absent_after for s in group))
             unsure += [queue] if queue not in unsure else []
+    if (among := _among_two_wheelers(stay, others, traffic)) is not None:
+        sure.append(among)
     told = tuple(union(sure))
     return Jams(told, tuple(queue for queue in unsure if subtract(queue.interval, told)))
+
+
+def _among_two_wheelers(stay: Stay, others: int, traffic: Traffic) -> Interval | None:
+    """The time for which a vehicle waited among two-wheelers that rode on when it did; None where it did not.
+
+    In a crowd at a red light the boxes of two-wheelers change from sample to sample, so their number counts: at least
+    `others` at two samples or more up to the vehicle's last, and a third of that at the sample after it.
+    """
+    last = bisect_right(traffic.looks, stay.seen[1]) - 1
+    if stay.absent_after is None or last + 1 >= len(traffic.looks):
+        return None
+    first = last
+    while first >= 0 and traffic.gathered[first] >= others:
+        first -= 1
+    first += 1
+    if last - first < 1 or traffic.gathered[last + 1] * RODE_ON > traffic.gathered[last]:
+        return None
+    half = timedelta(seconds=traffic.cadence_s / 2)
+    return Interval(traffic.looks[first] - half, traffic.looks[last] + half)
 
 
 def _groups(companions: Sequence[Stay], traffic: Traffic) -> list[list[Stay]]:

@@ -160,7 +160,7 @@ def _suspects(
                 find_stays(usable, LabelGroup.VEHICLE, mistaken=True, faint=faint) for faint in (False, True)
             )
             bikes = find_stays(usable, LabelGroup.BIKE)
-            return parked(faint, moments, camera, rules, traffic_of(clear, bikes, moments, camera, cadence_s))
+            return parked(faint, moments, camera, rules, traffic_of(clear, bikes, usable, camera, cadence_s))
         case Family.LITTER:
             return lying(usable, camera, rules)
         case Family.BIKES:

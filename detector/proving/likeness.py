@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from detector.core.geometry import Box
+from detector.core.geometry import Box, FloatArray
 from detector.core.values import Image
 
 PATCH_PX = 64
@@ -48,6 +48,9 @@ PAINT_LIGHT_SHARE = 0.06
 
 LEAST_BLOCKS = 4
 """Paint is compared where so many blocks have the same structure."""
+
+HIDDEN_BLOCK = 0.25
+"""Part of a block's area, in [0, 1], from which on something in front of it hides the block."""
 
 Patch = npt.NDArray[np.float32]
 
@@ -97,8 +100,10 @@ def _every_eighth(image: Image) -> Image:
     return np.asarray(cv2.resize(image, (width // 8, height // 8), interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
-def likeness(reference: Place, other: Place) -> float:
+def likeness(reference: Place, other: Place, visible: npt.NDArray[np.bool_] | None = None) -> float:
     """Which part of the reference's blocks is found again in the other picture, in [0, 1].
+
+    `visible`, of shape (BLOCKS * BLOCKS,), leaves blocks out that something hides in the other picture.
 
     A block is found again when its structure correlates (mean and contrast removed, so that a cloud or a headlight
     changes little) and its paint is the same: colour, and lightness against the whole picture. All blocks are
@@ -108,9 +113,9 @@ def likeness(reference: Place, other: Place) -> float:
     """
     if float(_core(reference)[..., 0].std()) < FLAT / 2:
         return 0.0
-    best, own, moved = _laid_over(reference, other)
+    best, own, moved = _laid_over(reference, other, visible)
     if not len(own):
-        return max(0.0, best)
+        return max(0.0, best) if visible is None else 0.0
     alike = _correlations(own, moved) >= ALIKE_BLOCK
     own_means, means = own.mean(axis=1), moved.mean(axis=1)
     repainted = np.zeros_like(alike)
@@ -124,6 +129,24 @@ def likeness(reference: Place, other: Place) -> float:
     if (count := int(repainted.sum())) > BLOCKS:
         found -= count
     return max(0, found) / len(own)
+
+
+def visible_blocks(box: Box, covers: FloatArray) -> npt.NDArray[np.bool_]:
+    """Which blocks of a place boxes leave open to view, shape (BLOCKS * BLOCKS,).
+
+    `box` is the place in [0, 1]; `covers` holds xyxy boxes in [0, 1], shape (n, 4). A block counts as hidden from
+    HIDDEN_BLOCK of its area on.
+    """
+    steps = np.linspace(0, 1, BLOCKS + 1)
+    xs, ys = (low + steps * (high - low) for low, high in ((box[0], box[2]), (box[1], box[3])))
+    x1, y1 = (grid.ravel() for grid in np.meshgrid(xs[:-1], ys[:-1]))
+    x2, y2 = (grid.ravel() for grid in np.meshgrid(xs[1:], ys[1:]))
+    open_to_view = np.ones(BLOCKS * BLOCKS, np.bool_)
+    for cx1, cy1, cx2, cy2 in covers:
+        width = np.clip(np.minimum(x2, cx2) - np.maximum(x1, cx1), 0, None)
+        height = np.clip(np.minimum(y2, cy2) - np.maximum(y1, cy1), 0, None)
+        open_to_view &= width * height < HIDDEN_BLOCK * (x2 - x1) * (y2 - y1)
+    return open_to_view
 
 
 def paint_apart(reference: Place, other: Place) -> float:
@@ -151,17 +174,23 @@ def _core(place: Place) -> Patch:
     return place.patch[SHIFT_PX:-SHIFT_PX, SHIFT_PX:-SHIFT_PX]
 
 
-def _laid_over(reference: Place, other: Place) -> tuple[float, Patch, Patch]:
+def _laid_over(
+    reference: Place, other: Place, visible: npt.NDArray[np.bool_] | None = None
+) -> tuple[float, Patch, Patch]:
     """The best correlation of two places within the shift, and their blocks there where the reference has structure.
+
+    Where blocks are hidden, the shift is not searched: what hides them would mislead it.
 
     Blocks are given as blocks x pixels x channels.
     """
     core = _core(reference)
     grey = np.ascontiguousarray(core[..., 0])
     whole = cv2.matchTemplate(np.ascontiguousarray(other.patch[..., 0]), grey, cv2.TM_CCOEFF_NORMED)
-    dy, dx = np.unravel_index(int(np.argmax(whole)), whole.shape)
+    dy, dx = np.unravel_index(int(np.argmax(whole)), whole.shape) if visible is None else (SHIFT_PX, SHIFT_PX)
     own, moved = _blocks(core), _blocks(other.patch[dy : dy + PATCH_PX, dx : dx + PATCH_PX])
     structured = own[..., 0].std(axis=1) >= FLAT
+    if visible is not None:
+        structured &= visible
     return float(whole.max()), own[structured], moved[structured]
 
 

@@ -15,13 +15,16 @@ from enum import IntEnum
 from itertools import chain, combinations, repeat
 from statistics import fmean
 
-from detector.core.geometry import Box, box_area
+import numpy as np
+
+from detector.core.geometry import Box, box_area, iou_matrix
 from detector.core.times import Interval, subtract
 from detector.core.values import LABEL_GROUPS, Incident, LabelGroup, Proof, Queue, Stay, Still, Violation
 from detector.inference.detector import Detector
+from detector.proving.alignment import AlignedPlace
 from detector.proving.explain import explanation, explanation_zh
 from detector.proving.fault import prove_fault
-from detector.proving.likeness import Place, likeness, paint_apart, place_of
+from detector.proving.likeness import Place, likeness, paint_apart, place_of, visible_blocks
 from detector.proving.looker import Looker, Seen
 from detector.proving.naming import vehicle_certainty
 from detector.proving.swap import EMPTY, Swap, swapped
@@ -46,6 +49,15 @@ HIDDEN_S = 120.0
 
 BRIDGED_S = 900.0
 """An object that is itself before and after so long a stretch in which the view could not be judged stood through it."""
+
+PARTLY = 0.25
+"""Likeness from which on an object may be hidden in part, so that the blocks open to view are compared by themselves."""
+
+FEWEST_VISIBLE = 4
+"""Number of blocks, of 16, that must be open to view for such a comparison."""
+
+OWN_BOX_IOU = 0.5
+"""A detection that overlaps the object's box by this IoU is the object itself, and does not hide it."""
 
 HIDING_SHARE = 0.3
 """Something that covers so much of a place may hide what stands there."""
@@ -84,10 +96,10 @@ STRONG_CERTAINTY = 0.55
 MOVED_CERTAINTY = 0.12
 """Certainty in [0, 1] from which an object is a vehicle that was seen to come or to go (see `vehicle_certainty`)."""
 
-STILL_CERTAINTY = 0.2
+STILL_CERTAINTY = 0.18
 """And from which one is that stood there from the first picture to the last."""
 
-FIXTURE_LIMITS = 10.0
+FIXTURE_LIMITS = 5.0
 FIXTURE_CERTAINTY = 0.6
 """An object that neither came nor went in FIXTURE_LIMITS times its limit is a fixture, such as a guard rail or a board,
 unless its certainty reaches FIXTURE_CERTAINTY."""
@@ -99,6 +111,7 @@ PARKING = (Violation.ILLEGAL_PARKING, Violation.SIDEWALK_PARKING)
 
 
 _Gone = Callable[[datetime], bool]
+_Partly = Callable[[datetime], bool]
 _Swapped = Callable[[datetime, datetime], Swap | None]
 
 
@@ -120,7 +133,8 @@ class _Stand:
     """One object standing in one place: what it looks like there, and moments at which it was seen to be there."""
 
     reference: Place
-    box: Box
+    aligned: AlignedPlace
+    detector: Detector
     there: tuple[datetime, ...]
     lowest: float
     left: Mapping[_Edge, datetime]
@@ -134,14 +148,26 @@ class _Stand:
         return (self.there[-1] - self.there[0]).total_seconds()
 
     def shows(self, seen: Seen | None) -> bool:
-        return self.fills(_placed(seen, self.box))
+        place = self.aligned.patch_in(seen)
+        if seen is None or place is None:
+            return False
+        found = likeness(self.reference, place)
+        if found >= ALIKE:
+            return paint_apart(self.reference, place) < self.paint
+        return found >= PARTLY and shows_partly(self.reference, place, seen, self.aligned, self.detector)
 
-    def fills(self, place: Place | None) -> bool:
-        return (
-            place is not None
-            and likeness(self.reference, place) >= ALIKE
-            and paint_apart(self.reference, place) < self.paint
-        )
+
+def shows_partly(
+    reference: Place, place: Place, seen: Seen, aligned: AlignedPlace, detector: Detector
+) -> bool:
+    """Whether an object that something hides in part is itself where it is open to view."""
+    covers = detector.detect([seen.frame.image])[0].clear.boxes
+    box = aligned.box_in(seen.frame.image)
+    own = iou_matrix(covers, np.array([box], np.float32))[:, 0] < OWN_BOX_IOU
+    visible = visible_blocks(box, covers[own])
+    return (
+        FEWEST_VISIBLE <= int(visible.sum()) < len(visible) and likeness(reference, place, visible) >= ALIKE
+    )
 
 
 def prove(incident: Incident, looker: Looker, detector: Detector) -> Proof | Dropped:
@@ -192,17 +218,19 @@ def _verified(
         if certainty < MOVED_CERTAINTY:
             return Dropped(incident, f"not a vehicle: certainty {certainty:.2f}")
         incident = replace(incident, confidence=certainty)
-    return _timed(stand, incident, stay, looker)
+    return _timed(stand, incident, stay, looker, detector)
 
 
-def _timed(stand: _Stand, incident: Incident, stay: Stay, looker: Looker) -> _Timed | Dropped:
+def _timed(
+    stand: _Stand, incident: Incident, stay: Stay, looker: Looker, detector: Detector
+) -> _Timed | Dropped:
     start, start_uncertainty_s = _bisect(stand, looker, stay.absent_before, _Edge.ARRIVAL)
     end, end_uncertainty_s = _bisect(stand, looker, stay.absent_after, _Edge.DEPARTURE)
     moved = _is_seen(start, start_uncertainty_s, looker) or _is_seen(end, end_uncertainty_s, looker)
     if not moved and (reason := _is_fixture(incident, stay, (end - start).total_seconds())):
         return Dropped(incident, reason)
     stood_s = incident.counted_s(Interval(start, end)) if end > start else 0.0
-    if stood_s > incident.limit_s and (queued := _queued(incident, looker)):
+    if stood_s > incident.limit_s and (queued := _queued(incident, looker, detector)):
         incident = replace(incident, excused=(*incident.excused, *queued), queues=())
         stood_s = incident.counted_s(Interval(start, end))
     if stood_s <= incident.limit_s:
@@ -215,10 +243,11 @@ def _timed(stand: _Stand, incident: Incident, stay: Stay, looker: Looker) -> _Ti
 def _certainty(stand: _Stand, stay: Stay, looker: Looker, detector: Detector) -> float:
     """How surely the object that stands is a vehicle, in [0, 1]."""
     own = [s.confidence for s in stay.sightings if stand.there[0] <= s.at <= stand.there[-1]]
-    if len(own) > 1 and fmean(own) >= STRONG_CERTAINTY:
-        return fmean(own)
+    sighted = fmean(own) if own else 0.0
+    if len(own) > 1 and sighted >= STRONG_CERTAINTY:
+        return sighted
     pictures = (seen.frame.image for seen in looker.each(_thinned(stand.there, NAMED_PICTURES)))
-    return vehicle_certainty(pictures, stand.box, detector)
+    return (sighted + vehicle_certainty(pictures, stand.aligned.box, detector)) / 2
 
 
 def _is_fixture(incident: Incident, stay: Stay, stood_s: float) -> str:
@@ -257,9 +286,15 @@ def _longest_stand(incident: Incident, looker: Looker, detector: Detector) -> _S
     assert incident.box is not None
     box = incident.box
     sightings = _thinned([s.at for s in incident.stay.sightings], MOST_SIGHTINGS)
-    places = {seen.at: place_of(seen.frame.image, box) for seen in looker.each(sightings)}
+    aligned: AlignedPlace | None = None
+    places: dict[datetime, Place] = {}
+    for seen in looker.each(sightings):
+        aligned = aligned or AlignedPlace.of(seen.frame.image, box)
+        places[seen.at] = place_of(seen.frame.image, aligned.box_in(seen.frame.image))
+    if aligned is None:
+        return None
     references = _found_again(places)
-    views = _views_of(incident, looker, box, places)
+    views = _views_of(incident, looker, aligned, places)
     best: _Stand | None = None
     while references:
         stand = _stand_of(_most_typical(references, places), views, looker, detector)
@@ -271,21 +306,25 @@ def _longest_stand(incident: Incident, looker: Looker, detector: Detector) -> _S
 
 def _stand_of(at: datetime, views: _Views, looker: Looker, detector: Detector) -> _Stand:
     """How long what a look shows stood there, before that look and after it."""
-    reference, box = views.places[at], views.box
+    reference, aligned = views.places[at], views.aligned
 
     def gone(t: datetime) -> bool:
         return (
             views.alike(at, t) <= EMPTY
             and views.is_open(t, detector)
-            and not _blinks(t, reference, box, looker)
+            and not _blinks(t, reference, aligned, looker)
         )
 
     def swap(a: datetime, b: datetime) -> Swap | None:
-        return swapped((a, views.places[a]), (b, views.places[b]), box, looker)
+        return swapped((a, views.places[a]), (b, views.places[b]), aligned, looker)
 
-    there, left, swaps = _unbroken(at, views, looker, gone, swap)
+    def partly(t: datetime) -> bool:
+        return views.shows_partly(at, t, detector)
+
+    there, left, swaps = _unbroken(at, views, looker, gone, swap, partly)
     paint = min((swap.apart / 2 for swap in swaps), default=math.inf)
-    return _Stand(reference, box, tuple(there), min(views.alike(at, t) for t in there), left, paint)
+    lowest = min(views.alike(at, t) for t in there)
+    return _Stand(reference, aligned, detector, tuple(there), lowest, left, paint)
 
 
 def _found_again(places: Mapping[datetime, Place]) -> list[datetime]:
@@ -302,7 +341,7 @@ class _Views:
     Most suspicions are of vehicles that come and go, and few looks tell so.
     """
 
-    box: Box
+    aligned: AlignedPlace
     looker: Looker
     wanted: Sequence[datetime]
     """In order of time: the model's sightings, and looks spread evenly between them."""
@@ -325,8 +364,16 @@ class _Views:
     def is_open(self, at: datetime, detector: Detector) -> bool:
         if at not in self.open:
             seen = self.looker.look(at)
-            self.open[at] = seen is not None and not is_hidden(seen, self.box, detector)
+            self.open[at] = seen is not None and not is_hidden(
+                seen, self.aligned.box_in(seen.frame.image), detector
+            )
         return self.open[at]
+
+    def shows_partly(self, reference: datetime, at: datetime, detector: Detector) -> bool:
+        """Whether the object of one look is itself at another where something hides it in part."""
+        if self.alike(reference, at) < PARTLY or (seen := self.looker.look(at)) is None:
+            return False
+        return shows_partly(self.places[reference], self.places[at], seen, self.aligned, detector)
 
     def beyond(self, at: datetime, edge: _Edge) -> datetime | None:
         """The next moment with a picture after another, or before it."""
@@ -342,16 +389,18 @@ class _Views:
             seen = self.looker.look(wanted, self.tolerance_s)
             self.seen[wanted] = seen.at if seen else None
             if seen is not None and seen.at not in self.places:
-                self.places[seen.at] = place_of(seen.frame.image, self.box)
+                self.places[seen.at] = place_of(seen.frame.image, self.aligned.box_in(seen.frame.image))
         return self.seen[wanted]
 
 
-def _views_of(incident: Incident, looker: Looker, box: Box, places: Mapping[datetime, Place]) -> _Views:
+def _views_of(
+    incident: Incident, looker: Looker, aligned: AlignedPlace, places: Mapping[datetime, Place]
+) -> _Views:
     start, duration_s = incident.interval.start, incident.interval.duration_s
     step_s = max(duration_s / LOOKS, incident.limit_s / CLOSEST_LOOKS)
     between = [start + timedelta(seconds=(k + 0.5) * step_s) for k in range(int(duration_s / step_s))]
     wanted = sorted({*between, *places})
-    return _Views(box, looker, wanted, step_s * NEARBY_SHARE, dict(places), {at: at for at in places})
+    return _Views(aligned, looker, wanted, step_s * NEARBY_SHARE, dict(places), {at: at for at in places})
 
 
 def _thinned(moments: Sequence[datetime], most: int) -> list[datetime]:
@@ -366,7 +415,7 @@ def _most_typical(references: Sequence[datetime], places: Mapping[datetime, Plac
 
 
 def _unbroken(
-    at: datetime, views: _Views, looker: Looker, gone: _Gone, swap: _Swapped
+    at: datetime, views: _Views, looker: Looker, gone: _Gone, swap: _Swapped, partly: _Partly
 ) -> tuple[list[datetime], dict[_Edge, datetime], list[Swap]]:
     """The moments around `at` at which the object was itself, up to where the place was seen to be left, and those.
 
@@ -387,6 +436,8 @@ def _unbroken(
                     left[edge] = found.at
                     break
                 there.append(t)
+                last, hidden_since = t, None
+            elif partly(t):
                 last, hidden_since = t, None
             elif gone(t):
                 left[edge] = hidden_since or t
@@ -421,7 +472,7 @@ def is_hidden(seen: Seen, box: Box, detector: Detector) -> bool:
     return bool(max(covered, default=0.0) >= HIDING_SHARE * box_area(box))
 
 
-def _blinks(at: datetime, reference: Place, box: Box, looker: Looker) -> bool:
+def _blinks(at: datetime, reference: Place, aligned: AlignedPlace, looker: Looker) -> bool:
     """Whether an object is itself right before and right after a moment that does not show it: no vehicle leaves and
     comes back so fast, but somebody whom the model does not see walks past.
     """
@@ -429,7 +480,8 @@ def _blinks(at: datetime, reference: Place, box: Box, looker: Looker) -> bool:
     # After it first: of what has left, that tells at once.
     around = (looker.look(at + timedelta(seconds=side * BLINK_S), BLINK_S) for side in (2, -1))
     return all(
-        seen is not None and likeness(reference, place_of(seen.frame.image, box)) >= ALIKE for seen in around
+        (place := aligned.patch_in(seen)) is not None and likeness(reference, place) >= ALIKE
+        for seen in around
     )
 
 
@@ -460,15 +512,15 @@ def _between(
     stand: _Stand, looker: Looker, there: datetime, away: datetime, edge: _Edge
 ) -> tuple[datetime, float]:
     """The last moment at which the object was there, towards one at which it was not, and how far off that may be."""
-    without = _placed(looker.look(away), stand.box)
+    without = stand.aligned.patch_in(looker.look(away))
     while (gap_s := abs((there - away).total_seconds())) > RESOLUTION_S:
         middle = there + (away - there) / 2
         tolerance_s = gap_s * EARLY_SHARE if gap_s > KEYFRAMES_FROM_S else 0.0
         # What is known is known of the picture's own time, which may lie before the moment asked for.
         seen = looker.look(middle, tolerance_s)
         at = seen.at if seen is not None else middle
-        place = _placed(seen, stand.box)
-        was_there = stand.fills(place)
+        place = stand.aligned.patch_in(seen)
+        was_there = stand.shows(seen)
         # Where the place looks as it did without the object, nothing hides it, and no glance is needed. At `away` and
         # beyond it is known to be gone, so none need go so far.
         if not was_there and not (place and without and likeness(without, place) >= ALIKE):
@@ -481,10 +533,6 @@ def _between(
         else:
             away, without = at, place
     return there, abs((there - away).total_seconds())
-
-
-def _placed(seen: Seen | None, box: Box) -> Place | None:
-    return place_of(seen.frame.image, box) if seen else None
 
 
 def _was_there(
@@ -500,30 +548,31 @@ def _was_there(
     return False
 
 
-def _queued(incident: Incident, looker: Looker) -> list[Interval]:
+def _queued(incident: Incident, looker: Looker, detector: Detector) -> list[Interval]:
     """The queues in which the object stood, as closer looks at the others tell: they drove on, or came, together."""
     confirmed: list[Interval] = []
     for queue in incident.queues:
-        if subtract(queue.interval, confirmed) and _together(queue, looker):
+        if subtract(queue.interval, confirmed) and _together(queue, looker, detector):
             confirmed.append(queue.interval)
     return confirmed
 
 
-def _together(queue: Queue, looker: Looker) -> bool:
+def _together(queue: Queue, looker: Looker, detector: Detector) -> bool:
     edge = _Edge.DEPARTURE if queue.clears else _Edge.ARRIVAL
     within = timedelta(seconds=CLEARS_WITHIN_S if queue.clears else FORMS_WITHIN_S)
-    moments = sorted(at for stay in queue.stays if (at := _moved(stay, looker, edge)))
+    moments = sorted(at for stay in queue.stays if (at := _moved(stay, looker, edge, detector)))
     groups = zip(moments, moments[queue.others - 1 :], strict=False)
     return any(last - first <= within for first, last in groups)
 
 
-def _moved(stay: Stay, looker: Looker, edge: _Edge) -> datetime | None:
+def _moved(stay: Stay, looker: Looker, edge: _Edge, detector: Detector) -> datetime | None:
     """When a vehicle of a queue came or left, to a second; None where that cannot be seen."""
     at = stay.sightings[0 if edge is _Edge.ARRIVAL else -1].at
     seen = looker.look(at)
     if seen is None:
         return None
-    stand = _Stand(place_of(seen.frame.image, stay.box), stay.box, (at,), 1.0, {})
+    aligned = AlignedPlace.of(seen.frame.image, stay.box)
+    stand = _Stand(place_of(seen.frame.image, stay.box), aligned, detector, (at,), 1.0, {})
     missed_at = stay.absent_before if edge is _Edge.ARRIVAL else stay.absent_after
     moment, uncertainty_s = _bisect(stand, looker, missed_at, edge)
     return moment if _is_seen(moment, uncertainty_s, looker) else None
@@ -554,5 +603,7 @@ def _stills(stand: _Stand, looker: Looker, incident: Incident) -> tuple[Still, .
     for moments in ([start, *inner[:2]], [end, *inner[:-3:-1]], *([at] for at in sorted(middle))):
         shown = (seen for at in moments if stand.shows(seen := looker.look(at)))
         if (seen := next(shown, None)) is not None:
-            stills[seen.at] = Still(seen.at, seen.recording, seen.frame, stand.box)
+            stills[seen.at] = Still(
+                seen.at, seen.recording, seen.frame, stand.aligned.box_in(seen.frame.image)
+            )
     return tuple(stills[at] for at in sorted(stills))

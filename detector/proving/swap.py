@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from detector.core.geometry import Box
+from detector.proving.alignment import AlignedPlace
 from detector.proving.likeness import Place, likeness, paint_apart, place_of
 from detector.proving.looker import Looker
 
@@ -30,7 +30,7 @@ class Swap:
 
 
 def swapped(
-    before: tuple[datetime, Place], after: tuple[datetime, Place], box: Box, looker: Looker
+    before: tuple[datetime, Place], after: tuple[datetime, Place], aligned: AlignedPlace, looker: Looker
 ) -> Swap | None:
     """Whether what a place shows at two looks, alike in structure, are two objects; the looks in any order of time.
 
@@ -45,7 +45,7 @@ def swapped(
         seen = looker.look(middle)
         if seen is None:
             return None
-        place = place_of(seen.frame.image, box)
+        place = place_of(seen.frame.image, aligned.box_in(seen.frame.image))
         if max(likeness(first, place), likeness(second, place)) <= EMPTY:
             return Swap(seen.at, apart)
         if paint_apart(first, place) <= paint_apart(second, place):
