@@ -75,17 +75,19 @@ class Traffic:
 
 def traffic_of(
     vehicles: Sequence[Stay],
-    two_wheelers: Sequence[Stay],
-    observations: Sequence[Observation],
+    looks: Sequence[datetime],
     camera: Camera,
     cadence_s: float,
+    *,
+    two_wheelers: Sequence[Stay] = (),
+    gathered: Sequence[int] = (),
 ) -> Traffic:
     """What stands and what passes on the carriageway and its no-parking strips, outside bays.
 
-    Two-wheelers that stand make a queue as vehicles do. Those that pass do not show a free road: they ride between the
+    `gathered` is the number of two-wheelers at each of the `looks` (see `count_two_wheelers`); without it no vehicle waits
+    among them. Two-wheelers that stand make a queue as vehicles do. Those that pass do not show a free road: they ride between the
     vehicles of a queue.
     """
-    looks = [observation.at for observation in observations]
     roadway = tuple(zone for zone in camera.zones if zone.kind in ROADWAY)
     bays = [zone for zone in camera.zones if zone.kind is ZoneKind.PARKING_BAY]
     there, bikes_there = (
@@ -94,7 +96,6 @@ def traffic_of(
     )
     standing = tuple(stay for stay in [*there, *bikes_there] if len(stay.sightings) > 1)
     passing = Counter(stay.sightings[0].at for stay in there if len(stay.sightings) == 1)
-    off_road = [zone for zone in camera.zones if zone.kind in (ZoneKind.SIDEWALK, ZoneKind.PARKING_BAY)]
     lanes, strips = (
         tuple(zone for zone in camera.zones if zone.kind is kind)
         for kind in (ZoneKind.CARRIAGEWAY, ZoneKind.NO_PARKING)
@@ -109,14 +110,20 @@ def traffic_of(
         cadence_s,
         full=(0, *accumulate(full)),
         passed=(0, *accumulate(at in passing for at in looks)),
-        gathered=tuple(_gathered(observation, off_road) for observation in observations),
+        gathered=tuple(gathered),
     )
 
 
-def _gathered(observation: Observation, off_road: Sequence[Zone]) -> int:
-    """The number of two-wheelers outside footways and bays; those beside the zones wait at the same light."""
-    boxes = observation.detections.of(LabelGroup.BIKE).boxes.astype(float).tolist()
-    return sum(not _on((x1, y1, x2, y2), off_road, IN_BAY_SHARE) for x1, y1, x2, y2 in boxes)
+def count_two_wheelers(observations: Sequence[Observation], camera: Camera) -> list[int]:
+    """The number of two-wheelers at each sample outside footways and bays; those beside the zones wait at the same light."""
+    off_road = [zone for zone in camera.zones if zone.kind in (ZoneKind.SIDEWALK, ZoneKind.PARKING_BAY)]
+    return [
+        sum(
+            not _on((x1, y1, x2, y2), off_road, IN_BAY_SHARE)
+            for x1, y1, x2, y2 in observation.detections.of(LabelGroup.BIKE).boxes.astype(float).tolist()
+        )
+        for observation in observations
+    ]
 
 
 def _standing_shares(
@@ -177,7 +184,7 @@ def _among_two_wheelers(stay: Stay, others: int, traffic: Traffic) -> Interval |
     `others` at two samples or more up to the vehicle's last, and a third of that at the sample after it.
     """
     last = bisect_right(traffic.looks, stay.seen[1]) - 1
-    if stay.absent_after is None or last + 1 >= len(traffic.looks):
+    if stay.absent_after is None or last + 1 >= len(traffic.gathered):
         return None
     first = last
     while first >= 0 and traffic.gathered[first] >= others:

@@ -16,7 +16,7 @@ from detector.core.times import Interval
 from detector.core.values import Camera, Incident, LabelGroup, Observation, Point, Stay, Violation
 from detector.judging.bikes import clusters
 from detector.judging.camera_fault import ViewFault, fault_incidents, view_faults
-from detector.judging.jam import traffic_of
+from detector.judging.jam import count_two_wheelers, traffic_of
 from detector.judging.litter import lying
 from detector.judging.parking import PARKING, parked
 from detector.judging.stays import find_stays
@@ -159,8 +159,15 @@ def _suspects(
             clear, faint = (
                 find_stays(usable, LabelGroup.VEHICLE, mistaken=True, faint=faint) for faint in (False, True)
             )
-            bikes = find_stays(usable, LabelGroup.BIKE)
-            return parked(faint, moments, camera, rules, traffic_of(clear, bikes, usable, camera, cadence_s))
+            traffic = traffic_of(
+                clear,
+                moments,
+                camera,
+                cadence_s,
+                two_wheelers=find_stays(usable, LabelGroup.BIKE),
+                gathered=count_two_wheelers(usable, camera),
+            )
+            return parked(faint, moments, camera, rules, traffic)
         case Family.LITTER:
             return lying(usable, camera, rules)
         case Family.BIKES:

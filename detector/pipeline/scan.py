@@ -64,7 +64,7 @@ from detector.proving.verdict import verdicts_on
 from detector.sampling.plan import Cadence, cadence_for
 from detector.storage import Root
 
-PROOF_VERSION = "10"
+PROOF_VERSION = "11"
 """Changes when proving would decide otherwise; a suspicion is then looked at again."""
 
 REFERENCE_REACH_S = 86400.0

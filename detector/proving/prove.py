@@ -59,6 +59,12 @@ FEWEST_VISIBLE = 4
 OWN_BOX_IOU = 0.5
 """A detection that overlaps the object's box by this IoU is the object itself, and does not hide it."""
 
+CROWDED = 0.5
+"""A place of which no more than this part is open to view is hidden, such as by a crowd."""
+
+GLIMPSES = 8
+"""Where a crowd hides the object at the end of a stay, it is looked for at this many moments, less one, before."""
+
 HIDING_SHARE = 0.3
 """Something that covers so much of a place may hide what stands there."""
 
@@ -415,7 +421,12 @@ def _most_typical(references: Sequence[datetime], places: Mapping[datetime, Plac
 
 
 def _unbroken(
-    at: datetime, views: _Views, looker: Looker, gone: _Gone, swap: _Swapped, partly: _Partly
+    at: datetime,
+    views: _Views,
+    looker: Looker,
+    gone: _Gone,
+    swap: _Swapped,
+    partly: _Partly = lambda _: False,
 ) -> tuple[list[datetime], dict[_Edge, datetime], list[Swap]]:
     """The moments around `at` at which the object was itself, up to where the place was seen to be left, and those.
 
@@ -463,8 +474,10 @@ def _bridged_s(looker: Looker, a: datetime, b: datetime) -> float:
 
 
 def is_hidden(seen: Seen, box: Box, detector: Detector) -> bool:
-    """Whether something is seen that may hide what stands in a place."""
+    """Whether something is seen that may hide what stands in a place, or many things that hide half of it together."""
     found = detector.detect([seen.frame.image])[0].clear.boxes
+    if visible_blocks(box, found).mean() <= CROWDED:
+        return True
     covered = [
         max(0.0, min(b[2], box[2]) - max(b[0], box[0])) * max(0.0, min(b[3], box[3]) - max(b[1], box[1]))
         for b in found.astype(float)
@@ -505,7 +518,16 @@ def _bisect(stand: _Stand, looker: Looker, missed_at: datetime | None, edge: _Ed
         if away == border:
             return border, math.inf
         away = _clamped(away + edge * timedelta(seconds=step_s), run)
-    return _between(stand, looker, there, away, edge)
+    return _between(stand, looker, _last_glimpse(stand, looker, there, away), away, edge)
+
+
+def _last_glimpse(stand: _Stand, looker: Looker, there: datetime, away: datetime) -> datetime:
+    """The moment nearest to `away` at which the object is seen between what hides it; `there` where nothing hides it."""
+    seen = looker.look(away)
+    if seen is None or not is_hidden(seen, stand.aligned.box_in(seen.frame.image), stand.detector):
+        return there
+    moments = (there + (away - there) * k / GLIMPSES for k in range(GLIMPSES - 1, 0, -1))
+    return next((at for at in moments if stand.shows(looker.look(at))), there)
 
 
 def _between(
