@@ -79,22 +79,19 @@ def traffic_of(
     camera: Camera,
     cadence_s: float,
     *,
-    two_wheelers: Sequence[Stay] = (),
     gathered: Sequence[int] = (),
 ) -> Traffic:
     """What stands and what passes on the carriageway and its no-parking strips, outside bays.
 
     `gathered` is the number of two-wheelers at each of the `looks` (see `count_two_wheelers`); without it no vehicle waits
-    among them. Two-wheelers that stand make a queue as vehicles do. Those that pass do not show a free road: they ride between the
-    vehicles of a queue.
+    among them.
     """
     roadway = tuple(zone for zone in camera.zones if zone.kind in ROADWAY)
     bays = [zone for zone in camera.zones if zone.kind is ZoneKind.PARKING_BAY]
-    there, bikes_there = (
-        [s for s in stays if _on(s.box, roadway, ON_ROADWAY_SHARE) and not _on(s.box, bays, IN_BAY_SHARE)]
-        for stays in (vehicles, two_wheelers)
-    )
-    standing = tuple(stay for stay in [*there, *bikes_there] if len(stay.sightings) > 1)
+    there = [
+        s for s in vehicles if _on(s.box, roadway, ON_ROADWAY_SHARE) and not _on(s.box, bays, IN_BAY_SHARE)
+    ]
+    standing = tuple(stay for stay in there if len(stay.sightings) > 1)
     passing = Counter(stay.sightings[0].at for stay in there if len(stay.sightings) == 1)
     lanes, strips = (
         tuple(zone for zone in camera.zones if zone.kind is kind)

@@ -164,7 +164,6 @@ def _suspects(
                 moments,
                 camera,
                 cadence_s,
-                two_wheelers=find_stays(usable, LabelGroup.BIKE),
                 gathered=count_two_wheelers(usable, camera),
             )
             return parked(faint, moments, camera, rules, traffic)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.core.geometry import iou
-from detector.core.values import Detections, Frame, Image
+from detector.core.values import Detections, Frame, Image, LabelGroup
 from detector.decoding.reader import frames_at
 from detector.inference.detector import (
     PAD_GREY,
@@ -24,6 +24,7 @@ from detector.inference.detector import (
     TorchDetector,
     View,
     decode_output,
+    least_confidences,
     letterbox,
     open_detector,
 )
@@ -278,3 +279,18 @@ def assert_same(a: Detections, b: Detections, tolerance: float = 1e-3) -> None:
     order_a, order_b = np.lexsort(a.boxes.round(1).T), np.lexsort(b.boxes.round(1).T)
     assert a.boxes[order_a] == pytest.approx(b.boxes[order_b], abs=tolerance)
     assert a.confidences[order_a] == pytest.approx(b.confidences[order_b], abs=tolerance)
+
+
+def test_faint_vehicles_are_kept_where_they_are_asked_for_and_nothing_else_is() -> None:
+    least = least_confidences(NAMES, 0.25, faint=True)
+    raw = head((100, 100, 40, 30, 1, 0.08), (300, 100, 40, 90, 0, 0.08), (500, 100, 40, 90, 0, 0.5))
+    assert sorted(decode_output(raw, NAMES, least, WHOLE).labels) == ["car", "person"]
+    assert decode_output(raw, NAMES, 0.25, WHOLE).labels == ("person",)
+
+
+def test_faint_vehicles_count_only_where_they_are_asked_for() -> None:
+    boxes = np.array([[0.1, 0.1, 0.2, 0.2], [0.3, 0.3, 0.4, 0.4], [0.5, 0.5, 0.6, 0.6]], np.float32)
+    found = Detections(("car", "car", "person"), np.array([0.1, 0.5, 0.1], np.float32), boxes)
+    assert len(found.of(LabelGroup.VEHICLE)) == 1
+    assert len(found.of(LabelGroup.VEHICLE, faint=True)) == 2
+    assert found.clear.labels == ("car", "person")

@@ -233,3 +233,38 @@ def test_looks_counted_beforehand_tell_what_counting_each_anew_tells(spans, pass
     count = end - start + 1
     assert jam._most_stand(at(start), at(end), traffic) == (2 * full >= count)
     assert jam._passed(at(start), at(end), traffic) == passed / count
+
+
+def bike(x: float, y: float = 0.5) -> tuple[str, Box, float]:
+    return ("motorcycle", (x, y, x + 0.03, y + 0.06), 0.4)
+
+
+def waiting(
+    crowds: list[int], first: int = 2, last: int = 8, zone_kind: ZoneKind | None = None
+) -> list[Incident]:
+    """What is suspected of a car that stands at looks [first, last] while crowds of two-wheelers wait around it."""
+    seen_by = street(zone_kind) if zone_kind else street()
+    observations = []
+    for i, crowd in enumerate(crowds):
+        jitter = 0.02 * (i % 3)
+        things = [bike(0.3 + 0.05 * k % 0.6 + jitter) for k in range(crowd)]
+        things += [car(place(0))] if first <= i <= last else []
+        observations.append(look(START + timedelta(seconds=i * CADENCE_S), things))
+    found = judge(observations, point(seen_by), seen_by, rules()).incidents
+    return [i for i in found if i.counted_s(widest(i)) > i.limit_s]
+
+
+def test_a_car_that_waits_among_two_wheelers_and_leaves_with_them_is_excused() -> None:
+    assert waiting([0, 1, 5, 9, 12, 12, 14, 13, 15, 1, 0]) == []
+
+
+def test_a_car_that_stays_when_the_two_wheelers_have_ridden_on_is_parked() -> None:
+    assert len(waiting([0, 1, 5, 9, 12, 14, 1, 0, 1, 0, 1])) == 1
+
+
+def test_a_car_in_a_steady_flow_of_two_wheelers_is_parked() -> None:
+    assert len(waiting([9, 8, 9, 10, 9, 8, 9, 10, 9, 8, 9])) == 1
+
+
+def test_two_wheelers_parked_on_a_footway_excuse_nobody() -> None:
+    assert len(waiting([0, 1, 5, 9, 12, 12, 14, 13, 15, 1, 0], zone_kind=ZoneKind.SIDEWALK)) == 1

@@ -189,3 +189,19 @@ def test_what_the_model_takes_for_a_phone_or_a_boat_is_suspected_and_the_closer_
     taken = car(label=label)
     for looks in ([[], *[[taken]] * 6, []], [*[[taken]] * 6, []], [[car()], *[[taken]] * 6], [[taken]] * 6):
         assert len(judged(series(looks))) == 1
+
+
+def test_a_vehicle_that_is_named_faintly_at_every_sample_is_a_candidate() -> None:
+    assert len(judged(series([[], *[[car(confidence=0.12)]] * 6, []]))) == 1
+
+
+def test_a_vehicle_that_is_named_faintly_now_and_then_is_none() -> None:
+    now_and_then = [[car(confidence=0.12)] if i % 3 == 0 else [] for i in range(9)]
+    assert judged(series([[], *now_and_then, []])) == []
+
+
+def test_nested_stays_at_one_time_are_one_candidate() -> None:
+    x1, y1, x2, y2 = KERB
+    taller = (x1, y1 - 0.06, x2, y2)
+    seen = [[car(KERB, 0.6)] if i % 2 else [car(taller, 0.5)] for i in range(12)]
+    assert len(judged(series([[], *seen, []]))) == 1

@@ -155,3 +155,45 @@ def test_no_looks_give_no_stays() -> None:
     assert stays_of([]) == []
     assert len(one_box_each(series([[]])[0].detections)) == 0
     assert np.size(series([[]])[0].detections.boxes) == 0
+
+
+COACH: Box = (0.2, 0.2, 0.6, 0.6)
+
+
+def boxes_kept(*found: tuple[Box, float], group: LabelGroup = LabelGroup.VEHICLE) -> list[Box]:
+    seen = series([[car(box, confidence) for box, confidence in found]])[0].detections.of(group, faint=True)
+    kept = one_box_each(seen, nested=True)
+    return [tuple(round(float(v), 3) for v in row) for row in kept.boxes]
+
+
+def test_a_box_that_holds_a_vehicle_and_the_sign_above_it_is_the_same_vehicle() -> None:
+    with_sign = (0.2, 0.05, 0.6, 0.6)
+    assert boxes_kept((COACH, 0.7), (with_sign, 0.5)) == [COACH]
+
+
+def test_a_car_in_front_of_a_coach_is_a_vehicle_of_its_own() -> None:
+    car_box = (0.3, 0.45, 0.42, 0.59)
+    assert boxes_kept((COACH, 0.8), (car_box, 0.6)) == [COACH, car_box]
+
+
+def test_a_faint_part_of_a_vehicle_is_no_vehicle_of_its_own() -> None:
+    wheel = (0.3, 0.45, 0.42, 0.59)
+    assert boxes_kept((COACH, 0.8), (wheel, 0.1)) == [COACH]
+
+
+def test_a_car_beside_a_car_and_partly_behind_it_stay_two() -> None:
+    behind = (0.45, 0.15, 0.85, 0.5)
+    assert boxes_kept((COACH, 0.8), (behind, 0.6)) == [COACH, behind]
+
+
+def test_two_names_of_one_vehicle_support_each_other() -> None:
+    seen = series([[car(COACH, 0.4), car(COACH, 0.3, "truck")]])[0].detections
+    (confidence,) = one_box_each(seen, nested=True).confidences
+    assert confidence == pytest.approx(1 - 0.6 * 0.7)
+
+
+def test_faint_sightings_make_a_stay_only_where_they_are_asked_for() -> None:
+    observations = series([[car(confidence=0.1)]] * 4)
+    assert find_stays(observations, LabelGroup.VEHICLE) == []
+    (stay,) = find_stays(observations, LabelGroup.VEHICLE, faint=True)
+    assert len(stay.sightings) == 4

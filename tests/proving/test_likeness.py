@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from street import HEIGHT, SPOT, WIDTH, texture
 
 from detector.core.values import Image
-from detector.proving.likeness import likeness, paint_apart, place_of
+from detector.proving.likeness import likeness, paint_apart, place_of, visible_blocks
 from detector.proving.prove import ALIKE
 
 seeds = st.integers(0, 10_000)
@@ -137,3 +137,23 @@ def test_a_light_that_tints_the_whole_picture_is_no_paint() -> None:
     street = texture(3, 200, 120) // 2 + 40
     box = (0.2, 0.2, 0.8, 0.8)
     assert paint_apart(place_of(street, box), place_of(painted(street, 0.93, 1.04), box)) < 1.0
+
+
+@settings(max_examples=25)
+@given(seeds, seeds)
+def test_the_part_of_a_place_that_a_crowd_leaves_open_tells_that_it_is_itself(seed: int, crowd: int) -> None:
+    before, after = scene(seed, 1), scene(seed, 1)
+    after[90:108, 128:192] = texture(crowd + 20_000, 64, 18)
+    covers = np.array([[0.4, 0.5, 0.6, 0.6]], np.float32)
+    visible = visible_blocks(SPOT, covers)
+    assert visible.reshape(4, 4)[:2].all()
+    assert not visible.reshape(4, 4)[2:].any()
+    assert likeness(place_of(before, SPOT), place_of(after, SPOT), visible) >= ALIKE
+
+
+@settings(max_examples=25)
+@given(seeds, seeds)
+def test_another_object_behind_a_crowd_is_not_the_same(a: int, b: int) -> None:
+    if a != b:
+        visible = visible_blocks(SPOT, np.array([[0.4, 0.5, 0.6, 0.6]], np.float32))
+        assert likeness(place_of(scene(1, a), SPOT), place_of(scene(1, b), SPOT), visible) < ALIKE
