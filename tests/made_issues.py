@@ -9,6 +9,7 @@ from detector.core.geometry import Box
 from detector.core.times import Interval
 from detector.core.values import Evidence, EvidenceFile, Incident, Violation
 from detector.issues import Filed, IssueQueue
+from detector.issues.values import NOTHING_EARLIER, Earlier
 
 NOON = datetime(2026, 1, 8, 12, tzinfo=UTC)
 CAR: Box = (0.2, 0.4, 0.4, 0.6)
@@ -55,6 +56,7 @@ def file(
     key: str | None = None,
     start_uncertainty_s: float = math.inf,
     end_uncertainty_s: float = math.inf,
+    earlier: Earlier = NOTHING_EARLIER,
 ) -> Filed:
     return queue.file(
         of,
@@ -66,4 +68,5 @@ def file(
         verdict_key=key or f"{of.fingerprint}-{of.interval.duration_s:.0f}",
         start_uncertainty_s=start_uncertainty_s,
         end_uncertainty_s=end_uncertainty_s,
+        earlier=earlier,
     )

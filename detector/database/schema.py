@@ -123,6 +123,8 @@ issues = Table(
     Column("closed_at", UtcTime),
     Column("merged_into", Integer),
     Column("recurrence", Integer),
+    # The stretches in which it was seen, as pairs of ISO times in UTC; null where that is one, from start to end.
+    Column("seen", JSON(none_as_null=True)),
     Index(None, "camera_id", "violation", "start"),
     Index(None, "state", "start"),
     Index(None, "start", "end", "state"),

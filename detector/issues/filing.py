@@ -7,21 +7,35 @@ from __future__ import annotations
 
 import math
 import secrets
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from detector.core.geometry import Box, iou
-from detector.core.times import Interval
-from detector.core.values import Evidence, Incident
+from detector.core.times import Interval, union
+from detector.core.values import Evidence, Incident, Violation
 from detector.database import schema
 from detector.issues import duplicates, events, history, moving
 from detector.issues.duplicates import SAME_PLACE_IOU
 from detector.issues.lifecycle import State
-from detector.issues.rows import issue_of
-from detector.issues.values import Filed, FiledAs, Issue, finite, interval_json
+from detector.issues.rows import issue_of, stretches_row
+from detector.issues.standing import needs_account, standing_en, standing_zh
+from detector.issues.values import (
+    NOTHING_EARLIER,
+    Earlier,
+    Filed,
+    FiledAs,
+    Issue,
+    LinkKind,
+    finite,
+    interval_json,
+)
+
+GROWING = frozenset({State.FLAGGED, State.CONFIRMED, State.DISPATCHED, State.REOPENED, State.RECTIFIED})
+"""An issue in one of these states takes in what its object does after a gap; one that is done with does not."""
 
 PROGRAM = "kerbwatch"
 """Who files."""
@@ -39,19 +53,49 @@ class Filing:
     rules_version: str
     start_uncertainty_s: float
     end_uncertainty_s: float
+    earlier: Earlier = NOTHING_EARLIER
+    timezone: tzinfo = UTC
+    """The county's, for times in explanations."""
 
 
 def file(connection: Connection, filing: Filing, *, join_gap_s: float, at: datetime) -> Filed:
-    """The issue of the incident: the one with its fingerprint, else the oldest of the same stay, else a new one."""
+    """The issue of the incident: the one with its fingerprint, else the oldest of the same stay, else the one whose
+    object it is by its appearance, else a new one.
+    """
     known = _of_fingerprint(connection, filing.incident.fingerprint)
     known = known or _of_same_stay(connection, filing, join_gap_s)
+    known = known or _continued(connection, filing.earlier)
     if known is None:
-        return Filed(_add(connection, filing, at), FiledAs.NEW)
-    joined = _cover(known.interval, filing.incident.interval)
-    if joined == known.interval:
+        issue_id = _add(connection, filing, at)
+        _link_earlier(connection, issue_id, filing.earlier, at)
+        return Filed(issue_id, FiledAs.NEW)
+    seen = union([*known.stretches, filing.incident.interval], join_gap_s=join_gap_s)
+    if seen == list(known.stretches):
         return Filed(known.id, FiledAs.KNOWN)
-    _extend(connection, known, joined, filing, at)
+    _extend(connection, known, seen, filing, at)
+    _link_earlier(connection, known.id, filing.earlier, at)
     return Filed(known.id, FiledAs.EXTENDED)
+
+
+def _continued(connection: Connection, earlier: Earlier) -> Issue | None:
+    """The issue whose object it is, where it still takes more in: what was decided meanwhile stays decided."""
+    if earlier.continues is None:
+        return None
+    issue = moving.load(connection, earlier.continues)
+    return issue if issue.state in GROWING else None
+
+
+def _link_earlier(connection: Connection, issue_id: int, earlier: Earlier, at: datetime) -> None:
+    """Links an issue with those whose object its own may be."""
+    ended = () if earlier.continues is None else (earlier.continues,)
+    kinds = (
+        (LinkKind.DUPLICATE, earlier.suspects),
+        (LinkKind.RECURRENCE, (*earlier.recurs, *ended)),
+    )
+    for kind, others in kinds:
+        for other in others:
+            if other != issue_id:
+                duplicates.add_link(connection, issue_id, other, kind, PROGRAM, at)
 
 
 def _of_fingerprint(connection: Connection, fingerprint: str) -> Issue | None:
@@ -74,10 +118,11 @@ def _of_same_stay(connection: Connection, filing: Filing, join_gap_s: float) -> 
         issues.end >= incident.interval.start - gap,
     )
     rows = connection.execute(query.order_by(issues.id)).mappings()
-    return next((issue for issue in map(issue_of, rows) if _same_stay(issue, filing)), None)
+    near = (issue for issue in map(issue_of, rows) if issue.id not in filing.earlier.others)
+    return next((issue for issue in near if _same_stay(issue, filing, gap)), None)
 
 
-def _same_stay(issue: Issue, filing: Filing) -> bool:
+def _same_stay(issue: Issue, filing: Filing, gap: timedelta) -> bool:
     """Whether an incident in an issue's place, at its time or near it, is the same object standing on.
 
     Over a gap it is only where the recordings broke off: an object that was seen to leave, before another was seen
@@ -86,21 +131,23 @@ def _same_stay(issue: Issue, filing: Filing) -> bool:
     incident = filing.incident
     if not _same_place(issue.box, incident.box):
         return False
-    if issue.interval.overlaps(incident.interval):
+    own, seen = incident.interval, issue.stretches
+    near = [s for s in seen if s.start - gap <= own.end and s.end + gap >= own.start]
+    if not near:
+        return False
+    if any(stretch.overlaps(own) for stretch in near):
         return True
-    if issue.interval.end <= incident.interval.start:
-        return math.isinf(issue.end_uncertainty_s) or math.isinf(filing.start_uncertainty_s)
-    return math.isinf(issue.start_uncertainty_s) or math.isinf(filing.end_uncertainty_s)
+    if near[0].end <= own.start:
+        broke_off = near[0] != seen[-1] or math.isinf(issue.end_uncertainty_s)
+        return broke_off or math.isinf(filing.start_uncertainty_s)
+    broke_off = near[0] != seen[0] or math.isinf(issue.start_uncertainty_s)
+    return broke_off or math.isinf(filing.end_uncertainty_s)
 
 
 def _same_place(a: Box | None, b: Box | None) -> bool:
     if a is None or b is None:
         return a is b
     return iou(a, b) >= SAME_PLACE_IOU
-
-
-def _cover(a: Interval, b: Interval) -> Interval:
-    return Interval(min(a.start, b.start), max(a.end, b.end))
 
 
 def _add(connection: Connection, filing: Filing, at: datetime) -> int:
@@ -147,10 +194,15 @@ def _add(connection: Connection, filing: Filing, at: datetime) -> int:
     return issue_id
 
 
-def _extend(connection: Connection, known: Issue, joined: Interval, filing: Filing, at: datetime) -> None:
+def _extend(
+    connection: Connection, known: Issue, seen: Sequence[Interval], filing: Filing, at: datetime
+) -> None:
+    """Makes an issue cover `seen`, the stretches in which its object was seen."""
+    joined = Interval(seen[0].start, seen[-1].end)
     values: dict[str, Any] = {
         "start": joined.start,
         "end": joined.end,
+        "seen": stretches_row(seen),
         "version": known.version + 1,
         "updated_at": at,
     }
@@ -158,8 +210,12 @@ def _extend(connection: Connection, known: Issue, joined: Interval, filing: Fili
         values["start_uncertainty_s"] = filing.start_uncertainty_s
     if joined.end > known.interval.end:
         values["end_uncertainty_s"] = filing.end_uncertainty_s
-    if joined == filing.incident.interval:  # the new proof tells the whole story
-        values |= _account(filing)
+    account = _account(filing)
+    if needs_account(seen, known.violation):
+        account |= _account_of(seen, known.violation, filing)
+        values |= account
+    elif joined == filing.incident.interval:  # the new proof tells the whole story
+        values |= account
     connection.execute(update(schema.issues).where(schema.issues.c.id == known.id).values(values))
     _attach(connection, known.id, filing.evidence)
     history.append(
@@ -171,10 +227,11 @@ def _extend(connection: Connection, known: Issue, joined: Interval, filing: Fili
         move="extended",
         from_state=known.state,
         to_state=known.state,
-        details=_details(filing, joined),
+        details=_details(filing, joined) | account,
     )
     extended = moving.load(connection, known.id)
     events.announce(connection, extended, "extended", PROGRAM, at)
+    duplicates.link_suspects(connection, extended, PROGRAM, at)
     if _stands_on(extended):
         moving.make_move(
             connection,
@@ -198,6 +255,15 @@ def _account(filing: Filing) -> dict[str, str]:
         "explanation_zh": filing.explanation_zh,
         "model_id": filing.model_id,
         "rules_version": filing.rules_version,
+    }
+
+
+def _account_of(seen: Sequence[Interval], violation: Violation, filing: Filing) -> dict[str, str]:
+    """The explanation of an object that was seen over gaps, or for days."""
+    zone = filing.timezone
+    return {
+        "explanation": standing_en(seen, violation, zone, filing.explanation),
+        "explanation_zh": standing_zh(seen, violation, zone, filing.explanation_zh),
     }
 
 

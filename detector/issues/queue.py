@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -22,7 +22,9 @@ from detector.issues.ordering import Answered, Assigned
 from detector.issues.rows import attachment_of, conditions, issue_of, sorting, verdict_of
 from detector.issues.values import (
     AWAITING_ANSWER,
+    NOTHING_EARLIER,
     Attachment,
+    Earlier,
     Event,
     EvidenceRow,
     Filed,
@@ -81,11 +83,14 @@ class IssueQueue:
         verdict_key: str,
         start_uncertainty_s: float,
         end_uncertainty_s: float,
+        earlier: Earlier = NOTHING_EARLIER,
+        timezone: tzinfo = UTC,
     ) -> Filed:
         """Files a proven incident, whose evidence is already safe on disk. Doing it twice changes nothing.
 
         An issue with the incident's fingerprint, or of the same camera, violation and zone, within the join gap and
-        with its box in the same place, is the same stay: its interval grows to cover both and never shrinks.
+        with its box in the same place, is the same stay: its interval grows to cover both and never shrinks. Over a
+        longer gap the pictures decide, which are the caller's: see `earlier`. `timezone` is that of the times in words.
         """
         proven = filing.Filing(
             incident=incident,
@@ -96,6 +101,8 @@ class IssueQueue:
             rules_version=rules_version,
             start_uncertainty_s=start_uncertainty_s,
             end_uncertainty_s=end_uncertainty_s,
+            earlier=earlier,
+            timezone=timezone,
         )
         with self._database.begin(lock=LOCK) as connection:
             at = self._now()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, RowMapping, and_, or_
 
@@ -31,7 +31,24 @@ def issue_of(row: RowMapping) -> Issue:
     values["state"] = State(values["state"])
     values["violation"] = Violation(values["violation"])
     values["box"] = tuple(values["box"]) if values["box"] else None
+    values["seen"] = stretches_of(values["seen"])
     return Issue(**values)
+
+
+def stretches_of(stored: Sequence[tuple[str, str]] | None) -> tuple[Interval, ...] | None:
+    """Stretches as the database keeps them, as intervals."""
+    if not stored:
+        return None
+    return tuple(
+        Interval(datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in stored
+    )
+
+
+def stretches_row(stretches: Sequence[Interval]) -> list[list[str]] | None:
+    """The reverse; None for one stretch."""
+    if len(stretches) < 2:
+        return None
+    return [[moment.astimezone(UTC).isoformat() for moment in (s.start, s.end)] for s in stretches]
 
 
 def attachment_of(row: RowMapping) -> Attachment:

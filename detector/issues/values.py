@@ -69,6 +69,18 @@ class Issue:
     merged_into: int | None = None
     recurrence: int | None = None
     """How many earlier issues there were at this place within the configured days, when last counted."""
+    seen: tuple[Interval, ...] | None = None
+    """The stretches in which the object was seen, in order; None where that is all of `interval`."""
+
+    @property
+    def stretches(self) -> tuple[Interval, ...]:
+        """What was seen: between two of them nothing was recorded, or the recordings do not tell."""
+        return self.seen or (self.interval,)
+
+    @property
+    def seen_s(self) -> float:
+        """For how long the object was seen, in seconds."""
+        return sum(stretch.duration_s for stretch in self.stretches)
 
     def is_overdue(self, at: datetime) -> bool:
         """Whether the department should have answered before `at`, and has not."""
@@ -92,6 +104,8 @@ class Issue:
             "zone": self.zone_id,
             **interval_json(self.interval),
             "duration_s": self.interval.duration_s,
+            "seen": [interval_json(stretch) for stretch in self.stretches],
+            "seen_s": self.seen_s,
             "start_uncertainty_s": finite(self.start_uncertainty_s),
             "end_uncertainty_s": finite(self.end_uncertainty_s),
             "limit_s": self.limit_s,
@@ -233,10 +247,29 @@ class LinkKind(StrEnum):
     """Why two issues belong together; the later one points at the earlier."""
 
     DUPLICATE = "duplicate"
-    """Two cameras of one point may have seen one object: a suspicion, until somebody merges or dismisses it."""
+    """Both may be about one object: a suspicion, until somebody merges or dismisses it."""
     DISTINCT = "distinct"
     """Somebody looked: they are two."""
     MERGED = "merged"
+    RECURRENCE = "recurrence"
+    """The later one may be about the object of an earlier one that was closed or written off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What the pictures say of issues in an incident's place from before or after it; each by its number."""
+
+    continues: int | None = None
+    """The open issue whose object it is, by its appearance."""
+    suspects: tuple[int, ...] = ()
+    """Open issues about which the appearance does not decide."""
+    recurs: tuple[int, ...] = ()
+    """Issues that are closed or written off, whose object it is or may be."""
+    others: tuple[int, ...] = ()
+    """Issues whose object it is not."""
+
+
+NOTHING_EARLIER = Earlier()
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,8 +212,9 @@ def _why_not(
         limit_s = min(suspicion.limit_s for suspicion in own)
     if limit_s is None:
         return "no rule speaks of it any more"
-    if issue.interval.duration_s <= limit_s:
-        return f"stood {issue.interval.duration_s:.0f} s, within {limit_s:.0f} s"
+    longest_s = max(stretch.duration_s for stretch in issue.stretches)
+    if longest_s <= limit_s:
+        return f"stood {longest_s:.0f} s, within {limit_s:.0f} s"
     return None if own else "these rules see no stay there"
 
 
@@ -258,7 +259,7 @@ def _tells(suspicion: Incident, issue: Issue) -> bool:
     """Whether a suspicion is about what an issue is about. Where a period is cut differently its fingerprint differs."""
     if (suspicion.violation, suspicion.zone_id) != (issue.violation, issue.zone_id):
         return False
-    if not suspicion.interval.overlaps(issue.interval):
+    if not any(suspicion.interval.overlaps(stretch) for stretch in issue.stretches):
         return False
     if suspicion.box is None or issue.box is None:
         return suspicion.box is issue.box

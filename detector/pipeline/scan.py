@@ -39,12 +39,13 @@ from detector.footage.coverage import SEAM_S
 from detector.inference.detector import Attended, Detector
 from detector.issues.duplicates import SAME_PLACE_IOU
 from detector.issues.queue import IssueQueue
-from detector.issues.values import Filed, Issue, IssueFilter
+from detector.issues.values import NOTHING_EARLIER, Earlier, Filed, Issue, IssueFilter
 from detector.judging.camera_fault import ViewFault
 from detector.judging.judge import decide
 from detector.observing.gate import Memory
 from detector.observing.observe import Job, Observed
 from detector.observing.store import ObservationStore
+from detector.pipeline.continuity import Neighbours, blind_times, candidates_of, reach_of
 from detector.pipeline.findings import FindingsStore, Ground, every_s, shown
 from detector.pipeline.flow import (
     Part,
@@ -506,8 +507,10 @@ def _prove_and_file(
             if same is not None and same.fingerprint != suspicion.fingerprint:
                 verdict = Dropped(suspicion, f"the same object as issue {same.id}")  # noqa: PLW2901
             if isinstance(verdict, Proof):
+                with shop.watch.stage("continuity"):
+                    earlier = _earlier_of(shop, report, verdict)
                 with shop.watch.stage("evidence"):
-                    filed.append((verdict.incident, _file(shop, report, key, verdict, looker)))
+                    filed.append((verdict.incident, _file(shop, report, key, verdict, looker, earlier)))
             elif lost := _lost(shop, report, suspicion):
                 failed += lost
                 unseen += [recording for recording, _ in lost]
@@ -522,6 +525,19 @@ def _prove_and_file(
         filed=tuple(filed),
         known=known,
     )
+
+
+def _earlier_of(shop: Shop, report: CameraReport, proof: Proof) -> Earlier:
+    """What the pictures say of issues in the same place from before or after a gap in the recordings."""
+    candidates = candidates_of(shop.queue, proof)
+    if not candidates:
+        return NOTHING_EARLIER
+    around = reach_of(proof.incident)
+    near = [(r, part) for r, part in parts(report.archive.recordings) if part.overlaps(around)]
+    blind = [*blind_times(shop.catalogue, report.camera, around), *(f.interval for f in report.faults)]
+    unusable = [ViewFault(stretch, "") for stretch in blind]
+    with looker_over(near, shop.settings.archive_root, unusable, shop.begin) as looker:
+        return Neighbours(looker, near).earlier(proof, candidates)
 
 
 def _lost(shop: Shop, report: CameraReport, incident: Incident) -> list[tuple[Recording, str]]:
@@ -546,9 +562,8 @@ def _told_by(shop: Shop, incident: Incident) -> Issue | None:
         cameras=(incident.camera_id,), violations=(incident.violation,), period=incident.interval
     )
     for issue in shop.queue.find(wanted):
-        covers = (
-            issue.interval.start <= incident.interval.start and issue.interval.end >= incident.interval.end
-        )
+        own = incident.interval
+        covers = any(s.start <= own.start and s.end >= own.end for s in issue.stretches)
         placed = issue.box is None or incident.box is None or iou(issue.box, incident.box) >= SAME_PLACE_IOU
         if covers and placed and issue.zone_id == incident.zone_id:
             return issue
@@ -567,7 +582,9 @@ def verdict_key(incident: Incident, model_id: str) -> str:
     return hashlib.sha256("|".join(depends).encode()).hexdigest()[:40]
 
 
-def _file(shop: Shop, report: CameraReport, key: str, proof: Proof, looker: Looker) -> Filed:
+def _file(
+    shop: Shop, report: CameraReport, key: str, proof: Proof, looker: Looker, earlier: Earlier
+) -> Filed:
     evidence = write_evidence(
         shop.evidence_root,
         proof,
@@ -584,6 +601,8 @@ def _file(shop: Shop, report: CameraReport, key: str, proof: Proof, looker: Look
         verdict_key=key,
         start_uncertainty_s=proof.start_uncertainty_s,
         end_uncertainty_s=proof.end_uncertainty_s,
+        earlier=earlier,
+        timezone=shop.settings.timezone,
     )
 
 
