@@ -17,7 +17,7 @@ from detector.config.settings import Settings
 from detector.core.errors import BadInput
 from detector.core.times import Interval, local_day
 from detector.core.values import Category, Violation
-from detector.core.wording import duration_en
+from detector.core.wording import stood_en
 from detector.database import Database
 from detector.dispatch.desk import Desk
 from detector.evidence import verify_stored
@@ -109,7 +109,7 @@ def _row(issue: Issue, settings: Settings) -> tuple[object, ...]:
     start = issue.interval.start.astimezone(settings.timezone)
     return (
         issue.id, issue.state, issue.violation, issue.point_id, issue.zone_id or "-", f"{start:%Y-%m-%d %H:%M:%S}",
-        duration_en(issue.interval.duration_s), issue.department or "", local(issue.due_at, settings),
+        stood_en(issue.seen_s, issue.interval.duration_s), issue.department or "", local(issue.due_at, settings),
         issue.claimed_by or "",
     )  # fmt: skip
 

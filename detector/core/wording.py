@@ -13,6 +13,18 @@ def duration_en(seconds: float) -> str:
     return " ".join(_parts(seconds, (" h", " min", " s")))
 
 
+def stood_zh(seen_s: float, whole_s: float) -> str:
+    """For how long something was seen, and over how long a time where that is more: '可见20分（前后共56小时3分）'."""
+    seen = duration_zh(seen_s)
+    return seen if whole_s - seen_s < 1 else f"可见{seen}（前后共{duration_zh(whole_s)}）"
+
+
+def stood_en(seen_s: float, whole_s: float) -> str:
+    """As `stood_zh`: '20 min (over 56 h 3 min)'."""
+    seen = duration_en(seen_s)
+    return seen if whole_s - seen_s < 1 else f"{seen} (over {duration_en(whole_s)})"
+
+
 def _parts(seconds: float, units: tuple[str, str, str]) -> list[str]:
     """Hours, minutes and seconds that are not zero, each with its unit."""
     whole = max(0, round(seconds))

@@ -17,7 +17,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
-from detector.core.wording import duration_en, duration_zh
+from detector.core.wording import stood_en, stood_zh
 from detector.reporting.pictures import NO_PICTURES, Pair, Picture, Pictures
 from detector.reporting.rows import LedgerRow, Named, Standing
 from detector.reporting.statistics import Statistics, Tally
@@ -64,7 +64,7 @@ def _department(row: LedgerRow, language: Language, _at: datetime) -> str:
 
 
 def _duration(row: LedgerRow, language: Language, _at: datetime) -> str:
-    return duration_zh(row.duration_s) if language is Language.ZH else duration_en(row.duration_s)
+    return (stood_zh if language is Language.ZH else stood_en)(row.stood_s, row.duration_s)
 
 
 COLUMNS: tuple[Column, ...] = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from detector.core.wording import duration_zh
+from detector.core.wording import stood_zh
 from detector.reporting.documents import Document
 from detector.reporting.ledger import plain
 from detector.reporting.pictures import Pair, Pictures
@@ -86,7 +86,7 @@ def issue_fields(row: LedgerRow) -> dict[str, Any]:
         "zone": row.zone_id or "",
         "start": f"{row.start:%m-%d %H:%M}",
         "start_full": span_zh(row.start, row.end),
-        "lasted": duration_zh(row.duration_s),
+        "lasted": stood_zh(row.stood_s, row.duration_s),
         "due": f"{row.due_at:%m-%d %H:%M}" if row.due_at else "—",
         "due_full": moment_zh(row.due_at) if row.due_at else "未定",
         "explanation": plain(row.explanation.zh),

@@ -86,6 +86,13 @@ class LedgerRow:
     """How many issues of the kind came before it in the same place, within the configured days."""
     reason: Named | None = None
     """Why it was rejected."""
+    seen_s: float | None = None
+    """For how long it was seen, where recordings are missing in between; None where that is all of its time."""
+
+    @property
+    def stood_s(self) -> float:
+        """For how long it was seen."""
+        return self.duration_s if self.seen_s is None else self.seen_s
 
     @property
     def duration_s(self) -> float:
@@ -135,6 +142,7 @@ class LedgerRow:
             "start": _iso(self.start),
             "end": _iso(self.end),
             "duration_s": self.duration_s,
+            "seen_s": self.stood_s,
             "limit_s": self.limit_s,
             "department": self.department.to_json() if self.department.id else None,
             "assisting": [one.to_json() for one in self.assisting],
@@ -187,6 +195,7 @@ def row_of(issue: Issue, history: Sequence[HistoryRow], settings: Settings, *, o
         zone_id=issue.zone_id,
         start=issue.interval.start.astimezone(settings.timezone),
         end=issue.interval.end.astimezone(settings.timezone),
+        seen_s=issue.seen_s if issue.seen else None,
         limit_s=issue.limit_s,
         explanation=Named("", issue.explanation_zh, issue.explanation),
         evidence_folder=issue.evidence_folder,

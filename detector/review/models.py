@@ -65,7 +65,9 @@ class IssueOut(BaseModel):
     zone_name: Names | None
     start: datetime
     end: datetime
-    dwell_s: float
+    dwell_s: float = Field(
+        description="For how long it was seen: time without recordings in between is left out."
+    )
     start_open: bool = Field(
         description="True where it may have begun earlier than anything that was recorded."
     )

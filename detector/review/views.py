@@ -91,7 +91,7 @@ def _fields(house: House, issue: Issue) -> dict[str, Any]:
         "zone_name": zone_name if issue.zone_id else None,
         "start": local(settings, issue.interval.start),
         "end": local(settings, issue.interval.end),
-        "dwell_s": issue.interval.duration_s,
+        "dwell_s": issue.seen_s,
         "start_open": math.isinf(issue.start_uncertainty_s),
         "end_open": math.isinf(issue.end_uncertainty_s),
         "limit_s": issue.limit_s,
