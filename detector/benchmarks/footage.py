@@ -36,7 +36,7 @@ CAR: Final = "minibus-red"
 IN_TURN: Final = ("minibus-blue", "minibus-orange", "minibus-green")
 """Vehicles that stop one after another at one place, none of them for long: no violation."""
 
-FAR_SIZE: Final = 0.36
+FAR_SIZE: Final = 0.26
 """So small a minibus at the kerb is some 100 px wide at 1080p."""
 
 TURN_S: Final = 14.5

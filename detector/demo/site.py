@@ -122,7 +122,7 @@ def site_of(
     """A site by lot. By lot, `rough` is at night or in bad weather; else it is day and fair, or clouds pass."""
     random = np.random.default_rng([seed, 51])
     by_lot = conditions is Conditions.BY_LOT
-    night = rough and seed % 4 < 2 if by_lot else conditions.night
+    night = rough and bool(np.random.default_rng([seed, 52]).integers(2)) if by_lot else conditions.night
     views = _views(seed, resolution_wh, shared, ground, night=night)
     view = views[int(random.integers(len(views)))]()
     view = with_approach(view) if ground is Ground.APPROACH else view

@@ -56,12 +56,16 @@ def _nobody(_: Builder) -> Built:
 def _weather(name: Conditions, what: str) -> Street:
     """Half an hour of weather in which nothing stands: what is reported is a false alarm."""
     return Street(
-        "weather", what, _nobody, resolution_wh=HD, duration_s=1800.0, conditions=name, limits_s=EVERY_LIMIT_S
-    )
+        "weather", what, _nobody, resolution_wh=HD, duration_s=1800.0, conditions=name, limits_s=EVERY_LIMIT_S,
+        encoding=Encoding(fps=0.5),
+    )  # fmt: skip
 
 
 QUEUE_LIMITS_S: Final = MappingProxyType({Violation.ILLEGAL_PARKING: 100.0})
 """Above the longest red light of a case."""
+
+STRETCH_GROUNDS: Final = (Ground.STREET, Ground.MARKET, Ground.YARD)
+"""Of weather, in turn by the seed: where parking, selling and litter could be reported in vain."""
 
 VENDING_LIMITS_S: Final = MappingProxyType({Violation.STREET_VENDING: pavement.VENDING_LIMIT_S})
 LITTER_LIMITS_S: Final = MappingProxyType({Violation.LITTER: pavement.LITTER_LIMIT_S})
@@ -130,7 +134,7 @@ STREETS: Final[Mapping[str, Street]] = MappingProxyType(
         "night-rain": _weather(Conditions.NIGHT_RAIN, "headlights on wet ground at night"),
         "night-still": replace(
             _weather(Conditions.NIGHT, "a night at a low rate in which next to nothing changes"),
-            encoding=Encoding(kbit_s=40), vehicles_per_min=0.15, people_per_min=0.05,
+            encoding=Encoding(fps=0.5, kbit_s=40), vehicles_per_min=0.15, people_per_min=0.05,
         ),
     }
 )  # fmt: skip
@@ -158,7 +162,7 @@ def make_play(
         raise BadInput(f"no such case: {name!r}; there are {', '.join(STREETS)}")
     street = STREETS[name]
     site = site_of(
-        seed, street.resolution_wh, street.duration_s, rough=rough, shared=shared, ground=street.ground,
+        seed, street.resolution_wh, street.duration_s, rough=rough, shared=shared, ground=_ground(street, seed),
         conditions=street.conditions,
     )  # fmt: skip
     site = replace(site, random=np.random.default_rng([seed, sum(map(ord, name))]))
@@ -168,6 +172,10 @@ def make_play(
     scene = replace(site.scene(actors), limits_s=street.limits_s)
     facings = {vehicle.sprite: vehicle.facing for vehicle in vehicles(shared)}
     return Play(scene, site.view, site.weather, street.encoding, facings), builder
+
+
+def _ground(street: Street, seed: int) -> Ground:
+    return STRETCH_GROUNDS[seed % len(STRETCH_GROUNDS)] if street.kind == "weather" else street.ground
 
 
 def make_street(

@@ -195,9 +195,17 @@ def across_street(seed: int, resolution_wh: tuple[int, int], before: Before = OP
     zones += [Zone(k.zone, ZoneKind.NO_PARKING, _belt(lens, k.line.points[0][1])) for k in kerbs]
     if before.kind is not None:
         zones.append(Zone("ground", before.kind, _open_ground(lens, near, fenced=before.fenced)))
-    footways = (_across(lens, near - 2), _across(lens, road[1] + 2.5))
+    footways = [_across(lens, near - 2), _across(lens, road[1] + 2.5)]
+    if before.kind is not None:
+        footways += [_across(lens, lens.depth_m(y)) for y in (0.72, 0.9)]
     return View(
-        "across", Camera("across", tuple(zones), CHINA, resolution_wh), lens, lanes, kerbs, footways, avenue
+        "across",
+        Camera("across", tuple(zones), CHINA, resolution_wh),
+        lens,
+        lanes,
+        kerbs,
+        tuple(footways),
+        avenue,
     )
 
 

@@ -77,3 +77,41 @@ def test_the_widths_together_are_the_whole(true, found) -> None:
     for name in ("events", "incidents", "matched", "duplicates", "false_alarms"):
         assert getattr(together, name) == getattr(whole, name)
     assert sum(part.seen for part in footage.by_width) == footage.whole.seen
+
+
+@pytest.mark.parametrize(
+    ("options", "answer"),
+    [
+        (("--made-set", "towns"), "no such set: 'towns'; there are cases, streets"),
+        (("--kinds", "far,near"), "no such kind: near; there are far, two_wheelers"),
+        (("--kinds", "far", "--cases", "far-4k"), "give one of them"),
+        (
+            ("--made-set", "streets", "--cases", "parked"),
+            "--cases: no such case: parked; there are far-1080p",
+        ),
+    ],
+)
+def test_a_set_kind_or_case_that_is_none_is_answered_with_those_there_are(options, answer) -> None:
+    from made_archive import kerbwatch
+
+    done = kerbwatch("evaluate", "--made", "0.1", *options)
+    assert done.code == 2
+    assert answer in " ".join(done.err.split())
+
+
+@pytest.mark.slow
+def test_a_composed_street_is_scored_apart_with_its_width_light_and_camera(tmp_path, weights) -> None:
+    import json
+
+    from made_archive import kerbwatch
+
+    out, tables = tmp_path / "scores.json", tmp_path / "scores.md"
+    done = kerbwatch(
+        "evaluate", "--made", "0.05", "--made-set", "streets", "--cases", "stall-unattended", "--seed", "5000",
+        "--json", out, "--markdown", tables,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    (name,) = json.loads(out.read_text(encoding="utf-8"))["by_footage"]
+    assert name == "composed"
+    assert "| 720p | 0 |" in tables.read_text(encoding="utf-8")
+    assert "composed footage" in done.out
