@@ -162,11 +162,11 @@ def _tally_of_width(score: ClipScore, width: str) -> Tally:
 
 
 def _seen(score: ClipScore, wanted: Callable[[LabelledEvent], bool]) -> list[bool]:
-    """Of the wanted events that a native crop sees, or of which that was not measured, whether each was found."""
+    """Of the wanted events that a native crop was measured to see, whether each was found."""
     return [
         index in score.matching.answered
         for index, event in enumerate(score.clip.events)
-        if wanted(event) and (event.native_confidence is None or event.native_confidence >= SEEN)
+        if wanted(event) and event.native_confidence is not None and event.native_confidence >= SEEN
     ]
 
 
