@@ -107,7 +107,7 @@ def test_a_composed_street_is_scored_apart_with_its_width_light_and_camera(tmp_p
 
     out, tables = tmp_path / "scores.json", tmp_path / "scores.md"
     done = kerbwatch(
-        "evaluate", "--made", "0.05", "--made-set", "streets", "--cases", "stall-unattended", "--seed", "5000",
+        "evaluate", "--made", "0.05", "--made-set", "streets", "--cases", "litter-fence-owned", "--seed", "5000",
         "--json", out, "--markdown", tables,
     )  # fmt: skip
     assert done.code == 0, done.err
