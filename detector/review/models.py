@@ -123,6 +123,9 @@ class IssueDetail(IssueOut):
     before: list[IssueOut] = Field(description="Earlier ones of this violation and zone, newest first.")
     before_30_days: int
     alike: list[IssueOut] = Field(description="Others to review that are likely the same object.")
+    suspects: list[IssueOut] = Field(
+        description="Others that may be about the same object, in another camera or over a gap in the recordings."
+    )
     history: list[MoveOut]
     model_id: str
     rules_version: str

@@ -218,4 +218,11 @@ class ReopenIn(Given):
     reason: Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
 
 
+class PairIn(Given):
+    """Two issues that are suspected of being about one object."""
+
+    seen_version: Version
+    other: str = Field(description="The other issue's id.")
+
+
 PointDayOut.model_rebuild()

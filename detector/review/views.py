@@ -21,6 +21,8 @@ from detector.review.words import WORDS
 BEFORE_DAYS = 30
 BEFORE_SHOWN = 6
 ALIKE_MOST = 20
+SET_ASIDE = frozenset({State.MERGED, State.REJECTED, State.WITHDRAWN})
+"""No issue in one of these states takes another in."""
 
 
 def named(key: str) -> Names:
@@ -50,6 +52,7 @@ def detail_out(house: House, visitor: Visitor, issue: Issue) -> IssueDetail:
         before=issues_out(house, before),
         before_30_days=count,
         alike=_alike(house, visitor, issue),
+        suspects=_suspects(house, visitor, issue),
         history=[_move_out(house.settings, row) for row in house.desk.queue.history(issue.id)],
         model_id=issue.model_id,
         rules_version=issue.rules_version,
@@ -60,6 +63,15 @@ def _alike(house: House, visitor: Visitor, issue: Issue) -> list[IssueOut]:
     if issue.state is not State.FLAGGED or not visitor.may(Action.REVIEW):
         return []
     return issues_out(house, house.reader.alike(issue, ALIKE_MOST))
+
+
+def _suspects(house: House, visitor: Visitor, issue: Issue) -> list[IssueOut]:
+    """Issues that may be about the same object, for those who may say whether they are."""
+    if not visitor.may(Action.MERGE):
+        return []
+    queue = house.desk.queue
+    others = [queue.get(other) for _, other in queue.suspected([issue.id])]
+    return issues_out(house, [other for other in others if other.state not in SET_ASIDE])
 
 
 def evidence_path(issue: Issue, folder: str, name: str) -> str:

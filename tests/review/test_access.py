@@ -70,6 +70,8 @@ WHO_MAY: Mapping[str, frozenset[Role | None]] = {
     "POST /api/v1/issues/{public_id}/accept": DISPATCHERS,
     "POST /api/v1/issues/{public_id}/reopen": DISPATCHERS,
     "POST /api/v1/issues/{public_id}/recall": DISPATCHERS,
+    "POST /api/v1/issues/{public_id}/merge": STAFF,
+    "POST /api/v1/issues/{public_id}/apart": STAFF,
     "GET /api/v1/attachments/{public_id}": SEES_FOOTAGE,
     "GET /zones": ADMIN,
     "GET /zones/{camera_id}": ADMIN,

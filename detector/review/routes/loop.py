@@ -13,7 +13,7 @@ from detector.people import Action
 from detector.review.access import LookingUnmasked, Needs, Visitor, issue_for, require_header
 from detector.review.house import house_of
 from detector.review.models import IssueOut
-from detector.review.models_boards import AcceptIn, DispatchIn, OrderOut, ReopenIn
+from detector.review.models_boards import AcceptIn, DispatchIn, OrderOut, PairIn, ReopenIn
 from detector.review.refusals import Refused, not_found
 from detector.review.routes.api import PROBLEMS
 from detector.review.views import issue_out
@@ -21,11 +21,15 @@ from detector.review.views import issue_out
 api = APIRouter(prefix="/api/v1", responses=PROBLEMS, tags=["loop"])
 
 ANSWERS = "/api/v1/answers/"
+ONE_OBJECT = "同一目标 one object"
+"""The reason of a merger in the history."""
+
 FILES_MOST = 6
 LARGEST_ANSWER = FILES_MOST * LARGEST_BYTES + 1_000_000
 """Bytes of an answer with all its files."""
 
 Dispatching = Annotated[Visitor, Depends(Needs(Action.DISPATCH))]
+Merging = Annotated[Visitor, Depends(Needs(Action.MERGE))]
 Answering = Annotated[Visitor, Depends(Needs(Action.ANSWER))]
 Accepting = Annotated[Visitor, Depends(Needs(Action.ACCEPT))]
 
@@ -91,6 +95,23 @@ def recall(request: Request, public_id: str, body: ReopenIn, visitor: Dispatchin
     house, found = house_of(request), issue_for(request, visitor, public_id)
     done = house.desk.recall(visitor.actor, found.id, body.reason, seen_version=body.seen_version)
     return issue_out(house, done)
+
+
+@api.post("/issues/{public_id}/merge")
+def merge(request: Request, public_id: str, body: PairIn, visitor: Merging) -> IssueOut:
+    """Both are about one object: the issue becomes part of the other, which lives on."""
+    house, found = house_of(request), issue_for(request, visitor, public_id)
+    other = issue_for(request, visitor, body.other)
+    done = house.desk.merge(visitor.actor, found.id, other.id, ONE_OBJECT, seen_version=body.seen_version)
+    return issue_out(house, done)
+
+
+@api.post("/issues/{public_id}/apart")
+def apart(request: Request, public_id: str, body: PairIn, visitor: Merging) -> IssueOut:
+    """They are about two objects: both may be dispatched."""
+    house, found = house_of(request), issue_for(request, visitor, public_id)
+    house.desk.tell_apart(visitor.actor, found.id, issue_for(request, visitor, body.other).id)
+    return issue_out(house, found)
 
 
 @api.get(

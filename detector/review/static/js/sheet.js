@@ -1,7 +1,9 @@
 // One issue on the screen: clip and stills on the left, what is known of it on the right.
 
+import { post } from "./api.js";
 import { h, icon } from "./dom.js";
 import { Player } from "./player.js";
+import { toast } from "./toast.js";
 import { clock, day, duration, pick, t } from "./words.js";
 
 /** { stage, facts, player, ready, nextStill(), dispose() } of an issue as /api/v1 gives it. */
@@ -79,6 +81,7 @@ function factsOf(detail) {
     h("p.why", {}, pick(detail.explanation)),
     certainty(detail),
     alike(detail),
+    suspects(detail),
     before(detail),
     history(detail),
   ];
@@ -113,6 +116,28 @@ function alike(detail) {
       h("span.figures.small", {}, other.thumb ? h("img", { src: other.thumb, alt: `№ ${other.number}` }) : null, `${day(other.start).slice(5)} ${clock(other.start).slice(0, 5)}`))),
     h("p.small.muted", {}, h("kbd", {}, "Shift"), ` ${t("js.alike_hint")}`),
   );
+}
+
+/** Issues that may be about the same object: each is merged into this one, or told apart from it. */
+function suspects(detail) {
+  if (!detail.suspects.length) return null;
+  return h("div.alike.suspects", {}, h("p", {}, t("js.suspects")), h("ul", {}, ...detail.suspects.map((other) => suspect(detail, other))));
+}
+
+function suspect(detail, other) {
+  const row = h("li.small", {},
+    h("span.figures", {}, `№ ${other.number} ${other.camera} ${day(other.start)} ${clock(other.start).slice(0, 5)} `), tag(other),
+    button("js.one_object", `/api/v1/issues/${other.id}/merge`, { other: detail.id, seen_version: other.version }, "js.merged"),
+    button("js.two_objects", `/api/v1/issues/${detail.id}/apart`, { other: other.id, seen_version: detail.version }, "js.apart"),
+  );
+  function button(word, path, body, done) {
+    const send = () => post(path, body).then(
+      () => (row.remove(), toast(t(done, { n: other.number }))),
+      (refused) => toast(t("js.not_saved", { n: other.number, why: refused.message }), { bad: true }),
+    );
+    return h("button.button", { type: "button", onclick: send }, t(word));
+  }
+  return row;
 }
 
 function before(detail) {
