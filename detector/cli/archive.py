@@ -125,7 +125,7 @@ def coverage_of(
             survey = catalogue.surveys()[camera.id]
             seen = catalogue.observed_parts(camera.id, period)
             observed = [part.observed for part in seen if part.observed]
-            blind = [(b.interval, b.reason) for part in seen for b in part.blind]
+            blind = [stretch for part in seen for stretch in part.blind]
             covered.append(
                 coverage(
                     camera,
@@ -263,7 +263,8 @@ def _troubles(report: CameraReport) -> list[str]:
         if r.state not in ("mixed_channels", "other_channel")  # these are one remark
         and (r.state != "readable" or r.reason)
     ]
-    return lines + [f"{report.camera.id}: {recording.path}: {reason}" for recording, reason in report.failed]
+    lines += [f"{report.camera.id}: {recording.path}: {reason}" for recording, reason in report.failed]
+    return lines + [f"{report.camera.id}: {line}" for line in (*report.undecided, *report.notes)]
 
 
 def _scan_json(reports: Sequence[CameraReport], took_s: float) -> dict[str, object]:
@@ -327,6 +328,8 @@ def judge(
     Says what appeared (a scan would look closer), what vanished, and why. Changes no issue. Other limits and hours are
     asked of what scans kept; after other changes the looks are read again, once, which takes longer.
 
+    Exit 0: done, 3: done, but some observations were damaged or could not be judged.
+
     Example: kerbwatch judge -C county --rules stricter.yaml
     """
     settings = settings_in(folder)
@@ -344,11 +347,15 @@ def judge(
     else:
         _change_table(changes, time.monotonic() - began)
         warn_of_unconfirmed([change.camera for change in changes])
+    if any(change.troubles for change in changes):
+        raise typer.Exit(3)
 
 
 def _change_table(changes: Sequence[Change], took_s: float) -> None:
     rows: list[tuple[object, ...]] = []
     for change in changes:
+        for line in change.troubles:
+            complain(f"{change.camera.id}: {line}")
         zone = change.camera.timezone
         for incident in change.appeared:
             at = f"{incident.interval.start.astimezone(zone):%Y-%m-%d %H:%M:%S}"
@@ -374,7 +381,8 @@ def _change_table(changes: Sequence[Change], took_s: float) -> None:
                     f"issue {issue.id}: {reason}",
                 )
             )
-    table("", ("", "camera", "violation", "zone", "from", "note"), rows)
+    clock = f"from ({changes[0].camera.timezone})" if changes else "from"
+    table("", ("", "camera", "violation", "zone", clock, "note"), rows)
     say(
         f"{sum(c.observations for c in changes)} observations judged in {took_s:.1f} s: "
         f"{sum(len(c.kept) for c in changes)} issues stay, {sum(len(c.appeared) for c in changes)} suspicions appeared, "
@@ -399,4 +407,5 @@ def _change_json(change: Change) -> dict[str, object]:
             for i in change.appeared
         ],
         "vanished": [{"issue": issue.id, "reason": reason} for issue, reason in change.vanished],
+        "troubles": list(change.troubles),
     }

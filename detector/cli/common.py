@@ -13,6 +13,7 @@ import typer
 
 from detector.config.manifest import cache_folder, load_manifest, models_folder
 from detector.config.settings import ModelSettings, Settings, load_settings, model_settings
+from detector.core.barrier import tracebacks_in
 from detector.core.errors import BadInput, BadWeights
 from detector.core.times import Interval, local_day, utc_now
 from detector.core.values import Camera, Point, Violation
@@ -142,8 +143,8 @@ def opened_queue(settings: Settings) -> Iterator[IssueQueue]:
 
 @contextmanager
 def open_shop(settings: Settings, threads: int = 0) -> Iterator[Shop]:
-    """What a scan works with."""
-    with Database.open(settings.database_url) as database:
+    """What a scan works with. Tracebacks of unexpected errors go to the log below the state folder."""
+    with tracebacks_in(settings.state_root / "logs"), Database.open(settings.database_url) as database:
         yield _shop(settings, database, threads)
 
 

@@ -17,7 +17,7 @@ from detector.config.settings import Settings
 from detector.core.errors import BadInput
 from detector.core.times import Interval, local_day
 from detector.core.values import Category, Violation
-from detector.core.wording import stood_en
+from detector.core.wording import clock_en, stood_en
 from detector.database import Database
 from detector.dispatch.desk import Desk
 from detector.evidence import verify_stored
@@ -86,7 +86,18 @@ def list_(
         return
     table(
         "",
-        ("no.", "state", "violation", "point", "zone", "from", "stood", "department", "due", "claimed by"),
+        (
+            "no.",
+            "state",
+            "violation",
+            "point",
+            "zone",
+            f"from ({settings.timezone})",
+            "stood",
+            "department",
+            "due",
+            "claimed by",
+        ),
         [_row(i, settings) for i in found],
         right=("no.",),
     )
@@ -152,7 +163,7 @@ def show(number: Number, folder: Folder = Path(), who: Who = ME, as_json: AsJson
     start, end = (at.astimezone(settings.timezone) for at in (issue.interval.start, issue.interval.end))
     say(f"issue {issue.id}: {issue.violation} ({settings.codes[issue.violation].name}), {issue.state}")
     say(f"where: {issue.point_id} {settings.point(issue.point_id).name}, zone {issue.zone_id or '-'}")
-    say(f"when: {start:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S}")
+    say(f"when: {start:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S} ({clock_en(settings.timezone, start)})")
     say(f"why: {issue.explanation}\n     {issue.explanation_zh}")
     if issue.department:
         others = f", with {', '.join(issue.assisting)}" if issue.assisting else ""
@@ -200,8 +211,10 @@ def claim(
     Example: kerbwatch issues claim 12 --as officer.li
     """
     with opened_desk(folder) as desk:
-        issue = desk.claim(actor_of(desk, who), number, lease_s)
-    say(f"issue {issue.id} is claimed by {issue.claimed_by} until {issue.claimed_until:%H:%M:%S} UTC")
+        issue, zone = desk.claim(actor_of(desk, who), number, lease_s), desk.settings.timezone
+    assert issue.claimed_until is not None
+    until = issue.claimed_until.astimezone(zone)
+    say(f"issue {issue.id} is claimed by {issue.claimed_by} until {until:%H:%M:%S} ({clock_en(zone, until)})")
 
 
 @app.command()
@@ -240,12 +253,16 @@ def reject(
 
 @app.command()
 def verify(folder: Folder = Path()) -> None:
-    """Check the history's chain and the hash of every evidence and attached file. Exit 1 if anything is wrong.
+    """Check the database, the history's chain and the hash of every evidence and attached file.
+
+    Exit 1: something is wrong, 2: the database itself is damaged.
 
     Example: kerbwatch issues verify
     """
     settings = settings_in(folder)
     store = open_store(settings.evidence_root)
+    with Database.open(settings.database_url) as database:
+        database.check()
     with desk_of(settings) as desk:
         queue = desk.queue
         faults = queue.verify()

@@ -152,7 +152,11 @@ def runs(
                 told.get("ended_because"),
             )
         )
-    table("", ("run", "began", "state", "days", "samples", "issues", "ended because"), rows)
+    table(
+        "",
+        ("run", f"began ({settings.timezone})", "state", "days", "samples", "issues", "ended because"),
+        rows,
+    )
 
 
 def quarantine(

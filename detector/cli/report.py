@@ -32,6 +32,7 @@ from detector.cli.output import complain, say, say_json, table
 from detector.config.settings import Settings
 from detector.core.errors import BadInput
 from detector.core.times import Interval, days_of
+from detector.core.wording import clock_en, clock_zh
 from detector.database import Database
 from detector.dispatch import Desk
 from detector.footage.coverage import PointCoverage
@@ -359,10 +360,14 @@ def _figures_row(one: Tally, by: Breakdown, language: Language) -> list[object]:
 def _titles(office: Office, period: Interval, language: Language) -> Titles:
     settings = office.settings
     days = list(days_of(period, settings.timezone))
-    made = f"{office.at:%Y-%m-%d %H:%M}"
+    made, zone = f"{office.at:%Y-%m-%d %H:%M}", settings.timezone
     if language is Language.EN:
-        return Titles(settings.name_en, f"{days[0]} to {days[-1]}", f"made {made}")
-    return Titles(settings.name, f"{days[0]} 至 {days[-1]}", f"生成时间：{made}")
+        clock = clock_en(zone, office.at)
+        return Titles(
+            settings.name_en, f"{days[0]} to {days[-1]}", f"made {made}; all times by the clock of {clock}"
+        )
+    clock = clock_zh(zone, office.at)
+    return Titles(settings.name, f"{days[0]} 至 {days[-1]}", f"生成时间：{made}；所有时间均为{clock}")
 
 
 def _seen(covered: Sequence[PointCoverage], settings: Settings) -> tuple[CameraSeen, ...]:

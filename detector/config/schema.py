@@ -244,11 +244,12 @@ class CameraPart(View):
         return Camera(
             self.id,
             self.zone_values(),
-            source.timezone or timezone,
+            timezone,
             self.resolution_wh,
             source.folder,
             source.template,
             source.clock_offset_s,
+            source.timezone,
             example_zones=self.example_zones,
             zones_judged=judge_example_zones or not self.example_zones,
             channel=source.channel,

@@ -54,16 +54,45 @@ class BadConfig(BadInput):
 class UnreadableRecording(KerbwatchError):
     """A recording cannot be read; it costs its own samples and nothing else."""
 
-    def __init__(self, path: str, reason: str, *, empty: bool = False, not_video: bool = False) -> None:
+    def __init__(
+        self,
+        path: str,
+        reason: str,
+        *,
+        empty: bool = False,
+        not_video: bool = False,
+        unexpected: bool = False,
+    ) -> None:
         super().__init__(f"{path}: {reason}")
         self.path = path
         self.reason = reason
         self.empty = empty
         self.not_video = not_video
+        self.unexpected = unexpected
+        """True where the program failed at the recording, which may be healthy: it is never put in quarantine for this."""
 
     def __reduce__(self) -> tuple[object, ...]:
         """So that it crosses from a worker process: an error is rebuilt from its message alone otherwise."""
-        return (partial(type(self), empty=self.empty, not_video=self.not_video), (self.path, self.reason))
+        made = partial(type(self), empty=self.empty, not_video=self.not_video, unexpected=self.unexpected)
+        return (made, (self.path, self.reason))
+
+
+class DamagedObservations(KerbwatchError):
+    """A stored file of observations cannot be read; the recording must be observed again."""
+
+    exit_code = 2
+
+    def __init__(self, file: str, reason: str) -> None:
+        super().__init__(f"{file}: {reason}")
+        self.file = file
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), (self.file, self.reason))
+
+
+class UnexpectedFault(KerbwatchError):
+    """An error of the program ended one piece of work; the log holds the traceback."""
 
 
 class StorageFull(KerbwatchError):

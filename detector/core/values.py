@@ -107,12 +107,15 @@ class Camera:
     id: str
     zones: tuple[Zone, ...]
     timezone: tzinfo
+    """The county's clock: hours, days, captions, pages and papers go by it."""
     resolution_wh: tuple[int, int]
     folder: str = ""
     template: str = "iso"
     """A preset's name or a filename template, see `detector.footage.templates`."""
     clock_offset_s: float = 0.0
     """Seconds to add to the recorder's clock to get the true time."""
+    recorder_timezone: tzinfo | None = None
+    """The recorder's clock, by which names of recordings go; None where that is the county's."""
     example_zones: bool = False
     """Whether the zones are those that `kerbwatch init` wrote and nobody has confirmed them."""
     zones_judged: bool = True
@@ -125,6 +128,15 @@ class Camera:
     def is_judged(self) -> bool:
         """Whether a scan that finds nothing means that nothing is there: there are zones, and they are judged."""
         return self.zones_judged and bool(self.zones)
+
+    @property
+    def recorder_clock(self) -> tzinfo:
+        """The time zone of the recorder's clock."""
+        return self.recorder_timezone or self.timezone
+
+    def recorder_time(self, at: datetime) -> datetime:
+        """What the recorder's clock showed at a true time."""
+        return (at - timedelta(seconds=self.clock_offset_s)).astimezone(self.recorder_clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -529,6 +541,10 @@ class Frame:
     """SHA-256 over the bytes of the packets from the last keyframe up to this picture's own, as they are stored."""
     large: Image | None = None
     """The same picture less reduced, where that was asked for."""
+    source_wh: tuple[int, int] = (0, 0)
+    """The picture's size as it was decoded; (0, 0) where that is not known."""
+    pixel_aspect: float = 1.0
+    """The width of a pixel as players show it, in its heights."""
 
 
 @dataclass(frozen=True, slots=True)

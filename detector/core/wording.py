@@ -1,6 +1,8 @@
-"""Durations in words, in English and in Chinese."""
+"""Durations and clocks in words, in English and in Chinese."""
 
 from __future__ import annotations
+
+from datetime import datetime, tzinfo
 
 
 def duration_zh(seconds: float) -> str:
@@ -32,3 +34,18 @@ def _parts(seconds: float, units: tuple[str, str, str]) -> list[str]:
     return [f"{figure}{unit}" for figure, unit in zip(figures, units, strict=True) if figure] or [
         f"0{units[2]}"
     ]
+
+
+BEIJING_TIME = ("Asia/Shanghai", "Asia/Chongqing", "Asia/Harbin", "PRC")
+"""Time zones whose clock people in China call Beijing time."""
+
+
+def clock_en(zone: tzinfo, at: datetime) -> str:
+    """A clock as people read it, with its offset at a moment: 'Asia/Shanghai, UTC+08:00'."""
+    return f"{zone}, UTC{at.astimezone(zone).isoformat()[-6:]}"
+
+
+def clock_zh(zone: tzinfo, at: datetime) -> str:
+    """The same in Chinese: '北京时间, UTC+08:00'."""
+    named = "北京时间" if str(zone) in BEIJING_TIME else str(zone)
+    return f"{named}, UTC{at.astimezone(zone).isoformat()[-6:]}"

@@ -18,10 +18,13 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from detector.core.errors import StorageFull
 from detector.database import migrations
-from detector.database.faults import DatabaseUnusable, translated
+from detector.database.faults import RESTORE, DatabaseUnusable, translated
 
 BUSY_TIMEOUT_S = 30.0
 """How long a transaction waits for the locks of others before it gives up as DatabaseBusy."""
+
+BEGUN_WITHIN_S = 3.0
+"""So soon after another process has made the file of a new SQLite database, that has content."""
 
 
 class Database:
@@ -48,13 +51,13 @@ class Database:
 
         The folder of a SQLite file is created. With `migrate=False` nothing is created or changed. With `revision`
         an empty database gets that version of the schema, to be filled from an old backup.
-        Raises DatabaseUnusable (a wrong URL, no permission, a damaged file, a schema this version cannot use),
+        Raises DatabaseUnusable (a wrong URL, no permission, a damaged or empty file, a schema this version cannot use),
         DatabaseBusy (locked, not reachable), StorageFull.
         """
         parsed = _parsed(url)
         name = parsed.render_as_string(hide_password=True)
         if parsed.get_backend_name() == "sqlite":
-            _prepare_file(name, parsed, create=migrate)
+            _prepare_file(name, parsed, create=migrate, may_be_empty=revision is not None)
         database = cls(_engine(parsed, busy_timeout_s))
         try:
             if revision is None:
@@ -103,6 +106,18 @@ class Database:
         with translated(self.name), self._reader.begin() as connection:
             yield connection
 
+    def check(self) -> None:
+        """Read all of a SQLite file and see whether it is whole; a server looks after its files itself.
+
+        Raises DatabaseUnusable for a damaged file.
+        """
+        if self.dialect != "sqlite":
+            return
+        with self.read() as connection:
+            said = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+        if said != "ok":
+            raise DatabaseUnusable(f"{self.name}: is damaged ({str(said).splitlines()[0]}); {RESTORE}")
+
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """An insert that knows ON CONFLICT, in this database's dialect."""
         return postgresql.insert(table) if self.dialect == "postgresql" else sqlite.insert(table)
@@ -136,8 +151,11 @@ def _parsed(url: str) -> URL:
     return parsed
 
 
-def _prepare_file(name: str, url: URL, *, create: bool) -> None:
+def _prepare_file(name: str, url: URL, *, create: bool, may_be_empty: bool) -> None:
     path = Path(url.database or "")
+    if not may_be_empty and _stays_empty(path):
+        what = "the file is empty (0 bytes), which is no county without issues"
+        raise DatabaseUnusable(f"{name}: {what}; {RESTORE}, or remove the file to begin anew")
     if not create and not path.exists():
         raise DatabaseUnusable(f"{name}: no such file")
     try:
@@ -145,6 +163,20 @@ def _prepare_file(name: str, url: URL, *, create: bool) -> None:
     except OSError as error:
         kind = StorageFull if error.errno == errno.ENOSPC else DatabaseUnusable
         raise kind(f"{name}: {error.strerror}") from error
+
+
+def _stays_empty(path: Path) -> bool:
+    """Whether a file has no content, and another process is not just making a database of it."""
+    deadline = time.monotonic() + BEGUN_WITHIN_S
+    while True:
+        try:
+            if path.stat().st_size:
+                return False
+        except OSError:
+            return False
+        if time.monotonic() > deadline:
+            return True
+        time.sleep(0.05)
 
 
 def _engine(url: URL, busy_timeout_s: float) -> Engine:

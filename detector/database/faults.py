@@ -22,6 +22,12 @@ class DatabaseUnusable(BadInput):
     """The database cannot be used as it is; a person must change it or its URL."""
 
 
+RESTORE = (
+    "keep what is there, and restore the last backup into a new folder (kerbwatch restore BACKUP FOLDER)"
+)
+"""What a person can do about a damaged database."""
+
+SQLITE_DAMAGED = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT})
 SQLITE_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
 SQLITE_UNUSABLE = frozenset(
     {
@@ -40,6 +46,12 @@ POSTGRESQL_BUSY = ("08", "40", "53", "55P03", "57P", "57014")
 """Connection lost, serialisation or deadlock, no resources, lock or statement timed out, shutting down."""
 POSTGRESQL_UNUSABLE = ("25006", "28", "3D", "42501", "XX001", "XX002", "58")
 """Read-only, login refused, no such database, no permission, damaged data, a fault of the server's files."""
+
+POSTGRESQL_DAMAGED = ("XX001", "XX002", "42P01")
+"""Damaged data, a damaged index, a table that is missing."""
+
+NO_TABLE = "no such table"
+"""What SQLite says of a table that is missing; it has no code of its own for it."""
 
 POSTGRESQL_REFUSALS = (
     "does not exist",
@@ -63,7 +75,16 @@ def translated(name: str) -> Iterator[None]:
         kind = _kind(error)
         if kind is None:
             raise
-        raise kind(f"{name}: {_first_line(error)}") from error
+        remedy = f"; {RESTORE}" if _is_damage(error) else ""
+        raise kind(f"{name}: {_first_line(error)}{remedy}") from error
+
+
+def _is_damage(error: DBAPIError) -> bool:
+    """Whether the database's content is damaged, and not only out of reach."""
+    if isinstance(error.orig, sqlite3.Error):
+        code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+        return code in SQLITE_DAMAGED or str(error.orig).startswith(NO_TABLE)
+    return (getattr(error.orig, "sqlstate", None) or "").startswith(POSTGRESQL_DAMAGED)
 
 
 def _kind(error: DBAPIError) -> type[KerbwatchError] | None:
@@ -76,7 +97,8 @@ def _kind(error: DBAPIError) -> type[KerbwatchError] | None:
         return StorageFull
     if state.startswith(POSTGRESQL_BUSY):
         return DatabaseBusy
-    return DatabaseUnusable if state.startswith(POSTGRESQL_UNUSABLE) else None
+    unusable = (*POSTGRESQL_UNUSABLE, *POSTGRESQL_DAMAGED)
+    return DatabaseUnusable if state.startswith(unusable) else None
 
 
 def _sqlite_kind(error: sqlite3.Error) -> type[KerbwatchError] | None:
@@ -85,7 +107,8 @@ def _sqlite_kind(error: sqlite3.Error) -> type[KerbwatchError] | None:
         return StorageFull
     if code in SQLITE_BUSY:
         return DatabaseBusy
-    return DatabaseUnusable if code in SQLITE_UNUSABLE else None
+    is_unusable = code in SQLITE_UNUSABLE or str(error).startswith(NO_TABLE)
+    return DatabaseUnusable if is_unusable else None
 
 
 def _connection_kind(error: DBAPIError) -> type[KerbwatchError] | None:

@@ -519,7 +519,19 @@ class Reader:
         if chosen.frame.is_corrupt:
             return Missed("the picture is damaged")
         large = self._image(chosen, large_wh) if large_wh else None
-        return Frame(chosen.at_s - self.first_s, self._image(chosen, fit_wh), chosen.sha256, large)
+        return Frame(
+            chosen.at_s - self.first_s,
+            self._image(chosen, fit_wh),
+            chosen.sha256,
+            large,
+            source_wh=(chosen.frame.width, chosen.frame.height),
+            pixel_aspect=self._pixel_aspect,
+        )
+
+    @property
+    def _pixel_aspect(self) -> float:
+        """The width of a pixel as players show it, in its heights; 1 where the recording does not say."""
+        return float(self.stream.codec_context.sample_aspect_ratio or 1)
 
     def _image(self, decoded: _Decoded, fit_wh: tuple[int, int] | None) -> Image:
         frame, turned = decoded.frame, decoded.orientation

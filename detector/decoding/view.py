@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -32,6 +33,11 @@ bytes, and 14 ms, which was a tenth of the whole scan. At a look every 270 s tha
 for 39 cameras over 30 days, beside 25 TB of recordings."""
 
 
+JPEG_MARKER = 0xFF
+JPEG_SIZES = (0xC0, 0xC1, 0xC2)
+"""What a segment of a JPEG file begins with, and the kinds of segment that state the picture's size."""
+
+
 def packed(image: Image) -> bytes:
     """A picture as JPEG, to be kept with an observation."""
     return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, PICTURE_QUALITY])[1].tobytes()
@@ -40,6 +46,17 @@ def packed(image: Image) -> bytes:
 def unpacked(picture: bytes) -> Image:
     """A kept picture again: height x width x 3, BGR, uint8."""
     return np.asarray(cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+
+
+def size_of(picture: bytes) -> tuple[int, int]:
+    """The width and height of a kept picture, read from its JPEG header without decoding it; (0, 0) where there is none."""
+    at = 2
+    while at + 9 <= len(picture) and picture[at] == JPEG_MARKER:
+        if picture[at + 1] in JPEG_SIZES:
+            height, width = struct.unpack(">HH", picture[at + 5 : at + 9])
+            return width, height
+        at += 2 + int.from_bytes(picture[at + 2 : at + 4], "big")
+    return 0, 0
 
 
 def view_state(image: Image) -> ViewState:

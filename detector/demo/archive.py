@@ -444,6 +444,7 @@ def _times(link: _Link, clip: Clip) -> tuple[datetime, datetime]:
 def recording_name(camera: Camera, start: datetime, end: datetime) -> str:
     """The path below a camera's folder that its recorder would give, by the recorder's own clock."""
     text = NAMES.get(camera.template, camera.template).replace("*", "x")
+    start, end = camera.recorder_time(start), camera.recorder_time(end)
     fields = {
         f"{prefix}{name}": moment.strftime(code)
         for prefix, moment in (("", start), ("end_", end))

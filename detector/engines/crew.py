@@ -7,7 +7,6 @@ that does not come, such as a network share, and is ended. One that holds a reco
 
 from __future__ import annotations
 
-import errno
 import multiprocessing
 import os
 import signal
@@ -24,7 +23,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from detector.core.errors import KerbwatchError, StorageFull
+from detector.core.barrier import barrier
+from detector.core.errors import KerbwatchError, UnexpectedFault
 from detector.core.memory import settle_memory
 from detector.engines.local import OpenShop, WorkerEnded, cores, end_with_parent, keep_to, shares
 from detector.pipeline.days import Job, Result, Stopped, work
@@ -332,15 +332,19 @@ def _worker(pipe: Connection, open_shop: OpenShop, threads: int, share: frozense
 
 
 def outcome_of(work: Work, shop: object, job: Job, hands: object) -> tuple[str, object]:
-    """A job's result, or the error that it survived; anything else ends the process, and the parent sees it."""
+    """A job's result, or the error that it survived.
+
+    An unexpected error is one of these, so that no recording is blamed for it; what ends the process is not.
+    """
     try:
-        return "done", work(shop, job, hands)
+        with barrier(f"job {job}", UnexpectedFault):
+            return "done", work(shop, job, hands)
     except KerbwatchError as error:
+        cause = error.__cause__
+        if isinstance(error, UnexpectedFault) and isinstance(cause, OSError):
+            told = f"{cause.filename or ''}: {cause.strerror or cause}".lstrip(": ")
+            return "failed", SystemRefused(told)
         return "failed", error
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return "failed", StorageFull()
-        return "failed", SystemRefused(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
 
 
 class SystemRefused(KerbwatchError):
@@ -359,8 +363,10 @@ def results(crew: Crew, jobs: Iterable[Job]) -> Iterator[Result]:
     """Do every job; results come as they are done. What a lost worker held is begun again, RETRIES times.
 
     An error that a worker survived (a full disk, a database that is gone) is raised here; jobs that are done stay done.
+    An unexpected one costs its job, and is raised after all others are done.
     """
     waiting, again = deque(jobs), Counter[Job]()
+    unexpected: KerbwatchError | None = None
     while waiting or crew.busy():
         while waiting and crew.room() > 0:
             crew.submit(waiting.popleft())
@@ -368,12 +374,17 @@ def results(crew: Crew, jobs: Iterable[Job]) -> Iterator[Result]:
             if isinstance(event, Done):
                 yield event.result
                 continue
+            if isinstance(event, Failed) and isinstance(event.error, UnexpectedFault):
+                unexpected = event.error
+                continue
             if isinstance(event, Failed) and not isinstance(event.error, MachineUnfit):
                 raise event.error
             again[event.job] += isinstance(event, Lost)
             if again[event.job] > RETRIES:
                 raise WorkerEnded(f"{event.job.camera_id}: {event}")
             waiting.append(event.job)
+    if unexpected is not None:
+        raise unexpected
 
 
 Opened = AbstractContextManager[Crew]

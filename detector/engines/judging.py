@@ -14,6 +14,7 @@ import cv2
 
 from detector.config.rules import RuleSet
 from detector.config.settings import Settings
+from detector.core.barrier import tracebacks_in
 from detector.core.memory import give_back_memory
 from detector.core.times import DAY_S, Interval
 from detector.core.values import Camera
@@ -44,7 +45,8 @@ def judge_again(
     days = sum(period.duration_s for _, period in stretches) / DAY_S
     count = min(workers or min(cores(), int(days // CAMERA_DAYS_A_WORKER) + 1), len(stretches))
     if count <= 1:
-        with Database.open(again.settings.database_url) as database:
+        logs = again.settings.state_root / "logs"
+        with tracebacks_in(logs), Database.open(again.settings.database_url) as database:
             for camera, period in stretches:
                 yield _changed(again, database, camera.id, period)
         return
@@ -75,6 +77,7 @@ def _start(again: Again) -> None:
     threading.Thread(target=end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
     _Worker.again = again
+    _Worker.open.enter_context(tracebacks_in(again.settings.state_root / "logs"))
     _Worker.database = _Worker.open.enter_context(Database.open(again.settings.database_url))
 
 

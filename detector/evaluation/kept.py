@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from detector.config.rules import RuleSet
+from detector.core.barrier import barrier
+from detector.core.errors import DamagedObservations, UnexpectedFault
 from detector.core.times import Interval
 from detector.core.values import Incident, Proof, Recording, Violation
 from detector.inference.detector import Detector
@@ -59,15 +61,23 @@ class Kept:
         litter = repr(rules.rules.get(Violation.LITTER))
         key = _key("seen", content, start, looks, litter, model_id, code_digest(SEEING))
         index = self._root / "seen" / f"{key}.json"
-        if self._reuse and index.is_file():
-            known = json.loads(index.read_text(encoding="utf-8"))
-            seen = self._store.read(known["file"], recording.camera_id, recording.id)
-            return Observed(tuple(seen), tuple(Failed(*failed) for failed in known["failed"]))
+        if self._reuse and index.is_file() and (seen := self._seen_before(index, recording)):
+            return seen
         seen_now = look()
         file = self._store.write(recording.camera_id, key[:16], key[16:26], start, seen_now.seen)
         failed = [[f.offset_s, f.reason, f.recording_id] for f in seen_now.failed]
         _write(index, {"file": file, "failed": failed})
         return seen_now
+
+    def _seen_before(self, index: Path, recording: Recording) -> Observed | None:
+        """What is kept of a recording; None where that is damaged, so that it is looked at again."""
+        try:
+            with barrier(f"kept observations {index}", UnexpectedFault):
+                known = json.loads(index.read_text(encoding="utf-8"))
+                seen = self._store.read(known["file"], recording.camera_id, recording.id)
+                return Observed(tuple(seen), tuple(Failed(*failed) for failed in known["failed"]))
+        except (DamagedObservations, UnexpectedFault):
+            return None
 
     def decide(self, files: Sequence[Path], model_id: str) -> Decide:
         """A closer look at a suspicion of these files that remembers.
@@ -83,7 +93,7 @@ class Kept:
             key = _key("verdict", clip, _suspicion(incident), model_id, code_digest(DECIDING))
             file = self._root / "verdicts" / f"{key}.json"
             if self._reuse and file.is_file():
-                verdict = _remembered(incident, json.loads(file.read_text(encoding="utf-8")))
+                verdict = _verdict_before(incident, file)
                 if verdict is not None:
                     return verdict
             verdict = verdict_on(incident, looker, detector, litter)
@@ -91,6 +101,15 @@ class Kept:
             return verdict
 
         return decided
+
+
+def _verdict_before(incident: Incident, file: Path) -> Proof | Dropped | None:
+    """What is kept of a suspicion; None where that is damaged or of another limit, so that it is looked at again."""
+    try:
+        with barrier(f"kept verdict {file}", UnexpectedFault):
+            return _remembered(incident, json.loads(file.read_text(encoding="utf-8")))
+    except UnexpectedFault:
+        return None
 
 
 def _suspicion(incident: Incident) -> str:

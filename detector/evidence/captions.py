@@ -49,6 +49,7 @@ class Scene:
     kerbwatch_version: str
 
     def local(self, moment: datetime) -> datetime:
+        """A moment by the county's clock."""
         return moment.astimezone(self.camera.timezone)
 
 

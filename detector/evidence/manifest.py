@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from detector.core.geometry import Box
 from detector.core.values import EvidenceFile, Proof, Still
@@ -42,7 +44,11 @@ def box_json(box: Box | None) -> list[float] | None:
 
 
 def manifest_of(proof: Proof, scene: Scene, files: Iterable[EvidenceFile]) -> dict[str, object]:
-    """What manifest.json holds. An uncertainty is null where nothing shows how long before or after it was."""
+    """What manifest.json holds. An uncertainty is null where nothing shows how long before or after it was.
+
+    Moments are by the county's clock, which the key `camera.timezone` names; only what begins with `recorder` is by the
+    recorder's.
+    """
     incident = proof.incident
     return {
         "format": 1,
@@ -52,6 +58,10 @@ def manifest_of(proof: Proof, scene: Scene, files: Iterable[EvidenceFile]) -> di
         "fingerprint": incident.fingerprint,
         "point": {"id": scene.point.id, "name": scene.point.name, "name_en": scene.point.name_en},
         "camera": {"id": scene.camera.id, "timezone": str(scene.camera.timezone)},
+        "recorder": {
+            "timezone": str(scene.camera.recorder_clock),
+            "clock_offset_s": _finite(scene.camera.clock_offset_s),
+        },
         "zone": {"id": incident.zone_id, "name": scene.zone_name} if incident.zone_id is not None else None,
         "violation": {
             "id": incident.violation.value,
@@ -82,8 +92,48 @@ def listed_files(manifest: bytes) -> tuple[EvidenceFile, ...]:
     try:
         files = json.loads(manifest)["files"]
         return tuple(EvidenceFile(name, f["sha256"], f["size_bytes"]) for name, f in sorted(files.items()))
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"not a manifest: {error!r}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class KnownStill:
+    """What a manifest says of a still; None where it does not say, or nothing that makes sense."""
+
+    at: datetime | None
+    box: Box | None
+
+
+def manifest_in(content: bytes | None) -> Mapping[str, Any]:
+    """What a manifest says; nothing where it is missing or damaged."""
+    try:
+        read = json.loads(content or b"{}")
+    except (ValueError, RecursionError):
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
+def stills_in(content: bytes | None) -> list[KnownStill]:
+    """The stills of a manifest, in their order; none where it is missing or damaged."""
+    stills = manifest_in(content).get("stills")
+    told = stills if isinstance(stills, list) else []
+    return [KnownStill(_moment_of(one), _box_of(one)) for one in told if isinstance(one, dict)]
+
+
+def _moment_of(still: Mapping[str, Any]) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(still["at"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return at if at.tzinfo else None
+
+
+def _box_of(still: Mapping[str, Any]) -> Box | None:
+    try:
+        x1, y1, x2, y2 = (float(side) for side in still["box"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return (x1, y1, x2, y2) if 0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1 else None
 
 
 def verify_evidence(folder: Path) -> list[str]:
@@ -120,6 +170,7 @@ def _fault(store: Store, folder: str, file: EvidenceFile) -> str | None:
 def _still_json(still: Still, scene: Scene) -> dict[str, object]:
     return {
         "at": moment_json(still.at, scene),
+        "recorder_at": scene.camera.recorder_time(still.at).isoformat(timespec="milliseconds"),
         "recording": {
             "path": still.recording.path,
             "size_bytes": still.recording.size_bytes,

@@ -8,10 +8,12 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
+from detector.core.barrier import barrier
 from detector.core.errors import UnreadableRecording
 from detector.core.times import Interval, subtract, union
 from detector.core.values import Camera, MediaInfo, Recording, RecordingState
@@ -161,7 +163,7 @@ def _why_not_placed(camera: Camera, root: Path, path: str, named: NamedTimes, no
 
 
 def true_times(camera: Camera, named: NamedTimes) -> tuple[datetime, datetime | None]:
-    """The UTC start and end that a name stands for, by the camera's time zone and clock offset.
+    """The UTC start and end that a name stands for, by the recorder's time zone and clock offset.
 
     Of a local time that occurs twice the first is taken, for an end the second if only that lies after the start;
     an end that does not lie after the start is None.
@@ -295,11 +297,9 @@ class _Look:
     def _open(self, unread: Recording, named_end: datetime | None, *, studied: bool = False) -> _Found:
         """The recording with what its container says, or with why that cannot be read."""
         try:
-            info = (self.study if studied else self.probe)(self.root / unread.path)
+            info = self._info(unread, self.study if studied else self.probe)
         except UnreadableRecording as error:
             return _Found(self._failed(unread, error), named_end)
-        except OSError as error:
-            return _Found(self._failed(unread, UnreadableRecording(unread.path, _words(error))), named_end)
         if not 0 < info.duration_s <= LONGEST.total_seconds():
             reason = f"its container claims to last {info.duration_s:g} s"
             return _Found(self._failed(unread, UnreadableRecording(unread.path, reason)), named_end)
@@ -360,6 +360,14 @@ class _Look:
             timeline=placed.timeline,
             media=one.info,
         )
+
+    def _info(self, unread: Recording, probe: Probe) -> MediaInfo:
+        """What the container says. Raises UnreadableRecording, whatever goes wrong."""
+        with barrier(unread.path, partial(UnreadableRecording, unread.path, unexpected=True)):
+            try:
+                return probe(self.root / unread.path)
+            except OSError as error:
+                raise UnreadableRecording(unread.path, _words(error)) from error
 
     def _failed(self, unread: Recording, error: UnreadableRecording) -> Recording:
         if error.empty:
@@ -472,7 +480,7 @@ def _shared_s(recording: Recording, other: Recording) -> float:
 
 
 def _utc(moment: datetime, camera: Camera) -> datetime:
-    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=camera.timezone)
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=camera.recorder_clock)
     return aware.astimezone(UTC)
 
 

@@ -16,13 +16,33 @@ from detector.database import Database, schema
 
 USABLE = (RecordingState.READABLE, RecordingState.TRUNCATED)
 
+PICTURE_SHAPE = "picture_shape"
+"""First word of the reason of a stretch that was judged although its pictures have another shape than the zones."""
+
 
 @dataclass(frozen=True, slots=True)
 class BlindStretch:
-    """A stretch in which pictures were read but showed nothing to judge by: dark, blocked, frozen, turned away."""
+    """A stretch in which pictures were read but showed nothing to judge by: dark, blocked, frozen, turned away.
+
+    Or one whose pictures have another shape than the zones were drawn on, see `of_shape`.
+    """
 
     interval: Interval
     reason: str
+
+    @classmethod
+    def of_shape(cls, interval: Interval, resolution_wh: tuple[int, int]) -> BlindStretch:
+        """A stretch of pictures of this size. It is judged, but 'nothing found' there does not mean 'clean'."""
+        return cls(interval, f"{PICTURE_SHAPE} {resolution_wh[0]}x{resolution_wh[1]}")
+
+    @property
+    def shape_wh(self) -> tuple[int, int] | None:
+        """The pictures' size, where their shape is what is wrong; else None."""
+        word, _, size = self.reason.partition(" ")
+        if word != PICTURE_SHAPE:
+            return None
+        width, _, height = size.partition("x")
+        return int(width), int(height)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +277,12 @@ class Catalogue:
         mine = (table.c.recording_id == stored.recording_id) & (table.c.plan_key == stored.plan_key)
         with self._database.begin() as connection:
             connection.execute(delete(table).where(mine))
+
+    def forget_file(self, file: str) -> None:
+        """Takes back that the recording whose observations a file holds was observed."""
+        table = schema.observed
+        with self._database.begin() as connection:
+            connection.execute(delete(table).where(table.c.file == file))
 
     def _parts(self, condition: ColumnElement[bool]) -> list[ObservedPart]:
         with self._database.read() as connection:

@@ -11,9 +11,11 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from detector.core.geometry import same_shape
 from detector.core.times import Interval, days_of, local_day, subtract, union
 from detector.core.values import Camera, Recording, RecordingState
 from detector.footage.archive import Archive, true_times
+from detector.footage.catalogue import BlindStretch
 from detector.footage.daystate import DayFacts, DayState, day_state
 from detector.footage.templates import Template, parse_template
 
@@ -31,6 +33,8 @@ class GapReason(StrEnum):
     """Why a stretch of time was not seen, or not judged. Those of WITH_RECORDING have a readable recording.
 
     NOT_SURVEYED is time after the camera's folder was looked through last: nobody knows whether it is recorded.
+
+    Time of PICTURE_SHAPE was seen and judged, but with zones that were drawn on pictures of another shape.
     """
 
     NO_RECORDING = "no_recording"
@@ -44,6 +48,7 @@ class GapReason(StrEnum):
     NOT_SURVEYED = "not_surveyed"
     MIXED_CHANNELS = "mixed_channels"
     UNUSABLE_VIEW = "unusable_view"
+    PICTURE_SHAPE = "picture_shape"
     NOT_OBSERVED = "not_observed"
     NOT_JUDGED = "not_judged"
     EXAMPLE_ZONES = "example_zones"
@@ -61,6 +66,7 @@ UNREADABLE = (
 
 WITH_RECORDING = (
     GapReason.UNUSABLE_VIEW,
+    GapReason.PICTURE_SHAPE,
     GapReason.NOT_OBSERVED,
     GapReason.NOT_JUDGED,
     GapReason.EXAMPLE_ZONES,
@@ -232,7 +238,7 @@ def coverage(
     archive: Archive,
     observed: Sequence[Interval],
     *,
-    blind: Sequence[tuple[Interval, str]] = (),
+    blind: Sequence[BlindStretch] = (),
     judged: Sequence[Interval] | None = None,
     surveyed_until: datetime | None = None,
     issues: Mapping[date, int] = MappingProxyType({}),
@@ -241,7 +247,8 @@ def coverage(
     """Set what an archive holds and what was observed against a period.
 
     `observed` is time that was sampled; `blind` is time whose view could not be judged, with the reason: it does
-    not count as observed. `judged` is observed time that a scan has judged to the end, all of it where None.
+    not count as observed. Time whose pictures have another shape than the zones does count, and is a gap besides:
+    nothing found there does not mean that there was nothing. `judged` is observed time that a scan has judged to the end, all of it where None.
     Nothing is known of recordings after `surveyed_until`; None where the archive holds all of the period. `issues`
     began on these local days. Days are those of `zone`, the camera's own where None.
     Shares are of all of the period, so an archive of some minutes a day has a small one.
@@ -249,7 +256,7 @@ def coverage(
     period = _utc(period)
     surveyed_until = period.end if surveyed_until is None else surveyed_until
     readable = _covered(period, [i for r in archive.recordings if r.usable for i in r.pictured])
-    unusable = [Gap(_utc(interval), GapReason.UNUSABLE_VIEW, why) for interval, why in blind]
+    unusable = [Gap(_utc(b.interval), GapReason.UNUSABLE_VIEW, b.reason) for b in blind if not b.shape_wh]
     usably_observed = _without([_utc(i) for i in observed], [gap.interval for gap in unusable])
     seen = _covered(period, usably_observed)
     absent = _missing(period, archive, camera, readable, surveyed_until)
@@ -261,7 +268,8 @@ def coverage(
         for i in _without(_clip_all(seen, readable), done)
         if i.duration_s >= SEAM_S
     ]
-    gaps = sorted([*absent, *_explained(unseen, unusable), *undone], key=lambda gap: gap.interval)
+    misshapen = _misshapen(camera, done, blind)
+    gaps = sorted([*absent, *_explained(unseen, unusable), *undone, *misshapen], key=lambda gap: gap.interval)
     days = _days(zone or camera.timezone, period, readable, seen, gaps)
     unread = [r.interval for r in archive.recordings if r.state in UNREADABLE]
     return PointCoverage(
@@ -284,6 +292,25 @@ def coverage(
         tuple(f"{r.path}: {r.reason}" for r in archive.recordings if r.usable and r.reason),
         (*archive.remarks, *((archive.others,) if archive.others else ())),
     )
+
+
+def _misshapen(camera: Camera, judged: Sequence[Interval], blind: Sequence[BlindStretch]) -> list[Gap]:
+    """The judged time whose pictures have another shape than the camera's zones have now."""
+    zones_wh = camera.resolution_wh
+    claims = [
+        Gap(
+            _utc(stretch.interval),
+            GapReason.PICTURE_SHAPE,
+            f"{wh[0]}x{wh[1]}, resolution_wh is {zones_wh[0]}x{zones_wh[1]}",
+        )
+        for stretch in blind
+        if (wh := stretch.shape_wh) and not same_shape(wh, zones_wh)
+    ]
+    return [
+        Gap(shared, claim.reason, claim.detail)
+        for claim in _one_after_another(claims)
+        for shared in _clip(judged, claim.interval)
+    ]
 
 
 def _missing(

@@ -39,6 +39,7 @@ def as_text(gathered: Gathered, key: str) -> str:
     head = {
         "key": key,
         "families": list(gathered.suspects),
+        "suspects": len(lines),
         "looks": gathered.looks,
         "cadence_s": gathered.cadence_s,
         "faults": [_fault_out(fault) for fault in gathered.faults],
@@ -49,10 +50,13 @@ def as_text(gathered: Gathered, key: str) -> str:
 
 
 def from_text(text: str, key: str, least_s: Mapping[Family, float]) -> Gathered | None:
-    """What was kept, of suspects those that may reach `least_s`; None where it was gathered from something else."""
+    """What was kept, of suspects those that may reach `least_s`; None where it was gathered from something else.
+
+    None too where lines are missing. Raises ValueError, KeyError, TypeError for a damaged text.
+    """
     head_text, *lines = text.splitlines()
     head = json.loads(head_text)
-    if head["key"] != key:
+    if head["key"] != key or head["suspects"] != len(lines):
         return None
     reader = _Reader([_moment(at) for at in head["moments"]], head["words"])
     suspects: dict[Family, list[Suspect]] = {Family(family): [] for family in head["families"]}

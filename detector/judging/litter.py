@@ -45,7 +45,7 @@ from detector.decoding.change import (
     relit,
     stands_out,
 )
-from detector.decoding.view import unpacked
+from detector.decoding.view import size_of, unpacked
 from detector.judging.force import incident_of, longest_possible_s, zone_named
 from detector.judging.stays import find_stays
 
@@ -397,8 +397,19 @@ def _new_things(observations: Sequence[Observation], camera: Camera, zones: Sequ
 
 
 def _runs(observations: Sequence[Observation]) -> Iterator[list[Observation]]:
-    """The looks with a picture, in runs of one size without a longer break."""
-    kept = [o for o in observations if o.picture is not None]
+    """The looks with a picture, in runs of one size without a longer break.
+
+    Looks of one size are one run although looks of another lie between them: medians need pictures of one size.
+    """
+    sizes: dict[tuple[int, int], list[Observation]] = {}
+    for observation in observations:
+        if observation.picture is not None:
+            sizes.setdefault(size_of(observation.picture), []).append(observation)
+    for kept in sizes.values():
+        yield from _runs_of_one_size(kept)
+
+
+def _runs_of_one_size(kept: Sequence[Observation]) -> Iterator[list[Observation]]:
     times = np.array([o.at.timestamp() for o in kept])
     usual_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
     longest_s = max(BREAK_S, BREAK_LOOKS * usual_s)
@@ -413,15 +424,13 @@ def _runs(observations: Sequence[Observation]) -> Iterator[list[Observation]]:
 
 
 def _plates(run: Sequence[Observation], zones: Sequence[Zone]) -> tuple[list[_Plate], _Window]:
-    """The looks' pictures, cut to where the zones lie."""
+    """The pictures of looks, all of one size, cut to where the zones lie."""
     plates: list[_Plate] = []
     window: _Window | None = None
     for observation in run:
         assert observation.picture is not None
         image = unpacked(observation.picture)
-        wh = (image.shape[1], image.shape[0])
-        if window is None or window.wh != wh:
-            window, plates = _window(zones, wh), []
+        window = window or _window(zones, (image.shape[1], image.shape[0]))
         people = _boxes(observation, LabelGroup.PERSON)
         wheels = _boxes(observation, LabelGroup.VEHICLE) + _boxes(observation, LabelGroup.BIKE)
         covers = [_grown(b, CARRIED) for b in people] + [_grown(b, MARGIN) for b in wheels]

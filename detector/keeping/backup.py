@@ -55,12 +55,13 @@ def backup(settings: Settings, target: Path) -> Account:
 
     It appears by a rename, after it was synced. What a row speaks of and is not there is in the account's faults.
     Raises BadInput where the target is there already, LeaseTaken while retention or another backup runs, StorageFull,
-    StoreAway, DatabaseBusy.
+    StoreAway, DatabaseBusy, DatabaseUnusable where the database is damaged.
     """
     if target.exists():
         raise BadInput(f"{target} is there already")
     scratch = target.with_name(f".{target.name}.{os.getpid()}")
     with Database.open(settings.database_url) as database, Leases(database).held(LEASE) as still_mine:
+        database.check()
         try:
             with full_disk_told(target), scratch.open("wb") as file:
                 account = _written(settings, database, file)

@@ -61,7 +61,12 @@ def small(image: Image, part: Box | None) -> Grey:
 
 
 def changed(before: Grey, after: Grey) -> bool:
-    """Whether anything moved, came or went; a change of the light as a whole is none."""
+    """Whether anything moved, came or went; a change of the light as a whole is none.
+
+    Pictures of two shapes cannot be compared pixel by pixel: then something changed, and the model looks.
+    """
+    if before.shape != after.shape:
+        return True
     a, b = before.astype(np.float32), after.astype(np.float32)
     gain = float(np.clip((np.median(a) + 8) / (np.median(b) + 8), 0.8, 1.25))
     apart = np.abs(a - ((b + 8) * gain - 8))
@@ -81,11 +86,18 @@ class Scene:
     answers: list[Detections] = field(default_factory=list)
     looks: int = 0
     reused: int = 0
+    failed: str = ""
+    """Why the model gave no answer to one of its looks."""
 
     @property
     def serves(self) -> int:
         """For how many more moments its answer may stand without the model."""
         return REUSED_AT_MOST - self.reused if self.looks >= LOOKS_OF_A_SCENE else 0
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether so many looks were answered that the answer may stand for others."""
+        return not self.failed or len(self.answers) >= LOOKS_OF_A_SCENE
 
     def answer(self) -> Detections:
         """What most of the last looks saw."""

@@ -12,10 +12,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from itertools import islice, pairwise
 from typing import TypeVar
 
-from detector.core.errors import UnreadableRecording
+from detector.core.barrier import barrier
+from detector.core.errors import KerbwatchError, UnexpectedFault, UnreadableRecording
 from detector.core.geometry import Box
 from detector.core.values import Detections, Frame, Image, Observation, Recording, ViewState
 from detector.decoding.view import picture_distance
@@ -92,12 +94,23 @@ WHOLE = Sight()
 
 
 @dataclass(frozen=True, slots=True)
+class Shaped:
+    """From `offset_s` on, in seconds after the first picture, the pictures have this shape."""
+
+    offset_s: float
+    resolution_wh: tuple[int, int]
+    pixel_aspect: float
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """What a recording showed, which moments could not be seen, and what the gate remembers at its end."""
 
     seen: tuple[Observation, ...]
     failed: tuple[Failed, ...]
     memory: Memory = ()
+    shapes: tuple[Shaped, ...] = ()
+    """The shapes of its pictures, one entry for each change, in order of time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +157,23 @@ class _Unfinished:
     job: Job
     seen: list[Observation] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
+    shapes: list[Shaped] = field(default_factory=list)
     end: _End | None = None
+    broken: UnreadableRecording | None = None
+    """An unexpected error at one of its pictures."""
+
+    def result(self) -> Observed | UnreadableRecording:
+        """What the recording showed, once it has been read to its end."""
+        assert self.end is not None
+        if error := self.broken or self.end.error:
+            return error
+        memory = tuple(one.remembered() for one in self.end.standing if one.scene.is_answered)
+        return Observed(tuple(self.seen), tuple(self.failed), memory, tuple(self.shapes))
+
+    def note_shape(self, frame: Frame) -> None:
+        shape = Shaped(frame.offset_s, frame.source_wh, frame.pixel_aspect)
+        if not self.shapes or replace(self.shapes[-1], offset_s=frame.offset_s) != shape:
+            self.shapes.append(shape)
 
 
 def observe_each(
@@ -185,10 +214,13 @@ def _finished(
 ) -> Iterator[tuple[Job, Observed | UnreadableRecording]]:
     """Take the recordings that have been read to their end off the list."""
     assert not waiting
-    while unfinished and (end := unfinished[0].end):
+    while unfinished and unfinished[0].end:
         own = unfinished.pop(0)
-        memory = tuple(one.remembered() for one in end.standing)
-        yield own.job, end.error or Observed(tuple(own.seen), tuple(own.failed), memory)
+        yield own.job, own.result()
+
+
+def _unexpected(job: Job) -> Callable[[str], KerbwatchError]:
+    return partial(UnreadableRecording, job.recording.path, unexpected=True)
 
 
 def _read_each(
@@ -197,17 +229,24 @@ def _read_each(
     """What recordings show at their moments, and what can be told of it without the model."""
     gate: Gate | None = None
     for job in jobs:
-        if sight.gated and (gate is None or not job.joins):
-            gate = Gate.of(job.remembered())
         try:
-            with job.opened() as picture_at:
-                for look in _Looks(job, picture_at, view_state, sight.part, gate).each():
+            with barrier(job.recording.path, _unexpected(job)):
+                if sight.gated and (gate is None or not job.joins):
+                    gate = Gate.of(job.remembered())
+                for look in _looks_of(job, view_state, sight, gate):
                     yield job, look
         except UnreadableRecording as error:
             gate = None
             yield job, _End(error)
         else:
             yield job, _End(standing=gate.standing() if gate else ())
+
+
+def _looks_of(
+    job: Job, view_state: Callable[[Frame], ViewState], sight: Sight, gate: Gate | None
+) -> Iterator[_Look | Failed]:
+    with job.opened() as picture_at:
+        yield from _Looks(job, picture_at, view_state, sight.part, gate).each()
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,17 +334,62 @@ class _Looks:
 
 def _infer(waiting: list[tuple[_Unfinished, _Look]], detector: Detector, sight: Sight) -> None:
     """Ask the model about the pictures that need it, and add all that waited to their recordings, in order."""
-    images = [look.frame.image for _, look in waiting if look.asks_model and look.frame]
-    answers = iter(detector.detect(images, sight.part) if sight.part else detector.detect(images))
+    asking = [(own.job, look.frame.image) for own, look in waiting if look.asks_model and look.frame]
+    answers = iter(_answers(asking, detector, sight))
     for own, look in waiting:
-        detections = next(answers) if look.asks_model else None
-        if look.scene is not None and detections is not None:
-            look.scene.answers.append(detections)
-        elif look.scene is not None:
-            detections = look.scene.answer()
-        assert detections is not None
-        own.seen.append(_observation(own.job, look, detections))
+        answer = next(answers) if look.asks_model else None
+        if own.broken is not None:
+            continue
+        try:
+            with barrier(own.job.recording.path, _unexpected(own.job)):
+                _add(own, look, answer)
+        except UnreadableRecording as error:
+            own.broken = error
     waiting.clear()
+
+
+def _add(own: _Unfinished, look: _Look, answer: Detections | UnreadableRecording | None) -> None:
+    """Add a look to its recording. Raises UnreadableRecording where the model gave no answer to it."""
+    scene = look.scene
+    if isinstance(answer, UnreadableRecording):
+        if scene is not None:
+            scene.failed = answer.reason
+        raise answer
+    if scene is not None and answer is not None:
+        scene.answers.append(answer)
+    elif scene is not None:
+        if not scene.is_answered:
+            raise UnreadableRecording(own.job.recording.path, scene.failed, unexpected=True)
+        answer = scene.answer()
+    assert answer is not None
+    own.seen.append(_observation(own.job, look, answer))
+    if look.frame is not None:
+        own.note_shape(look.frame)
+
+
+def _answers(
+    asking: Sequence[tuple[Job, Image]], detector: Detector, sight: Sight
+) -> Sequence[Detections | UnreadableRecording]:
+    """The model's answers to pictures; where it fails at them together, it is asked about each by itself."""
+
+    def ask(images: Sequence[Image]) -> list[Detections]:
+        return detector.detect(images, sight.part) if sight.part else detector.detect(images)
+
+    try:
+        with barrier("the model at several pictures", UnexpectedFault):
+            return ask([image for _, image in asking])
+    except UnexpectedFault:
+        return [_answer(job, image, ask) for job, image in asking]
+
+
+def _answer(
+    job: Job, image: Image, ask: Callable[[Sequence[Image]], list[Detections]]
+) -> Detections | UnreadableRecording:
+    try:
+        with barrier(job.recording.path, _unexpected(job)):
+            return ask([image])[0]
+    except UnreadableRecording as error:
+        return error
 
 
 def _observation(job: Job, look: _Look, detections: Detections) -> Observation:

@@ -6,8 +6,10 @@ import json
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import astuple
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from detector.core.barrier import barrier
+from detector.core.errors import DamagedObservations
 from detector.core.values import EDGES_WH, SIGNATURE_WH, CardSigns, Detections, Observation, ViewState
 from detector.observing.gate import Memory, Remembered
 from detector.storage import Root, open_store
@@ -39,6 +43,9 @@ SCHEMA = pa.schema(
 )
 """`boxes` holds xyxy in [0, 1], four numbers a detection; `card` the fields of CardSigns in their order. A file that an
 earlier version wrote lacks the last columns: they are read as null."""
+
+DAMAGED = "damaged"
+"""The folder, below the observations' root, of files that could not be read."""
 
 MEMORY = b"gate"
 """The entry of a file's metadata that holds what the gate remembered at the recording's end, as JSON."""
@@ -73,14 +80,44 @@ class ObservationStore:
         return name
 
     def read(self, name: str, camera_id: str, recording_id: str) -> list[Observation]:
-        """One recording's observations, in order of time."""
-        table = pq.read_table(pa.BufferReader(self._files.read(name)), schema=SCHEMA)
-        return list(_rows(table, camera_id, recording_id))
+        """One recording's observations, in order of time. Raises DamagedObservations, StoreAway."""
+        with self._damage_told(name):
+            table = pq.read_table(pa.BufferReader(self._files.read(name)), schema=SCHEMA)
+            return list(_rows(table, camera_id, recording_id))
 
     def memory(self, name: str) -> Memory:
-        """What the gate remembered at the recording's end; nothing of a file of before that was kept."""
-        told = pq.read_schema(pa.BufferReader(self._files.read(name))).metadata or {}
-        return _heard(told.get(MEMORY, b"[]"))
+        """What the gate remembered at the recording's end; nothing of a file of before that was kept.
+
+        Raises DamagedObservations, StoreAway.
+        """
+        with self._damage_told(name):
+            told = pq.read_schema(pa.BufferReader(self._files.read(name))).metadata or {}
+            return _heard(told.get(MEMORY, b"[]"))
+
+    @contextmanager
+    def _damage_told(self, name: str) -> Iterator[None]:
+        """Whatever the reader raises at a damaged file becomes DamagedObservations."""
+        try:
+            with barrier(f"observations {name}", partial(DamagedObservations, name)):
+                yield
+        except DamagedObservations as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                raise DamagedObservations(name, "the file is missing") from error
+            raise
+
+    def set_aside(self, name: str) -> str:
+        """Keep a damaged file under another name, which no scan reads; returns that name, or '' where it is missing.
+
+        Raises StorageFull, StoreAway.
+        """
+        try:
+            content = self._files.read(name)
+        except OSError:
+            return ""
+        aside = f"{DAMAGED}/{name}"
+        self._files.write(aside, content)
+        self._files.remove(name)
+        return aside
 
     def remove(self, name: str) -> None:
         self._files.remove(name)

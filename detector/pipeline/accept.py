@@ -259,7 +259,7 @@ def _reopened(shop: Shop, desk: Desk, place: _Place, standing: Issue) -> Inspect
 def _gone(shop: Shop, desk: Desk, place: _Place, judged: Sequence[Part]) -> Inspection:
     issue = place.issue
     judged_s = sum(stretch.duration_s for _, stretch in judged)
-    start, end = judged[0][1].start, judged[-1][1].end
+    start, end = (at.astimezone(place.camera.timezone) for at in (judged[0][1].start, judged[-1][1].end))
     shown = _after(shop, judged)
     files: dict[AttachmentKind, list[Upload]] = {}
     before = _stills(shop, issue.evidence_folder)

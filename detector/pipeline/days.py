@@ -10,7 +10,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
 
-from detector.core.errors import KerbwatchError
+from detector.core.barrier import barrier
+from detector.core.errors import KerbwatchError, UnexpectedFault
 from detector.core.times import Interval, days_of, local_day
 from detector.core.values import Camera, Point, RecordingState
 from detector.footage.archive import parts
@@ -109,17 +110,21 @@ class Surveyed:
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """A recording of which nothing could be seen. `is_there` says that the file is as it was when it was found."""
+    """A recording of which nothing could be seen."""
 
     recording_id: str
     path: str
     reason: str
     is_there: bool
+    """Whether the file is as it was when it was found, so that the recording itself is at fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class DayDone:
-    """What became of a day. `fault` says that the folder, or a part of it, could not be read."""
+    """What became of a day. `fault` says that the folder, or a part of it, could not be read.
+
+    `undecided` says what unexpected errors left for the next run; the day is not done then.
+    """
 
     camera_id: str
     day: date
@@ -133,6 +138,7 @@ class DayDone:
     unseen: tuple[Unseen, ...]
     troubles: tuple[str, ...] = ()
     fault: str | None = None
+    undecided: tuple[str, ...] = ()
     stages_s: Mapping[str, float] = field(default_factory=dict)
     """`observe`: finding, decoding and inference; `judge`: judging, proving, evidence and filing."""
 
@@ -150,10 +156,19 @@ def work(shop: Shop, job: Job, hands: Hands) -> Result:
     )
     point, camera = shop.settings.camera(job.camera_id)
     if isinstance(job, Survey):
-        return survey(watched, point, camera, job.period, job.now)
+        return _surveyed(watched, point, camera, job)
     if isinstance(job, CameraScan):
         return scan_camera(watched, point, camera, job.period, now=job.now)
     return scan_day(watched, point, camera, job.day, job.now)
+
+
+def _surveyed(shop: Shop, point: Point, camera: Camera, job: Survey) -> Surveyed:
+    """What the folder holds; an unexpected error costs this camera, and is its fault in the report."""
+    try:
+        with barrier(f"survey of camera {camera.id}", UnexpectedFault):
+            return survey(shop, point, camera, job.period, job.now)
+    except UnexpectedFault as error:
+        return Surveyed(camera.id, (), fault=str(error))
 
 
 def survey(shop: Shop, point: Point, camera: Camera, period: Interval, now: datetime) -> Surveyed:
@@ -195,7 +210,10 @@ def scan_day(shop: Shop, point: Point, camera: Camera, day: date, now: datetime)
     reasons = dict(report.failed)
     unseen = tuple(
         Unseen(
-            r.id, r.path, reasons.get(r, "not observed"), _is_there(shop, r.path, r.size_bytes, r.modified_ns)
+            r.id,
+            r.path,
+            reasons.get(r, "not observed"),
+            r.id not in report.healthy and _is_there(shop, r.path, r.size_bytes, r.modified_ns),
         )
         for r in report.unseen
     )
@@ -212,7 +230,8 @@ def scan_day(shop: Shop, point: Point, camera: Camera, day: date, now: datetime)
         unseen=unseen,
         troubles=_troubles(report),
         fault=report.archive.fault,
-        stages_s={"observe": observed_s, "judge": last["finished"] - observed_s},
+        undecided=report.undecided,
+        stages_s={"observe": observed_s, "judge": last.get("finished", observed_s) - observed_s},
     )
 
 
@@ -234,7 +253,8 @@ def _held(usable: Sequence[Part], camera: Camera, day: date) -> list[Part]:
 
 
 def _troubles(report: CameraReport) -> tuple[str, ...]:
-    return tuple(f"{recording.path}: {reason}" for recording, reason in report.failed)
+    failed = (f"{recording.path}: {reason}" for recording, reason in report.failed)
+    return (*failed, *report.undecided, *report.notes)
 
 
 def _is_there(shop: Shop, path: str, size_bytes: int, modified_ns: int) -> bool:

@@ -14,6 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from detector.config.rules import RuleSet
+from detector.core.barrier import barrier
+from detector.core.errors import UnexpectedFault
 from detector.core.times import Interval
 from detector.core.values import Camera, Observation, Point
 from detector.footage.catalogue import ObservedPart
@@ -137,7 +139,7 @@ def shown(wanted: Sequence[Part], before: Sequence[Part], done: Done, model: str
     sure = 0
     for recording, interval in reversed(before):
         observed = done.get(recording.id, ())
-        blind = tuple(b.interval for part in observed for b in part.blind)
+        blind = tuple(b.interval for part in observed for b in part.blind if not b.shape_wh)
         if best := _closest(observed, model):
             earlier.append(Stored(best, interval, blind))
             sure += best.samples if not blind and interval == best.recording else 0
@@ -148,7 +150,7 @@ def shown(wanted: Sequence[Part], before: Sequence[Part], done: Done, model: str
         for recording, interval in wanted
         for part in done.get(recording.id, ())
         for b in part.blind
-        if b.reason not in WORDS and (stretch := b.interval.intersection(interval))
+        if b.reason not in WORDS and not b.shape_wh and (stretch := b.interval.intersection(interval))
     ]
     return Shown(tuple(looks), tuple(earlier), tuple(unseen))
 
@@ -177,9 +179,13 @@ class FindingsStore:
         """Of the suspects those that may reach `least_s`; None where nothing is kept that was gathered so."""
         try:
             text = self._files.read(_name(camera, window, ground)).decode()
-        except FileNotFoundError:
+        except (FileNotFoundError, UnicodeDecodeError):
             return None
-        return kept.from_text(text, key, least_s)
+        try:
+            with barrier(f"findings {_name(camera, window, ground)}", UnexpectedFault):
+                return kept.from_text(text, key, least_s)
+        except UnexpectedFault:  # damaged: it is made again from the looks
+            return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from detector.config.rules import RuleSet
+from detector.core.barrier import barrier
+from detector.core.errors import DamagedObservations, UnexpectedFault
 from detector.core.geometry import iou
 from detector.core.times import Interval, union
 from detector.core.values import Camera, Incident, Point, Violation
@@ -20,7 +22,7 @@ from detector.judging.judge import decide
 from detector.observing.store import ObservationStore
 from detector.pipeline.findings import FindingsStore, Ground, Reader, Shown, shown
 from detector.pipeline.flow import Part
-from detector.pipeline.scan import LOOKBACK_S, day_before, verdict_key, windows_of
+from detector.pipeline.scan import LOOKBACK_S, day_before, set_aside, verdict_key, windows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Change:
     """Suspicions that no earlier scan has looked at closer under this limit; `scan` would. They are as `_told`."""
     vanished: tuple[tuple[Issue, str], ...]
     """Proven by an earlier scan, and no violation under these rules, with the reason."""
+    troubles: tuple[str, ...] = ()
+    """What could not be judged, a sentence each: damaged observations, unexpected errors."""
 
 
 def rejudge(
@@ -52,9 +56,35 @@ def rejudge(
 ) -> Change:
     """Judge one camera's stored observations of a period and compare with what was decided before.
 
-    `before` are the rules that the scans went by, where those are not `rules`.
+    `before` are the rules that the scans went by, where those are not `rules`. A damaged file of observations is set
+    aside, so that the next scan observes its recording again, and the rest is judged without it. An unexpected error
+    costs this camera's answer. Both are in the change's `troubles`.
     """
-    before = before or rules
+    troubles: list[str] = []
+    while True:
+        try:
+            with barrier(f"camera {camera.id}: judging again", UnexpectedFault):
+                change = _changed(
+                    catalogue, store, findings, queue, point, camera, rules, period, before or rules
+                )
+                return replace(change, troubles=tuple(troubles))
+        except DamagedObservations as error:
+            troubles.append(f"{set_aside(catalogue, store, error)}; scan again to observe its recording")
+        except UnexpectedFault as error:
+            return Change(point, camera, 0, (), (), (), (*troubles, f"could not be judged: {error}"))
+
+
+def _changed(
+    catalogue: Catalogue,
+    store: ObservationStore,
+    findings: FindingsStore,
+    queue: IssueQueue,
+    point: Point,
+    camera: Camera,
+    rules: RuleSet,
+    period: Interval,
+    before: RuleSet,
+) -> Change:
     reader = Reader(store, findings, point, camera)
     observed = catalogue.observed_parts(camera.id, _reach(period))
     models = {part.model_id for part in observed if part.recording.overlaps(period)}

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from detector import __version__
 from detector.config.settings import Settings
-from detector.core.errors import UnreadableRecording
-from detector.core.geometry import Box, iou
+from detector.core.barrier import barrier
+from detector.core.errors import DamagedObservations, UnexpectedFault, UnreadableRecording
+from detector.core.geometry import Box, iou, same_shape
 from detector.core.memory import give_back_memory
 from detector.core.stopwatch import Lap, Stopwatch
 from detector.core.times import Interval, days_of, local_day, union
@@ -43,7 +44,7 @@ from detector.issues.values import NOTHING_EARLIER, Earlier, Filed, Issue, Issue
 from detector.judging.camera_fault import ViewFault
 from detector.judging.judge import decide
 from detector.observing.gate import Memory
-from detector.observing.observe import Job, Observed
+from detector.observing.observe import Job, Observed, Shaped
 from detector.observing.store import ObservationStore
 from detector.pipeline.continuity import Neighbours, blind_times, candidates_of, reach_of
 from detector.pipeline.findings import FindingsStore, Ground, every_s, shown
@@ -65,7 +66,7 @@ from detector.proving.verdict import verdicts_on
 from detector.sampling.plan import Cadence, cadence_for
 from detector.storage import Root
 
-PROOF_VERSION = "11"
+PROOF_VERSION = "12"
 """Changes when proving would decide otherwise; a suspicion is then looked at again."""
 
 REFERENCE_REACH_S = 86400.0
@@ -131,6 +132,10 @@ class CameraReport:
     reused: int = 0
     failed: tuple[tuple[Recording, str], ...] = ()
     """Recordings of which nothing, or not everything, could be observed, and why."""
+    undecided: tuple[str, ...] = ()
+    """Unexpected errors, a sentence each, that left something undecided; the next scan tries again."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of recordings that were observed all the same, a sentence each."""
     dropped: tuple[Dropped, ...] = ()
     filed: tuple[tuple[Incident, Filed], ...] = ()
     known: int = 0
@@ -138,7 +143,8 @@ class CameraReport:
     faults: tuple[ViewFault, ...] = ()
     unseen: tuple[Recording, ...] = ()
     """Recordings of which no look is stored after this scan, or of which a suspicion could not be looked at closer."""
-
+    healthy: frozenset[str] = frozenset()
+    """The ids of those of them at which the program failed: they may be healthy, and are not put in quarantine."""
     laps: Mapping[str, Lap] = field(default_factory=dict)
     """What each stage took."""
 
@@ -165,9 +171,22 @@ def scan_camera(
 ) -> CameraReport:
     """Observe what is owed of one camera's period, judge it, look closer, and file what holds.
 
-    A recording that cannot be read costs its own samples. Raises StorageFull, and QueueRefusal never.
+    A recording that cannot be read costs its own samples, and an unexpected error costs what it ends: a recording, a
+    suspicion, or the rest of this camera. The report says so. Raises StorageFull, DatabaseBusy, DatabaseUnusable,
+    StoreAway, and QueueRefusal never.
     """
     shop = shop.timed()
+    try:
+        with barrier(f"camera {camera.id}", UnexpectedFault):
+            return _scanned(shop, point, camera, period, now, tell)
+    except UnexpectedFault as error:
+        tell(Progress(camera.id, 0, 0, "finished"))
+        return CameraReport(point, camera, Archive(), (), undecided=(str(error),), laps=shop.watch.laps)
+
+
+def _scanned(
+    shop: Shop, point: Point, camera: Camera, period: Interval, now: datetime, tell: Tell
+) -> CameraReport:
     with shop.watch.stage("survey"):
         archive = archive_of(shop, camera, now)
     usable = parts(archive.recordings)
@@ -178,10 +197,86 @@ def scan_camera(
     near = _windows_near(shop, camera, usable, period)
     report = replace(report, parts=tuple(near.parts))
     for window in near.windows:
-        report = _judge_window(shop, report, window)
+        report = _judge_whole_window(shop, report, window)
         give_back_memory()
     tell(Progress(camera.id, len(todo), len(todo), "finished"))
-    return replace(report, parts=tuple(todo), laps=shop.watch.laps)
+    report = replace(report, parts=tuple(todo), notes=(*report.notes, *_shape_notes(shop, camera, todo)))
+    return replace(report, laps=shop.watch.laps)
+
+
+def _shape_notes(shop: Shop, camera: Camera, todo: Sequence[Part]) -> Iterator[str]:
+    """A sentence for each recording whose pictures change to another shape than that of the camera's zones.
+
+    Recordings that begin with such a picture are counted for the camera as a whole, see `footage.shapes`.
+    """
+    done = _observed(shop.catalogue, camera, todo)
+    zones = "x".join(str(side) for side in camera.resolution_wh)
+    for recording, interval in todo:
+        if not same_shape(recording.resolution_wh, camera.resolution_wh):
+            continue
+        blind = (stretch for part in done.get(recording.id, ()) for stretch in part.blind)
+        sizes = {
+            wh
+            for stretch in blind
+            if stretch.interval.overlaps(interval)
+            and (wh := stretch.shape_wh)
+            and not same_shape(wh, camera.resolution_wh)
+        }
+        for width, height in sorted(sizes):
+            yield (
+                f"{recording.path}: the pictures change to another shape ({width}x{height}) than the zones "
+                f"({zones}), so zones may lie in the wrong places; nothing found there does not mean clean"
+            )
+
+
+def _judge_whole_window(shop: Shop, report: CameraReport, window: Interval) -> CameraReport:
+    """Judge a stretch; a damaged file of looks is set aside, its recording observed again, and judged with the rest.
+
+    An unexpected error costs the stretch: the next scan judges it again.
+    """
+    start, end = (at.astimezone(report.camera.timezone) for at in (window.start, window.end))
+    what = f"{start:%Y-%m-%d %H:%M} to {end:%H:%M}"
+    while True:
+        try:
+            with barrier(f"camera {report.camera.id}: judging {what}", UnexpectedFault):
+                return _judge_window(shop, report, window)
+        except DamagedObservations as error:
+            report = _observe_damaged_again(shop, report, error)
+        except UnexpectedFault as error:
+            return replace(report, undecided=(*report.undecided, f"{what} could not be judged: {error}"))
+
+
+def _observe_damaged_again(shop: Shop, report: CameraReport, error: DamagedObservations) -> CameraReport:
+    note = set_aside(shop.catalogue, shop.store, error)
+    usable = parts(report.archive.recordings)
+    place = next((index for index, (r, _) in enumerate(usable) if r.id in error.file), None)
+    whole = [] if place is None else usable[place : place + 1]
+    # What the gate remembers of the recording before it serves again, so that the same is seen as before.
+    before = usable[place - 1 : place] if place else []
+    if not _observed(shop.catalogue, report.camera, before):
+        before = []
+    again = _observe(shop, replace(report, parts=(*before, *whole)), lambda _: None)
+    lost = () if whole else (f"{note}; its recording is not there any more",)
+    return replace(
+        report,
+        reused=max(0, report.reused - len(whole)),
+        samples=report.samples + again.samples,
+        failed=(*report.failed, *again.failed),
+        unseen=(*report.unseen, *again.unseen),
+        healthy=report.healthy | again.healthy,
+        undecided=(*report.undecided, *lost),
+        notes=(*report.notes, f"{note}; its recording was observed again") if whole else report.notes,
+    )
+
+
+def set_aside(catalogue: Catalogue, store: ObservationStore, error: DamagedObservations) -> str:
+    """Move a damaged file of observations out of the way and let its recording count as not observed; a sentence of it.
+
+    The row goes first: a row never names a file that is not whole. Raises StorageFull, StoreAway.
+    """
+    catalogue.forget_file(error.file)
+    aside = store.set_aside(error.file)
+    return f"damaged observations {error}{f'; kept as {aside}' if aside else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,23 +428,32 @@ def _observe(shop: Shop, report: CameraReport, tell: Tell) -> CameraReport:
     samples, reused = 0, len(hulls(report.parts)) - len(owed)
     failed: list[tuple[Recording, str]] = []
     unseen: list[Recording] = []
+    healthy: set[str] = set()
     sight = sight_of(report.camera, gated=shop.gated)
     batch = shop.settings.model.batch
     stream = observe_jobs((one.job for one in owed), shop.detector, sight, batch=batch, watch=shop.watch)
     for index, (one, (job, seen)) in enumerate(zip(owed, stream, strict=True), 1):
+        if isinstance(seen, Observed):
+            seen = _kept(shop, report, one, model, seen)  # noqa: PLW2901
         if isinstance(seen, UnreadableRecording):
             failed.append((job.recording, seen.reason))
             unseen.append(job.recording)
+            healthy |= {job.recording.id} if seen.unexpected else set()
         else:
-            with shop.watch.stage("store"):
-                _keep(shop, report, one, model, seen)
             samples += len(seen.seen)
             if seen.failed:
                 reasons = ", ".join(sorted({f.reason for f in seen.failed}))
                 failed.append((job.recording, f"{len(seen.failed)} moments: {reasons}"))
         give_back_memory()
         tell(Progress(report.camera.id, reused + index, len(report.parts)))
-    return replace(report, samples=samples, reused=reused, failed=tuple(failed), unseen=tuple(unseen))
+    return replace(
+        report,
+        samples=samples,
+        reused=reused,
+        failed=tuple(failed),
+        unseen=tuple(unseen),
+        healthy=frozenset(healthy),
+    )
 
 
 def hulls(held: Sequence[Part]) -> list[Part]:
@@ -398,8 +502,30 @@ def _key(cadence: Cadence, model: str) -> str:
 
 
 def _remembered(store: ObservationStore, files: Sequence[str]) -> Memory:
-    """What the gate remembered at the end of the recording before, where that was observed by an earlier scan."""
-    return store.memory(files[0]) if files else ()
+    """What the gate remembered at the end of the recording before, where that was observed by an earlier scan.
+
+    Of a damaged file nothing: the model looks then. Judging comes upon the same file, and sets it aside.
+    """
+    try:
+        return store.memory(files[0]) if files else ()
+    except DamagedObservations:
+        return ()
+
+
+def _kept(
+    shop: Shop, report: CameraReport, one: _Owed, model: str, seen: Observed
+) -> Observed | UnreadableRecording:
+    """Store what a recording showed; the error, where that cannot be stored."""
+    path = one.part[0].path
+    try:
+        with (
+            shop.watch.stage("store"),
+            barrier(path, partial(UnreadableRecording, path, unexpected=True)),
+        ):
+            _keep(shop, report, one, model, seen)
+            return seen
+    except UnreadableRecording as error:
+        return error
 
 
 def _keep(shop: Shop, report: CameraReport, one: _Owed, model: str, seen: Observed) -> None:
@@ -416,8 +542,29 @@ def _keep(shop: Shop, report: CameraReport, one: _Owed, model: str, seen: Observ
         samples=len(seen.seen),
         failed=len(seen.failed),
         observed=interval if seen.seen or not one.job.offsets_s else None,
-        blind=_failed_stretches(recording, interval, seen, one.cadence),
+        blind=[
+            *_failed_stretches(recording, interval, seen, one.cadence),
+            *_misshapen_stretches(one.part, report.camera, seen),
+        ],
     )
+
+
+def _misshapen_stretches(part: Part, camera: Camera, seen: Observed) -> Iterator[BlindStretch]:
+    """The time whose pictures have another shape than the camera's zones were drawn on."""
+    recording, interval = part
+    start = recording.interval.start
+    since = [max(interval.start, start + timedelta(seconds=shape.offset_s)) for shape in seen.shapes]
+    since[:1] = [interval.start] if since else []
+    for shape, begin, end in zip(seen.shapes, since, [*since[1:], interval.end], strict=True):
+        if not _fits(shape, camera) and begin < end:
+            yield BlindStretch.of_shape(Interval(begin, end), shape.resolution_wh)
+
+
+def _fits(shape: Shaped, camera: Camera) -> bool:
+    """Whether pictures have the shape of the camera's zones, as they are stored or as players show them."""
+    width, height = shape.resolution_wh
+    shown_wh = (round(width * shape.pixel_aspect), height)
+    return not width or any(same_shape(wh, camera.resolution_wh) for wh in ((width, height), shown_wh))
 
 
 def _failed_stretches(
@@ -490,40 +637,59 @@ def _prove_and_file(
         return report
     whole = Interval(min(i.interval.start for i in incidents), max(i.interval.end for i in incidents))
     decided = shop.queue.verdicts(report.camera.id, Interval(whole.start - timedelta(days=1), whole.end))
-    dropped = list(report.dropped)
-    filed = list(report.filed)
-    failed, unseen = list(report.failed), list(report.unseen)
-    known = report.known
     detector = closer(shop.detector, report.camera)
     for incident in incidents:
         if verdict_key(incident, shop.detector.model_id) in decided:
-            known += 1
-            continue
-        looker.forget_copies()
-        # The whole suspicion's own verdict comes last: once it is kept, all that is left of it is decided too.
-        for suspicion, verdict in reversed(verdicts_on(incident, looker, detector, shop.litter)):
-            key = verdict_key(suspicion, shop.detector.model_id)
-            same = _told_by(shop, verdict.incident) if isinstance(verdict, Proof) else None
-            if same is not None and same.fingerprint != suspicion.fingerprint:
-                verdict = Dropped(suspicion, f"the same object as issue {same.id}")  # noqa: PLW2901
-            if isinstance(verdict, Proof):
-                with shop.watch.stage("continuity"):
-                    earlier = _earlier_of(shop, report, verdict)
-                with shop.watch.stage("evidence"):
-                    filed.append((verdict.incident, _file(shop, report, key, verdict, looker, earlier)))
-            elif lost := _lost(shop, report, suspicion):
-                failed += lost
-                unseen += [recording for recording, _ in lost]
-            else:
-                shop.queue.drop(suspicion, verdict_key=key, reason=verdict.reason)
-                dropped.append(verdict)
+            report = replace(report, known=report.known + 1)
+        else:
+            report = _verified(shop, report, incident, looker, detector)
+    return report
+
+
+def _verified(
+    shop: Shop, report: CameraReport, incident: Incident, looker: Looker, detector: Detector
+) -> CameraReport:
+    """Look closer at one suspicion and keep what comes of it; an unexpected error leaves it to the next scan."""
+    camera, zone = report.camera, incident.zone_id or "whole picture"
+    begins = incident.interval.start.astimezone(camera.timezone).isoformat(sep=" ", timespec="seconds")
+    what = f"{incident.violation} in {zone} from {begins}"
+    try:
+        with barrier(f"camera {camera.id}: {what}", UnexpectedFault):
+            return _decided(shop, report, incident, looker, detector)
+    except UnexpectedFault as error:
+        looker.close()
+        return replace(report, undecided=(*report.undecided, f"{what} could not be verified: {error}"))
+
+
+def _decided(
+    shop: Shop, report: CameraReport, incident: Incident, looker: Looker, detector: Detector
+) -> CameraReport:
+    dropped, filed = list(report.dropped), list(report.filed)
+    failed, unseen = list(report.failed), list(report.unseen)
+    looker.forget_copies()
+    # The whole suspicion's own verdict comes last: once it is kept, all that is left of it is decided too.
+    for suspicion, verdict in reversed(verdicts_on(incident, looker, detector, shop.litter)):
+        key = verdict_key(suspicion, shop.detector.model_id)
+        same = _told_by(shop, verdict.incident) if isinstance(verdict, Proof) else None
+        if same is not None and same.fingerprint != suspicion.fingerprint:
+            verdict = Dropped(suspicion, f"the same object as issue {same.id}")  # noqa: PLW2901
+        if isinstance(verdict, Proof):
+            with shop.watch.stage("continuity"):
+                earlier = _earlier_of(shop, report, verdict)
+            with shop.watch.stage("evidence"):
+                filed.append((verdict.incident, _file(shop, report, key, verdict, looker, earlier)))
+        elif lost := _lost(shop, report, suspicion):
+            failed += lost
+            unseen += [recording for recording, _ in lost]
+        else:
+            shop.queue.drop(suspicion, verdict_key=key, reason=verdict.reason)
+            dropped.append(verdict)
     return replace(
         report,
         failed=tuple(failed),
         unseen=tuple(unseen),
         dropped=tuple(dropped),
         filed=tuple(filed),
-        known=known,
     )
 
 
@@ -654,6 +820,7 @@ def unreadable(report: CameraReport) -> bool:
     )
     return bool(
         report.failed
+        or report.undecided
         or report.archive.fault
         or report.archive.unplaced
         or report.archive.ignored

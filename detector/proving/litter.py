@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
+import cv2
 import numpy as np
 
 from detector.core.geometry import Box, iou, within_reach
@@ -174,10 +175,13 @@ def _thing(incident: Incident, looker: Looker) -> _Thing | None:
         return None
     why_not = "it was always there"
     for before in _scenes_before(incident, looker, region):
-        blob, why_not = _new_blob(before, first, region, incident.box)
+        # Of scenes of several sizes the smallest: one that is enlarged has no texture to compare by.
+        smallest = min((before, first, last), key=lambda scene: scene.size)
+        empty, *shown = (_like(scene, smallest) for scene in (before, first, last))
+        blob, why_not = _new_blob(empty, shown[0], region, incident.box)
         if blob is not None:
-            places = [Compared.of(before, scene, blob.xyxy, blob.mask) for scene in (first, last)]
-            return _Thing(_box_of(blob, before, region), True, "", _held_by(places, region))
+            places = [Compared.of(empty, scene, blob.xyxy, blob.mask) for scene in shown]
+            return _Thing(_box_of(blob, empty, region), True, "", _held_by(places, region, empty))
     reference = looker.look(sightings[len(sightings) // 2])
     if reference is None:
         return None
@@ -188,8 +192,14 @@ def _thing(incident: Incident, looker: Looker) -> _Thing | None:
     )
 
 
-def _held_by(places: Sequence[Compared], region: Box) -> Callable[[Image], bool]:
-    return lambda image: any(place.holds(_cut(image, region)) for place in places)
+def _held_by(places: Sequence[Compared], region: Box, scene: Image) -> Callable[[Image], bool]:
+    """Whether a picture of any size shows the thing; `scene` is the region as `places` know it."""
+
+    def holds(image: Image) -> bool:
+        cut = _like(_cut(image, region), scene)
+        return any(place.holds(cut) for place in places)
+
+    return holds
 
 
 def _scenes_before(incident: Incident, looker: Looker, region: Box) -> list[Image]:
@@ -214,14 +224,23 @@ def _scenes_before(incident: Incident, looker: Looker, region: Box) -> list[Imag
 def _scene(looker: Looker, moments: Sequence[datetime], region: Box) -> Image | None:
     """What stands still in a region over some moments."""
     cuts = [_cut(seen.frame.image, region) for seen in looker.each(moments)]
-    same = [cut for cut in cuts if cut.shape == cuts[0].shape]
-    return median_of(same) if same else None
+    if not cuts:
+        return None
+    smallest = min(cuts, key=lambda cut: cut.size)
+    return median_of([_like(cut, smallest) for cut in cuts])
+
+
+def _like(cut: Image, other: Image) -> Image:
+    """The region's picture at the size of another: recordings of one camera may differ in size."""
+    if cut.shape == other.shape:
+        return cut
+    size_wh = (other.shape[1], other.shape[0])
+    method = cv2.INTER_AREA if cut.size > other.size else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(cut, size_wh, interpolation=method), np.uint8)
 
 
 def _new_blob(before: Image, after: Image, region: Box, box: Box) -> tuple[Blob | None, str]:
     """The part of the change that is the suspicion, if it is a thing that came; else None, and what it is instead."""
-    if before.shape != after.shape:
-        return None, "the picture's size changed"
     after = relit(after, before)
     found = [
         (_overlap(_box_of(blob, before, region), box), blob) for blob in blobs_of(changes(before, after))

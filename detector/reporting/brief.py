@@ -6,14 +6,14 @@ import base64
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
 from detector.core.times import DAY_S, Interval, local_day
-from detector.core.wording import duration_zh
+from detector.core.wording import clock_zh, duration_zh
 from detector.footage.daystate import DayFacts, DayState, day_state, part_zh, state_of, sum_of
 from detector.issues import State
 from detector.reporting.documents import Document
@@ -146,7 +146,7 @@ def _fields(brief: Brief, pictures: Pictures, shown: Callable[[Pair], dict[str, 
         "county": plain(brief.county),
         "date": day_zh(brief.day),
         "weekday": f"星期{WEEKDAYS[brief.day.weekday()]}",
-        "made": f"{brief.at:%Y-%m-%d %H:%M}",
+        "made": f"{brief.at:%Y-%m-%d %H:%M}（{_clock(brief.at)}）",
         "days": brief.days,
         "day": _told(of_day.total),
         "today": _moved(brief),
@@ -162,6 +162,11 @@ def _fields(brief: Brief, pictures: Pictures, shown: Callable[[Pair], dict[str, 
         "pictured_more": len(own) - len(pictured),
         "has_pictures": bool(pictured),
     }
+
+
+def _clock(at: datetime) -> str:
+    """The county's clock, by which all of the brief's times go."""
+    return clock_zh(at.tzinfo or UTC, at)
 
 
 def _told(one: Tally) -> dict[str, Any]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
-from detector.core.wording import stood_zh
+from detector.core.wording import clock_zh, stood_zh
 from detector.reporting.documents import Document
 from detector.reporting.ledger import plain
 from detector.reporting.pictures import Pair, Pictures
@@ -64,7 +64,7 @@ def write_letter(letter: Letter, template: tuple[str, bytes], pictures: Pictures
             "copies": plain("，".join(letter.copies)),
             "date": day_zh(letter.day),
             "count": len(letter.rows),
-            "period": _days(first, last),
+            "period": f"{_days(first, last)}（{clock_zh(first.tzinfo or UTC, first)}）",
             "deadline": moment_zh(letter.deadline) if letter.deadline else "以清单所列为准",
             "note": plain(letter.note),
             "issues": issues,

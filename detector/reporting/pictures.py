@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from detector.core.geometry import Box
 from detector.core.values import Detections, Image
 from detector.evidence.drawing import fit_width
-from detector.evidence.manifest import MANIFEST
+from detector.evidence.manifest import MANIFEST, stills_in
 from detector.evidence.masking import (
     Placed,
     closeup_placed,
@@ -145,10 +145,9 @@ class EvidencePictures:
 
     def _middle_still(self, folder: str) -> tuple[int, Box | None]:
         """The number of the still in the middle of the stay, and where the object is in it."""
-        stills = manifest_in(self._read(folder, MANIFEST)).get("stills") or [{}]
-        number = (len(stills) + 1) // 2
-        box = stills[number - 1].get("box")
-        return number, box_of(box)
+        stills = stills_in(self._read(folder, MANIFEST))
+        number = max(1, (len(stills) + 1) // 2)
+        return number, stills[number - 1].box if stills else None
 
     def _paper(self, image: Image, file: bytes, placed: Placed, most_px: int, *, in_tiles: bool) -> Picture:
         if self._sight is not None:
@@ -177,23 +176,6 @@ def decoded(file: bytes | None) -> Image | None:
         return None
     image = cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR)
     return None if image is None else np.asarray(image, np.uint8)
-
-
-def manifest_in(file: bytes | None) -> Mapping[str, Any]:
-    """What a manifest says; nothing where it is missing or damaged."""
-    try:
-        read = json.loads(file or b"{}")
-    except ValueError:
-        return {}
-    return read if isinstance(read, dict) else {}
-
-
-def box_of(value: object) -> Box | None:
-    """A box of a manifest; None for what is none."""
-    if not isinstance(value, list) or len(value) != 4:
-        return None
-    x1, y1, x2, y2 = (float(side) for side in value)
-    return x1, y1, x2, y2
 
 
 def _kept(path: Path) -> Detections | None:

@@ -17,10 +17,10 @@ from detector.core.geometry import Box
 from detector.core.values import Detections, Image
 from detector.evidence import Captions, jpeg, side_by_side
 from detector.evidence.clips import KeptClip, Shot
-from detector.evidence.manifest import MANIFEST
+from detector.evidence.manifest import MANIFEST, manifest_in, stills_in
 from detector.evidence.masking import Placed, closeup_placed, joined, masked, picture_rows, scene_placed
 from detector.issues.values import Attachment, AttachmentKind
-from detector.reporting.pictures import Sight, box_of, decoded, manifest_in
+from detector.reporting.pictures import Sight, decoded
 
 NEAR_S = 3.0
 """Whom the detector sees in a picture of a clip is masked in its neighbours too, if they were taken so near it: it
@@ -29,6 +29,11 @@ may miss somebody in one picture of three, hardly in all."""
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 SIDE_BY_SIDE = "before_after.jpg"
+
+DAMAGED_MANIFEST = (
+    "is missing or damaged, so the vehicle concerned is masked like all others (kerbwatch issues verify)"
+)
+"""What is said of a manifest that does not tell where the object is."""
 
 STILL = re.compile(r"still_([1-9][0-9]{0,3})_(scene|closeup)\.jpg")
 
@@ -66,6 +71,8 @@ def take_out(
         elif sight is None:
             _copied(folder, to / name, told)
         else:
+            if not manifest_in(_bytes(folder / MANIFEST)):
+                told.left_out.append((f"{name}/{MANIFEST}", DAMAGED_MANIFEST))
             _stills(folder, to / name, sight, told)
             _clip(folder, to / name, sight, told)
     _attached(attached, box, to, sight, told)
@@ -151,7 +158,7 @@ def _masked(here: tuple[Shot, Detections], around: Sequence[tuple[Shot, Detectio
 
 def _captions(manifest: Mapping[str, Any], kept: KeptClip, at: datetime) -> Captions:
     text = at.isoformat(sep=" ", timespec="seconds")
-    violation, point = manifest.get("violation", {}), manifest.get("point", {})
+    violation, point = (_part_of(manifest, name) for name in ("violation", "point"))
     return Captions(
         below=(
             (f"{text[:19]} {text[19:]}", "已遮挡 masked"),
@@ -160,6 +167,11 @@ def _captions(manifest: Mapping[str, Any], kept: KeptClip, at: datetime) -> Capt
         ),
         violation=kept.violation,
     )
+
+
+def _part_of(manifest: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = manifest.get(name)
+    return part if isinstance(part, dict) else {}
 
 
 def _attached(
@@ -205,8 +217,7 @@ def _side_by_side(to: Path, name: str, told: TakenOut) -> None:
 
 def _boxes(folder: Path) -> list[Box | None]:
     """Where the object is in each still."""
-    stills = manifest_in(_bytes(folder / MANIFEST)).get("stills")
-    return [box_of(still.get("box")) for still in stills] if isinstance(stills, list) else []
+    return [still.box for still in stills_in(_bytes(folder / MANIFEST))]
 
 
 def _bytes(path: Path) -> bytes | None:

@@ -151,7 +151,7 @@ def _coverage(house: House, point: Point, camera: Camera, day: date) -> DayCover
             fault=survey.fault or None if survey else None,
         ),
         [part.observed for part in parts if part.observed],
-        blind=[(b.interval, b.reason) for part in parts for b in part.blind],
+        blind=[stretch for part in parts for stretch in part.blind],
         judged=catalogue.judged_parts(camera.id, period),
         surveyed_until=survey.until if survey and survey.until else whole.start,
         zone=house.settings.timezone,

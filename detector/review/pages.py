@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from detector.core.wording import duration_en, duration_zh
+from detector.core.wording import clock_en, clock_zh, duration_en, duration_zh
 from detector.people import Action
 from detector.review.access import Visitor, visitor_of
 from detector.review.forms import VISIT_COOKIE, csrf_of
@@ -63,7 +63,7 @@ def page(
     """A template filled in. `current` is the key of the menu's entry under which the page stands.
 
     Every template has: t (the words), site (the settings), visitor (or None), may_edit_zones, theme, csrf (for forms), here (the
-    path), menu, icon(name), duration(seconds), moment(datetime).
+    path), menu, icon(name), duration(seconds), moment(datetime), clock (the county's).
     """
     visitor = visitor_of(request)
     csrf, visit = csrf_of(request)
@@ -82,6 +82,9 @@ def page(
         "icon": icon,
         "duration": duration_en if tongue.language == "en" else duration_zh,
         "moment": lambda at: moment(house, at),
+        "clock": (clock_en if tongue.language == "en" else clock_zh)(
+            house.settings.timezone, house.desk.now()
+        ),
     }
     text = _environment().get_template(template).render(**shared | values)
     answer = HTMLResponse(text, status)

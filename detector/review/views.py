@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from detector.config.settings import Settings
 from detector.core.values import Category, Point, Zone
-from detector.evidence.manifest import MANIFEST
+from detector.evidence.manifest import MANIFEST, stills_in
 from detector.issues import REJECT_REASONS, EvidenceRow, HistoryRow, Issue, State
 from detector.people import Action
 from detector.review.access import Visitor
@@ -170,23 +169,20 @@ def _stills(house: House, issue: Issue, rows: Sequence[EvidenceRow]) -> list[Sti
     names = {(row.folder, row.name) for row in rows}
     stills: list[StillOut] = []
     for folder in dict.fromkeys(row.folder for row in rows):
-        for number, still in enumerate(_manifest(house, folder).get("stills", []), start=1):
+        for number, still in enumerate(stills_in(_manifest(house, folder)), start=1):
             scene, closeup = f"still_{number}_scene.jpg", f"still_{number}_closeup.jpg"
-            if (folder, scene) in names:
+            if (folder, scene) in names and still.at is not None:
                 near = evidence_path(issue, folder, closeup) if (folder, closeup) in names else None
-                stills.append(
-                    StillOut(at=still["at"], scene=evidence_path(issue, folder, scene), closeup=near)
-                )
+                stills.append(StillOut(at=still.at, scene=evidence_path(issue, folder, scene), closeup=near))
     return sorted(stills, key=lambda still: still.at)
 
 
-def _manifest(house: House, folder: str) -> Mapping[str, Any]:
-    """What an evidence folder says of itself; nothing where it is gone or damaged."""
+def _manifest(house: House, folder: str) -> bytes | None:
+    """The manifest of an evidence folder; None where it is gone or cannot be read."""
     try:
-        found = json.loads(house.evidence.read(f"{folder}/{MANIFEST}"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return house.evidence.read(f"{folder}/{MANIFEST}")
+    except OSError:
+        return None
 
 
 def _move_out(settings: Settings, row: HistoryRow) -> MoveOut:

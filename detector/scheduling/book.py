@@ -80,6 +80,8 @@ class Book:
     def _why_not(self, result: DayDone) -> str:
         if result.unseen:
             return "; ".join(f"{unseen.path}: {unseen.reason}" for unseen in result.unseen)
+        if result.undecided:
+            return "; ".join(result.undecided)
         owed = self.owed.get((result.camera_id, result.day))
         # The folder was there when the day was found to be owed: what the day held then has not been looked at.
         if result.fault and owed is not None and owed.key != result.key:

@@ -9,7 +9,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from http.client import HTTPException
 from itertools import pairwise
@@ -19,7 +19,7 @@ from typing import Any
 from detector.config.nightly import MailSettings
 from detector.config.settings import Settings
 from detector.core.times import Interval, union
-from detector.core.wording import duration_en
+from detector.core.wording import clock_en, clock_zh, duration_en
 from detector.database import Database
 from detector.dispatch.routing import calendar_warning
 from detector.footage.catalogue import Catalogue
@@ -88,8 +88,18 @@ class Morning:
             ]
         if self.yesterday is not None:
             zh, en = [*zh, *self.yesterday.lines_zh()], [*en, *self.yesterday.lines_en()]
-        lines = [f"{self.county} {self.at:%Y-%m-%d}", *zh, *(f"！{alert}" for _, alert in self.alerts), ""]
-        lines += [f"{self.county_en} {self.at:%Y-%m-%d}", *en, *(f"! {alert}" for alert, _ in self.alerts)]
+        zone = self.at.tzinfo or UTC
+        lines = [
+            f"{self.county} {self.at:%Y-%m-%d}（所有时间均为{clock_zh(zone, self.at)}）",
+            *zh,
+            *(f"！{alert}" for _, alert in self.alerts),
+            "",
+        ]
+        lines += [
+            f"{self.county_en} {self.at:%Y-%m-%d} (all times by the clock of {clock_en(zone, self.at)})",
+            *en,
+            *(f"! {alert}" for alert, _ in self.alerts),
+        ]
         return "\n".join(lines) + "\n"
 
 

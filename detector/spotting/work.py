@@ -79,7 +79,8 @@ def _clip_parts(order: Order) -> Sequence[Part]:
 
 def _result(checked: Checked, assessed: Assessment, order: Order) -> Result:
     def say(at: datetime) -> str:
-        return f"{at.astimezone(order.camera.timezone):%Y-%m-%d %H:%M:%S}"
+        text = at.astimezone(order.camera.timezone).isoformat(sep=" ", timespec="seconds")
+        return f"{text[:19]} {text[19:]}"
 
     return Result(
         view=checked.view,

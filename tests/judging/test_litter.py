@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from detector.config.rules import RuleSet, RuleSettings
 from detector.core.geometry import Box, iou
@@ -29,7 +31,7 @@ from detector.core.values import (
     Zone,
     ZoneKind,
 )
-from detector.decoding.view import packed
+from detector.decoding.view import packed, size_of, unpacked
 from detector.judging import litter
 from detector.judging.litter import lying
 
@@ -141,6 +143,40 @@ def test_a_bag_that_is_left_is_found_once_where_and_when_it_lies() -> None:
     assert first == START + timedelta(seconds=CADENCE_S * 8)
     assert last == START + timedelta(seconds=CADENCE_S * 19)
     assert incident.stay.absent_before == START + timedelta(seconds=CADENCE_S * 7)
+
+
+def resized(observation: Observation, size_wh: tuple[int, int]) -> Observation:
+    """The look as a recorder would have kept it whose picture has another size."""
+    assert observation.picture is not None
+    image = cv2.resize(unpacked(observation.picture), size_wh, interpolation=cv2.INTER_AREA)
+    return replace(observation, picture=packed(np.asarray(image, np.uint8)))
+
+
+@pytest.mark.parametrize("odd", [(3,), (12, 13), (2, 7, 9, 15)])
+@pytest.mark.parametrize("size_wh", [(352, 288), (320, 180)])
+def test_looks_of_another_size_between_the_others_hide_no_bag_and_make_none(
+    odd: tuple[int, ...], size_wh: tuple[int, int]
+) -> None:
+    def mixed(picture: Callable[[int], Image]) -> list[Observation]:
+        return [resized(o, size_wh) if i in odd else o for i, o in enumerate(looks(picture))]
+
+    (incident,) = found(mixed(left_at_8))
+    assert incident.stay is not None
+    assert incident.stay.seen[1] == START + timedelta(seconds=CADENCE_S * 19)
+    assert not found(mixed(lambda _: GROUND))
+
+
+@pytest.mark.parametrize("since", [1, 5, 10, 17])
+@pytest.mark.parametrize("size_wh", [(352, 288), (320, 180)])
+def test_a_change_of_the_size_for_good_is_no_litter(since: int, size_wh: tuple[int, int]) -> None:
+    same = looks(lambda _: GROUND)
+    assert not found([*same[:since], *(resized(o, size_wh) for o in same[since:])])
+
+
+@given(st.integers(1, 500), st.integers(1, 500))
+@settings(max_examples=20)
+def test_the_size_of_a_kept_picture_is_read_without_decoding_it(width: int, height: int) -> None:
+    assert size_of(packed(np.zeros((height, width, 3), np.uint8))) == (width, height)
 
 
 @pytest.mark.parametrize("paint", [(40, 36, 34), (205, 208, 210), (150, 80, 40), (120, 190, 210)])

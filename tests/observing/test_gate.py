@@ -74,6 +74,27 @@ def test_a_car_a_person_and_a_bag_are_changes_by_day_and_by_night(
     assert changed(noisy(night, 1, 0.5), noisy(with_thing(night, width, height, 12), 2, 0.5))
 
 
+SIDES = st.integers(8, 160)
+
+
+@given(SIDES, SIDES, SIDES, SIDES)
+def test_pictures_of_two_shapes_are_a_change_and_never_an_error(h1: int, w1: int, h2: int, w2: int) -> None:
+    one, other = np.full((h1, w1), 90, np.uint8), np.full((h2, w2), 90, np.uint8)
+    assert changed(one, other) is ((h1, w1) != (h2, w2))
+
+
+def test_a_remembered_scene_of_another_shape_does_not_answer(ground: Grey) -> None:
+    before = Gate()
+    for _ in range(LOOKS_OF_A_SCENE):
+        scene, _ = before.admit(ground)
+        scene.answers.append(Detections((), np.zeros(0, np.float32), np.zeros((0, 4), np.float32)))
+    gate = Gate.of(tuple(standing.remembered() for standing in before.standing()))
+    _, asks = gate.admit(ground[:80])
+    assert asks
+    _, asks = gate.admit(ground)
+    assert not asks
+
+
 def test_another_view_and_a_street_by_day_after_one_by_night_are_changes(ground: Grey) -> None:
     assert changed(ground, np.roll(ground, 25, axis=1))
     lamps = np.where(np.arange(SIZE[1]) < SIZE[1] // 2, 0.4, 0.1)

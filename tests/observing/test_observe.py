@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from video_fixture import Maker, index_of
 
-from detector.core.errors import UnreadableRecording
+from detector.core.errors import BadInput, StorageFull, UnreadableRecording
 from detector.core.geometry import Box
 from detector.core.times import Interval
 from detector.core.values import (
@@ -124,16 +124,102 @@ def test_a_plan_without_looks_observes_nothing() -> None:
     assert seen_by([], 4) == Observed((), ())
 
 
-def test_an_error_of_the_reader_reaches_the_caller_and_leaves_no_thread() -> None:
+def jobs_of(*pictures: PictureAt, offsets_s: Sequence[float] = (0.0, 1.0)) -> list[Job]:
+    """A recording for each way to give pictures, one behind the other."""
+
+    def job(index: int, picture_at: PictureAt) -> Job:
+        @contextmanager
+        def opened() -> Iterator[PictureAt]:
+            yield picture_at
+
+        recording = replace(RECORDING, path=f"{index}.mp4")
+        return Job(recording, offsets_s, opened, joins=index > 0)
+
+    return [job(index, picture_at) for index, picture_at in enumerate(pictures)]
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("the disk is gone"), ValueError("shapes"), IndexError(), MemoryError()]
+)
+@pytest.mark.parametrize("gated", [False, True])
+def test_an_unexpected_error_of_the_reader_costs_its_recording_and_leaves_no_thread(
+    error: Exception, gated: bool
+) -> None:
     def broken(at: float) -> Frame:
         if at > 0:
-            raise OSError("the disk is gone")
+            raise error
         return frame(at)
 
     before = threading.active_count()
-    with pytest.raises(OSError, match="the disk is gone"):
-        observe([0.0, 1.0], broken, Grey(), view)
+    jobs = jobs_of(frame, broken, frame)
+    results = [seen for _, seen in observe_each(jobs, Grey(), view, sight=Sight(gated=gated))]
+    assert [isinstance(seen, UnreadableRecording) for seen in results] == [False, True, False]
+    assert isinstance(results[1], UnreadableRecording)
+    assert results[1].unexpected
+    assert type(error).__name__ in results[1].reason
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("error", [StorageFull(), BadInput("x"), KeyboardInterrupt()])
+def test_what_must_end_the_run_passes_the_barrier_around_a_recording(error: BaseException) -> None:
+    def ending(at: float) -> Frame:
+        raise error
+
+    with pytest.raises(type(error)):
+        list(observe_each(jobs_of(frame, ending, frame), Grey(), view))
+
+
+class FailsAt(Grey):
+    """A detector that fails at pictures whose first value is a certain one."""
+
+    def __init__(self, value: int) -> None:
+        super().__init__()
+        self.value = value
+
+    def detect(self, images: Sequence[Image], part: Box | None = None) -> list[Detections]:
+        if any(image[0, 0, 0] == self.value for image in images):
+            raise ValueError("the model cannot look at this")
+        return super().detect(images, part)
+
+
+def street(index: int) -> PictureAt:
+    """A still street that is unlike the others; the first value of its pictures is its number."""
+    image = np.random.default_rng(index).integers(0, 255, (90, 160, 3), np.uint8)
+    image[0, 0] = index
+    return lambda at: Frame(at, image, "0")
+
+
+@pytest.mark.parametrize("batch", [1, 3, 8])
+@pytest.mark.parametrize("gated", [False, True])
+@pytest.mark.parametrize("broken", [0, 2, 4])
+def test_a_picture_at_which_the_model_fails_costs_its_recording_whatever_the_batches(
+    batch: int, gated: bool, broken: int
+) -> None:
+    jobs = jobs_of(*(street(index) for index in range(5)), offsets_s=[k * 20.0 for k in range(5)])
+    sight = Sight(gated=gated)
+    results = [seen for _, seen in observe_each(jobs, FailsAt(broken), view, batch=batch, sight=sight)]
+    assert [isinstance(seen, UnreadableRecording) for seen in results] == [k == broken for k in range(5)]
+    assert all(len(seen.seen) == 5 for seen in results if isinstance(seen, Observed))
+
+
+def test_a_scene_that_the_model_never_answered_says_nothing_of_the_recording_that_goes_on() -> None:
+    jobs = jobs_of(street(1), street(1), street(2), offsets_s=[k * 20.0 for k in range(5)])
+    results = [seen for _, seen in observe_each(jobs, FailsAt(1), view, sight=Sight(gated=True))]
+    assert [isinstance(seen, UnreadableRecording) for seen in results] == [True, True, False]
+
+
+def test_the_shapes_of_a_recordings_pictures_are_told_where_they_change() -> None:
+    sizes = {0.0: (640, 360), 1.0: (640, 360), 2.0: (352, 288), 3.0: (640, 360)}
+
+    def picture_at(at: float) -> Frame:
+        return replace(frame(at), source_wh=sizes[at], pixel_aspect=1.0)
+
+    seen = observe(list(sizes), picture_at, Grey(), view)
+    assert [(shape.offset_s, shape.resolution_wh) for shape in seen.shapes] == [
+        (0.0, (640, 360)),
+        (2.0, (352, 288)),
+        (3.0, (640, 360)),
+    ]
 
 
 def test_pictures_go_to_the_model_in_batches() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from small_disk import small_disk
 from sync_spy import synced
 
-from detector.core.errors import StorageFull
+from detector.core.errors import DamagedObservations, StorageFull
 from detector.core.values import NO_CARD, SIGNATURE_WH, CardSigns, Detections, Observation, ViewState
 from detector.observing.gate import Remembered
 from detector.observing.store import ObservationStore
@@ -80,6 +81,40 @@ def test_a_file_of_before_cards_were_told_is_still_read(tmp_path: Path) -> None:
     old = pq.read_table(tmp_path / name).drop_columns(["card", "spared", "reused"])
     pq.write_table(old, tmp_path / name)
     assert [o.view.card for o in store.read(name, "p001", "rec")] == [NO_CARD, NO_CARD]
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 10_000), st.sampled_from(["cut", "flipped", "random", "empty"]))
+def test_a_damaged_file_is_said_to_be_damaged_or_reads_as_it_was(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, how: str
+) -> None:
+    root, chance = tmp_path_factory.mktemp("store"), np.random.default_rng(seed)
+    store, seen = ObservationStore(root), [one(k) for k in range(5)]
+    name = store.write("p001", "rec", "plan", START, seen)
+    content = bytearray((root / name).read_bytes())
+    at = int(chance.integers(len(content)))
+    content[at] ^= 0xFF if how == "flipped" else 0
+    damaged = {"cut": content[:at], "flipped": content, "random": chance.bytes(len(content)), "empty": b""}
+    (root / name).write_bytes(damaged[how])
+    for read in (lambda: store.read(name, "p001", "rec"), lambda: store.memory(name)):
+        # A flipped byte may lie where nothing depends on it.
+        with suppress(DamagedObservations) if how == "flipped" else pytest.raises(DamagedObservations):
+            read()
+
+
+def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(DamagedObservations, match="the file is missing"):
+        ObservationStore(tmp_path).read("camera=p/date=2026-01-08/x.parquet", "p", "rec")
+    assert ObservationStore(tmp_path).set_aside("camera=p/date=2026-01-08/x.parquet") == ""
+
+
+def test_a_file_that_is_set_aside_is_kept_elsewhere(tmp_path: Path) -> None:
+    store = ObservationStore(tmp_path)
+    name = store.write("p001", "rec", "plan", START, [one()])
+    content = (tmp_path / name).read_bytes()
+    aside = store.set_aside(name)
+    assert not (tmp_path / name).exists()
+    assert (tmp_path / aside).read_bytes() == content
 
 
 @settings(max_examples=15)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
@@ -30,9 +31,24 @@ class Pavement(Street):
         return image
 
 
-def verdict(thing: Thing, looked_like: Box) -> Proof | Dropped:
+class Resized(Pavement):
+    """A pavement whose recorder changes the picture's size at some seconds; the detector sees the usual size."""
+
+    changes: Sequence[tuple[float, tuple[int, int]]] = ()
+
+    def picture(self, at_s: float) -> Image:
+        image = super().picture(at_s)
+        sizes = [size for since_s, size in self.changes if since_s <= at_s]
+        return (
+            np.asarray(cv2.resize(image, sizes[-1], interpolation=cv2.INTER_AREA), np.uint8)
+            if sizes
+            else image
+        )
+
+
+def verdict(thing: Thing, looked_like: Box, street: Street | None = None) -> Proof | Dropped:
     """Of a thing that some looks showed to be only so large."""
-    street = Pavement([thing])
+    street = street or Pavement([thing])
     suspicion = street.suspicion(box=thing.box)
     assert suspicion.stay is not None
     sightings = tuple(replace(s, box=looked_like) for s in suspicion.stay.sightings)
@@ -45,6 +61,18 @@ def verdict(thing: Thing, looked_like: Box) -> Proof | Dropped:
 def test_a_bag_that_stays_is_proven_and_timed() -> None:
     found = verdict(Thing(1, 250, 800, BAG), BAG)
     assert isinstance(found, Proof)
+    assert seconds(found.incident.interval.start) == pytest.approx(250, abs=1.5)
+    assert seconds(found.incident.interval.end) == pytest.approx(800, abs=1.5)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_bag_is_proven_although_the_size_of_the_picture_changes(seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    sizes = [(320, 180), (480, 270), (288, 236), (640, 360), (256, 144)]
+    street = Resized([Thing(1, 250, 800, BAG)])
+    street.changes = [(s, sizes[chance.integers(len(sizes))]) for s in (0, 200, 320, 500, 700)]
+    found = verdict(street.things[0], BAG, street)
+    assert isinstance(found, Proof), found.reason
     assert seconds(found.incident.interval.start) == pytest.approx(250, abs=1.5)
     assert seconds(found.incident.interval.end) == pytest.approx(800, abs=1.5)
 

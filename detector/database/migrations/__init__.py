@@ -16,7 +16,11 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 
+from detector.database.faults import RESTORE
 from detector.database.schema import metadata
+
+VERSION_TABLE = "alembic_version"
+"""Where Alembic keeps the version of the schema."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +35,18 @@ def fault(connection: Connection) -> SchemaFault | None:
     """What stands between a database's schema and ours, or None."""
     script = ScriptDirectory.from_config(_config())
     found = MigrationContext.configure(connection).get_current_revision()
+    names = set(inspect(connection).get_table_names()) - {VERSION_TABLE}
     if found == script.get_current_head():
+        missing = sorted(metadata.tables.keys() - names)
+        if missing:
+            return SchemaFault(f"lacks the table {missing[0]!r}; {RESTORE}", upgradable=False)
         return None
     if found is None:
-        taken = sorted(metadata.tables.keys() & inspect(connection).get_table_names())
+        # A server's database may hold tables of others beside ours; a file that does is another program's.
+        taken = sorted(names if connection.dialect.name == "sqlite" else metadata.tables.keys() & names)
         if taken:
-            return SchemaFault(f"holds a table {taken[0]!r} of another program", upgradable=False)
+            what = f"holds a table {taken[0]!r} of another program; name another database (database.url)"
+            return SchemaFault(what, upgradable=False)
         return SchemaFault("holds no kerbwatch tables yet", upgradable=True)
     if found not in {revision.revision for revision in script.walk_revisions()}:
         return SchemaFault(f"was written by a newer kerbwatch (schema {found})", upgradable=False)

@@ -98,6 +98,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "gap.unreadable": ("unreadable", "无法读取"),
     "gap.repeated": ("repeats another file", "与其他文件重复"),
     "gap.mixed_channels": ("several channels in one folder", "多个通道的录像混放"),
+    "gap.picture_shape": (
+        "looked at, but the picture has another shape than the zones",
+        "已核查, 但画面比例与区域划定时不符",
+    ),
     "fault.no_picture": ("no video signal", "无视频信号"),
     "fault.dark": ("dark", "画面过暗"),
     "fault.unsteady": ("cut or edited pictures", "画面不连续"),

@@ -19,6 +19,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "app.back": ("Back", "返回"),
     "app.save": ("Save", "保存"),
     "app.all": ("All", "全部"),
+    "app.clock": ("All times by the clock of {zone}", "所有时间均为 {zone}"),
     "app.unknown": ("Not known", "未知"),
     "nav.queue": ("Queue", "问题队列"),
     "nav.review": ("Review", "审核"),
