@@ -114,13 +114,15 @@ class DayCoverage:
     @property
     def facts(self) -> DayFacts:
         blind_s = sum(g.interval.duration_s for g in self.gaps if g.reason is GapReason.UNUSABLE_VIEW)
+        # It was judged, but with zones that may lie in the wrong places: a day with it is not all clear.
+        misshapen_s = sum(g.interval.duration_s for g in self.gaps if g.reason is GapReason.PICTURE_SHAPE)
         unseen_s = sum(g.interval.duration_s for g in self.gaps if g.reason is GapReason.NOT_OBSERVED)
         return DayFacts(
             expected_s=self.expected_s,
             recorded_s=self.readable_s,
             looked_s=max(0.0, self.readable_s - unseen_s),
-            blind_s=blind_s,
-            judged_s=self.judged_s,
+            blind_s=blind_s + misshapen_s,
+            judged_s=max(0.0, self.judged_s - misshapen_s),
             unreadable=self.unreadable,
             surveyed=self.surveyed,
             zones_judged=self.zones_judged,

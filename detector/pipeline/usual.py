@@ -57,7 +57,7 @@ def _newest_first(catalogue: Catalogue, camera: Camera, now: datetime) -> Iterat
 def _readable(store: ObservationStore, part: ObservedPart) -> list[Observation]:
     if part.observed is None:
         return []
-    blind = tuple(stretch.interval for stretch in part.blind)
+    blind = tuple(stretch.interval for stretch in part.blind if not stretch.shape_wh)
     try:
         looks = Stored(part, part.observed, blind).looks(store)
     except (KerbwatchError, OSError, ValueError) as error:
