@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -14,7 +15,9 @@ from hypothesis import strategies as st
 from detector.core.times import Interval, local_day
 from detector.core.values import Camera, Recording, RecordingState
 from detector.footage.archive import Archive, Unplaced
+from detector.footage.catalogue import BlindStretch
 from detector.footage.coverage import SEAM_S, Gap, GapReason, PointCoverage, coverage
+from detector.footage.daystate import DayState
 
 SHANGHAI, BERLIN = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/Berlin")
 MIDNIGHT = datetime(2026, 1, 8, tzinfo=SHANGHAI)
@@ -48,7 +51,12 @@ def told(
 ) -> PointCoverage:
     seen = [r.interval for r in recordings if r.usable] if observed is None else observed
     return coverage(
-        camera, "p01", period or span(0, DAY), Archive(tuple(recordings)), seen, blind=blind or []
+        camera,
+        "p01",
+        period or span(0, DAY),
+        Archive(tuple(recordings)),
+        seen,
+        blind=[BlindStretch(*one) for one in blind or []],
     )
 
 
@@ -215,3 +223,21 @@ def union_s(intervals: list[Interval]) -> float:
         total += max(0.0, (interval.end - max(interval.start, ends)).total_seconds())
         ends = max(ends, interval.end)
     return total
+
+
+def test_time_of_another_picture_shape_is_observed_and_judged_but_not_clear() -> None:
+    whole, half = span(0, DAY), span(0, DAY / 2)
+    shape = BlindStretch.of_shape(half, (352, 288))
+    covered = told(
+        [recording(0, DAY)],
+        [whole],
+        blind=[(half, shape.reason)],
+        camera=replace(CAMERA, resolution_wh=(960, 540)),
+    )
+    (day,) = covered.days
+    (gap,) = day.gaps
+    assert (gap.reason, gap.interval, gap.is_readable) == (GapReason.PICTURE_SHAPE, half, True)
+    assert gap.detail == "352x288, resolution_wh is 960x540"
+    assert day.observed_s == pytest.approx(DAY)
+    assert day.facts.judged_s == pytest.approx(DAY / 2)
+    assert day.state is not DayState.NOTHING_FOUND

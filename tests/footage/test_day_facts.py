@@ -62,7 +62,7 @@ def by_both(database: Database, camera: Camera) -> list[tuple[DayFacts, DayCover
         period,
         Archive(tuple(catalogue.known(camera.id).values())),
         [part.observed for part in parts if part.observed],
-        blind=[(b.interval, b.reason) for part in parts for b in part.blind],
+        blind=[stretch for part in parts for stretch in part.blind],
         judged=catalogue.judged_parts(camera.id, period),
         surveyed_until=survey.until if survey and survey.until else period.start,
     )
