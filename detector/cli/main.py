@@ -15,6 +15,7 @@ from detector.cli import (
     calendar,
     clips,
     demo,
+    explain,
     issues,
     keeping,
     models,
@@ -46,6 +47,7 @@ serve.add_to(app)
 nightly.add_to(app)
 keeping.add_to(app)
 calendar.add_to(app)
+explain.add_to(app)
 app.add_typer(points.app, name="points")
 app.add_typer(issues.app, name="issues")
 app.add_typer(report.app, name="report")

@@ -81,7 +81,7 @@ def parked(
     `stays` include faint sightings; `looks` are the moments of all samples in rising order; `traffic` holds the queues
     and jams in which a vehicle may have stood.
     """
-    for stay in _one_each([stay for stay in stays if _is_candidate(stay, looks)]):
+    for stay in _one_each([stay for stay in stays if is_candidate(stay, looks)]):
         place = _place(stay, camera, rules)
         if place is None or stay.seen_s <= 0:
             continue
@@ -91,13 +91,21 @@ def parked(
         yield Parked(stay, place.violation, place.zone.id, place.share, jams)
 
 
-def _is_candidate(stay: Stay, looks: Sequence[datetime]) -> bool:
+def is_candidate(stay: Stay, looks: Sequence[datetime]) -> bool:
     """Whether the samples of a stay name a vehicle well enough to verify it."""
-    confidences = [sighting.confidence for sighting in stay.sightings]
-    if max(confidences) >= SURE_CONFIDENCE:
+    if max(sighting.confidence for sighting in stay.sightings) >= SURE_CONFIDENCE:
         return True
-    samples = bisect_right(looks, stay.seen[1]) - bisect_left(looks, stay.seen[0])
-    return len(confidences) >= FAINT_PRESENCE * samples and sum(confidences) >= WEAK_EVIDENCE * samples
+    present = len(stay.sightings) >= FAINT_PRESENCE * _samples(stay, looks)
+    return present and mean_confidence(stay, looks) >= WEAK_EVIDENCE
+
+
+def mean_confidence(stay: Stay, looks: Sequence[datetime]) -> float:
+    """The confidence of a stay in [0, 1], averaged over all samples of its time; those without a sighting count as 0."""
+    return sum(sighting.confidence for sighting in stay.sightings) / _samples(stay, looks)
+
+
+def _samples(stay: Stay, looks: Sequence[datetime]) -> int:
+    return max(1, bisect_right(looks, stay.seen[1]) - bisect_left(looks, stay.seen[0]))
 
 
 def _one_each(stays: Sequence[Stay]) -> list[Stay]:
