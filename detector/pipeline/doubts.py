@@ -86,7 +86,7 @@ def assess(checked: Checked, subject: Subject) -> Assessment:
     """Weigh what was found in a clip against what of it could not be judged."""
     limits_s = _limits_s(checked.parts, subject)
     run_s = max(run.duration_s for run in union((i for _, i in checked.parts), join_gap_s=JOIN_GAP_S))
-    unseen = union([*checked.unseen, *_without_pictures(checked)], join_gap_s=1.0)
+    unseen = union([*checked.unseen, *_before_looks(checked), *_without_pictures(checked)], join_gap_s=1.0)
     unjudged = tuple(union([*unseen, *(fault.interval for fault in checked.faults)], join_gap_s=1.0))
     shortest_s = min(limits_s.values(), default=None)
     found = (
@@ -98,6 +98,17 @@ def assess(checked: Checked, subject: Subject) -> Assessment:
     doubts = tuple(doubt for doubt in found if doubt is not None)
     too_long = tuple((violation, limit_s) for violation, limit_s in limits_s.items() if limit_s >= run_s)
     return Assessment(_outcome(checked, doubts), doubts, unjudged, too_long)
+
+
+def _before_looks(checked: Checked) -> list[Interval]:
+    """The beginning of each part up to its first moment, where that gave no picture."""
+    found = []
+    for _, part in checked.parts:
+        missed = min((u.start for u in checked.unseen if u.start in part), default=part.end)
+        seen = min((o.at for o in checked.observations if o.at in part), default=part.end)
+        if part.start < missed < seen:
+            found.append(Interval(part.start, missed))
+    return found
 
 
 def _without_pictures(checked: Checked) -> list[Interval]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import pytest
 from made_archive import LENGTH_S, Made, kerbwatch
@@ -62,6 +64,53 @@ def test_zones_may_come_from_a_file_with_limits_of_their_own(composed: Made, tmp
     long = kerbwatch(*words, zones_file(composed, tmp_path, 170))
     assert long.code == 0
     assert "0 found" in long.out
+
+
+def remuxed(source: Path, path: Path, *, until_s: float = 1e9, scrambled: bool = False) -> Path:
+    """The first seconds of a recording; `scrambled` as recorders encrypt, with lengths and first bytes kept clear."""
+    chance = random.Random(1)
+    with av.open(str(source)) as read, av.open(str(path), "w") as written:
+        stream = read.streams.video[0]
+        out = written.add_stream_from_template(stream)
+        for packet in read.demux(stream):
+            if packet.dts is None or packet.time_base is None or packet.dts * packet.time_base >= until_s:
+                continue
+            content, at = bytearray(bytes(packet)), 0
+            while scrambled and at + 4 < len(content):
+                length = int.from_bytes(content[at : at + 4], "big")
+                for byte in range(at + 5, min(at + 4 + length, len(content))):
+                    content[byte] = chance.randrange(1, 256)
+                at += 4 + length
+            copy = av.Packet(bytes(content))
+            copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
+            copy.is_keyframe, copy.stream = packet.is_keyframe, out
+            written.mux(copy)
+    return path
+
+
+def test_an_encrypted_clip_could_not_be_judged_and_is_not_clean(composed: Made, tmp_path: Path) -> None:
+    path = remuxed(clip(composed, "20260109"), tmp_path / "clip.mp4", scrambled=True)
+    done = kerbwatch("check", path, "--point", "p001", "-C", composed.folder, "--json")
+    assert (done.code, done.json["outcome"], done.json["incidents"]) == (4, "could_not_be_judged", [])
+    assert "unreadable" in [doubt["kind"] for doubt in done.json["doubts"]]
+    assert done.json["not_judged"][0]["from_s"] == pytest.approx(0, abs=2)
+    assert done.json["not_judged"][-1]["until_s"] == pytest.approx(LENGTH_S, abs=1)
+
+
+def test_a_clip_that_is_too_short_and_of_another_shape_says_both(composed: Made, tmp_path: Path) -> None:
+    path = remuxed(clip(composed, "20260109"), tmp_path / "clip.mp4", until_s=30)
+    zones = zones_file(composed, tmp_path, 60)
+    short = kerbwatch("check", path, "--zones", zones)
+    assert short.code == 4
+    assert "could not be judged: it lasts 30 s, and the shortest limit in force is 1 min" in short.out
+    told = json.loads(zones.read_text())
+    zones.write_text(
+        json.dumps(told | {"resolution_wh": [told["resolution_wh"][0], told["resolution_wh"][1] * 2]})
+    )
+    other = kerbwatch("check", path, "--zones", zones, "--json")
+    assert other.code == 4
+    assert [doubt["kind"] for doubt in other.json["doubts"]] == ["too_short", "other_shape"]
+    assert all(doubt["reason_zh"] for doubt in other.json["doubts"])
 
 
 @pytest.mark.parametrize("content", [None, b"", b"This is not a video.\n" * 50])

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import av
 import httpx
 import pytest
 from made_archive import place_of, settle
@@ -101,6 +102,39 @@ def test_a_stretch_of_recordings_is_checked_by_the_api(spotted: Served) -> None:
     assert other.delete(f"/api/v1/spot-checks/{found['id']}").status_code == 403  # somebody else's
     nothing = client.post("/api/v1/spot-checks", json=body | {"start": "2026-01-07T08:30:00"})
     assert (nothing.status_code, nothing.json()["error"]) == (422, "bad_input")
+
+
+@pytest.mark.slow
+def test_a_clip_that_could_not_be_judged_says_so_in_both_languages(
+    spotted: Served, opens: Opens, parked_clip: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "short.mp4"
+    with av.open(str(parked_clip)) as read, av.open(str(path), "w") as written:
+        stream = read.streams.video[0]
+        out = written.add_stream_from_template(stream)
+        for packet in read.demux(stream):
+            if packet.dts is not None and packet.dts * stream.time_base < 11:  # before the vehicle stands
+                packet.stream = out
+                written.mux(packet)
+    client = spotted.signed_in(Role.REVIEWER)
+    sent = client.post(CLIPS, params={"camera": "p001", "name": "short.mp4"}, content=path.read_bytes())
+    assert sent.status_code == 202, sent.text
+    found = over(client, sent.json())
+    assert (found["outcome"], found["findings"]) == ("could_not_be_judged", [])
+    assert [doubt["kind"] for doubt in found["doubts"]] == ["too_short"]
+    for lang, word, clean in (
+        ("en", "Could not be judged", "Nothing found"),
+        ("zh", "无法判定", "未发现问题"),
+    ):
+        page = opens(spotted, Role.REVIEWER, lang=lang).page
+        for place in (f"/spot-checks/{found['id']}", "/spot-checks"):
+            page.goto(spotted.url + place)
+            text = page.inner_text("main")
+            assert word in text
+            assert clean not in text or place == "/spot-checks"
+        reason = found["doubts"][0]["reason"][lang]
+        page.goto(f"{spotted.url}/spot-checks/{found['id']}")
+        assert reason in page.inner_text(".doubt")
 
 
 FALSE = {

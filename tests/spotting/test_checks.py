@@ -22,7 +22,9 @@ from detector.config.rules import RuleSet
 from detector.config.settings import Settings, default_rules, load_settings
 from detector.config.template import template_files
 from detector.core.errors import StorageFull
+from detector.core.times import Interval
 from detector.core.values import Violation
+from detector.pipeline.doubts import Doubt, DoubtKind, Outcome
 from detector.spotting import Finding, NoSuchCheck, Order, QueueFull, Spot, SpotChecks, SpotState, Why
 from detector.spotting.checks import LARGEST_CLIP, NotHere, NoVideo, TooLarge, is_video
 from detector.spotting.shelf import KEPT, KEPT_MOST
@@ -92,8 +94,35 @@ def test_what_was_found_is_the_same_after_it_was_kept() -> None:
         ("01_litter_1.jpg",),
     )
     result = Result("ok", 105.0, 12, 1, (finding,), ((Violation.STREET_VENDING, "nobody stays"),))
-    done = replace(asked(), state=SpotState.DONE, started_at=utc_now(), finished_at=utc_now(), result=result)
-    assert Spot.of_json(json.loads(json.dumps(done.to_json()))) == done
+    doubt = Doubt(DoubtKind.UNREADABLE, "6 of 12 moments are unreadable", "12 次采样中 6 次无法读取")
+    unjudged = Interval(STARTS, STARTS + timedelta(seconds=40))
+    doubted = replace(
+        result,
+        outcome=Outcome.FOUND,
+        doubts=(doubt,),
+        unjudged=(unjudged,),
+        too_long=((Violation.LITTER, 900.0),),
+    )
+    for one in (result, doubted):
+        done = replace(asked(), state=SpotState.DONE, started_at=utc_now(), finished_at=utc_now(), result=one)
+        assert Spot.of_json(json.loads(json.dumps(done.to_json()))) == done
+
+
+@pytest.mark.parametrize(
+    ("looks", "unreadable", "view", "outcome"),
+    [
+        (12, 0, "ok", "clean"),
+        (0, 0, "ok", "could_not_be_judged"),
+        (12, 12, "unusable", "could_not_be_judged"),
+    ],
+)
+def test_a_result_kept_before_there_were_outcomes_is_clean_only_where_something_was_judged(
+    looks: int, unreadable: int, view: str, outcome: str
+) -> None:
+    told = Result(view, 105.0, looks, unreadable, (), ()).to_json()
+    for name in ("outcome", "doubts", "unjudged", "too_long"):
+        del told[name]
+    assert Result.of_json(told).outcome == outcome
 
 
 def test_only_pictures_of_findings_are_given_out(
