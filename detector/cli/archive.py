@@ -203,7 +203,8 @@ def scan(
 ) -> None:
     """Look through the recordings, prove what stands where it may not, and file it in the queue.
 
-    Exit 0: done, 3: done, with some recordings unreadable. Stop it at any time and run it again to go on.
+    Exit 0: done, 3: done, with some recordings unreadable, 4: done, but example zones of some cameras, which nobody has
+    confirmed, could not be judged. Stop it at any time and run it again to go on.
 
     Example: kerbwatch scan -C county --until 2026-01-30 --days 1
     """
@@ -223,6 +224,8 @@ def scan(
         warn_of_unconfirmed([report.camera for report in reports])
     if any(unreadable(report) for report in reports):
         raise typer.Exit(3)
+    if not all(report.camera.zones_judged for report in reports):
+        raise typer.Exit(4)
 
 
 def show_scan(reports: Sequence[CameraReport], settings: Settings, took_s: float) -> None:

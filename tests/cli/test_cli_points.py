@@ -78,10 +78,13 @@ def test_unconfirmed_zones_are_scanned_and_not_judged_and_confirming_them_files_
     )
     scan = ("scan", "-C", county, *PERIOD, "--point", "p001", "--workers", 1)
     first = kerbwatch(*scan)
+    assert first.code == 4
     assert "1 of 1 cameras have example zones that nobody has confirmed" in first.err
     assert kerbwatch("issues", "list", "-C", county, "--json").json == []
     assert kerbwatch("points", "confirm", "p001", "-C", county).code == 0
-    (camera,) = kerbwatch(*scan, "--json").json["cameras"]
+    again = kerbwatch(*scan, "--json")
+    assert again.code == 0
+    (camera,) = again.json["cameras"]
     assert camera["zones_judged"]
     assert camera["samples"] == 0
     assert [issue["violation"] for issue in kerbwatch("issues", "list", "-C", county, "--json").json] == [
