@@ -70,6 +70,39 @@ ABLATIONS: Final[Mapping[str, Ablation]] = MappingProxyType(
                 rule, enabled=rule.enabled and rule.violation is not Violation.CAMERA_FAULT
             ),
         ),
+        "whole-stay": Ablation(
+            "weak names at every sample of a stay count together",
+            (
+                Switch("detector.judging.parking", "WEAK_EVIDENCE", 2.0),
+                Switch("detector.proving.prove", "MOVED_CERTAINTY", 0.4),
+            ),
+        ),
+        "fixtures": Ablation(
+            "what neither came nor went in several times its limit, and is named weakly, is a fixture",
+            (Switch("detector.proving.prove", "FIXTURE_LIMITS", float("inf")),),
+        ),
+        "nested-boxes": Ablation(
+            "a box inside another is the same vehicle",
+            (
+                Switch("detector.judging.stays", "NESTED_SHARE", 2.0),
+                Switch("detector.core.geometry", "NESTED_SHARE", 2.0),
+            ),
+        ),
+        "two-wheelers": Ablation(
+            "who waits among two-wheelers and leaves with them is excused",
+            (Switch("detector.judging.jam", "RODE_ON", 1000),),
+        ),
+        "crowd": Ablation(
+            "what people hide in part is compared where it is open to view",
+            (
+                Switch("detector.proving.prove", "FEWEST_VISIBLE", 17),
+                Switch("detector.proving.prove", "GLIMPSES", 1),
+            ),
+        ),
+        "drift": Ablation(
+            "a camera that drifts is followed",
+            (Switch("detector.proving.alignment", "AGREEING_QUARTERS", 5),),
+        ),
         "midnight": Ablation("a stay goes on over midnight", apart=Apart.DAYS),
         "two-recordings": Ablation("a stay goes on from one recording into the next", apart=Apart.RECORDINGS),
     }
