@@ -21,7 +21,7 @@ from detector.database import Database
 from detector.footage.catalogue import Catalogue
 from detector.footage.templates import parse_template
 from detector.footage.troubles import Troubles
-from detector.inference.detector import Detector, make_ready, open_detector
+from detector.inference.detector import Detector, WithVerifier, make_ready, open_detector
 from detector.inference.weights import Weights, verified
 from detector.issues.queue import IssueQueue
 from detector.observing.store import ObservationStore
@@ -72,8 +72,16 @@ def manifest_weights(name: str) -> Weights:
     )
 
 
-def detector_of(settings: ModelSettings, threads: int = 0, *, faint: bool = True) -> Detector:
-    """Open the detector that the settings name; `faint` keeps weak detections of vehicles, as a scan needs them."""
+def detector_of(settings: ModelSettings, threads: int = 0) -> Detector:
+    """Open the detector of a scan: weak detections of vehicles are kept, and `verify_weights` name what stands."""
+    detector = _open(settings, threads, faint=True)
+    if not settings.verify_weights:
+        return detector
+    verifier = _open(replace(settings, weights=settings.verify_weights), threads, faint=True)
+    return WithVerifier(detector, verifier)
+
+
+def _open(settings: ModelSettings, threads: int = 0, *, faint: bool = False) -> Detector:
     return open_detector(
         weights_of(settings),
         cache_folder(),
@@ -98,7 +106,7 @@ def input_size(text: str) -> tuple[int, int]:
 
 def sight_of(settings: Settings) -> Sight:
     """What masks pictures. Raises BadInput."""
-    detector = detector_of(replace(settings.model, confidence=MASKING_CONFIDENCE), faint=False)
+    detector = _open(replace(settings.model, confidence=MASKING_CONFIDENCE))
     return Sight(detector, settings.state_root / "masking")
 
 
@@ -107,12 +115,14 @@ def litter_detector_of(settings: ModelSettings, threads: int = 0) -> Detector | 
     if not settings.litter_weights:
         return None
     own = replace(settings, weights=settings.litter_weights, imgsz_hw=settings.litter_imgsz_hw)
-    return detector_of(own, threads, faint=False)
+    return _open(own, threads)
 
 
 def prepare_detector(settings: ModelSettings, *, litter: bool = True) -> None:
     """Check the weights and make their export, so that workers find it ready."""
     wanted = [(settings.weights, settings.imgsz_hw)]
+    if settings.verify_weights:
+        wanted.append((settings.verify_weights, settings.imgsz_hw))
     if litter and settings.litter_weights:
         wanted.append((settings.litter_weights, settings.litter_imgsz_hw))
     for weights, input_hw in wanted:

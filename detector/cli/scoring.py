@@ -136,6 +136,10 @@ def evaluate(
     precision: Annotated[
         str | None, typer.Option("--precision", help="What a processor computes in: int8, bf16 or f32.")
     ] = None,
+    verify_weights: Annotated[
+        str,
+        typer.Option("--verify-weights", help="Name what stands by these weights when it is verified."),
+    ] = "",
     workers: Workers = None,
 ) -> None:
     """Score the program: on labelled clips, on made hours, or two rule sets against each other.
@@ -144,7 +148,7 @@ def evaluate(
 
     Example: kerbwatch evaluate --made 24 --seed 1000 --html report
     """  # fmt: skip
-    model = _model(imgsz, precision)
+    model = replace(_model(imgsz, precision), verify_weights=verify_weights)
     these = load_rules(base) if base else default_rules()
     other = load_rules(rules) if rules else None
     if folder is not None:

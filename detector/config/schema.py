@@ -461,6 +461,7 @@ class ModelPart(Part):
     calibrate`), and `bf16` where the processor knows that; or else `f32`. A GPU computes in f32.
     `litter_weights` are those of a second model, trained for bags of rubbish; none where empty. It looks seldom, and
     at a larger picture: what is 20 px wide of 1280 would be 10 px in `imgsz`, and it was trained on enlarged streets.
+    `verify_weights` are those of a larger model that names what stands when a candidate is verified; none where empty.
     Where `gate`, the model looks only where something moved since its last look.
     """
 
@@ -470,6 +471,7 @@ class ModelPart(Part):
     confidence: Share = 0.2
     batch: Annotated[int, Strict(), Field(ge=1, le=1024)] = 8
     precision: Precision = "int8"
+    verify_weights: Annotated[str, Strict()] = ""
     litter_weights: Annotated[str, Strict()] = ""
     litter_imgsz: Size = (1088, 1920)
     gate: bool = True
@@ -480,6 +482,12 @@ class ModelPart(Part):
         if value[0] % 32 or value[1] % 32:
             raise wrong(f"{list(value)} are not both multiples of 32")
         return value
+
+
+class ReviewPart(Part):
+    """How issues are reviewed. Those whose certainty lies below `uncertain_below` come last in the review."""
+
+    uncertain_below: Annotated[float, Field(ge=0, le=1)] = 0.3
 
 
 class SiteFile(Part):
@@ -495,6 +503,7 @@ class SiteFile(Part):
     model: ModelPart = ModelPart()
     engine: EnginePart = EnginePart()
     nightly: NightlyPart = NightlyPart()
+    review: ReviewPart = ReviewPart()
 
 
 @dataclass(frozen=True, slots=True)

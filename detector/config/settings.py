@@ -71,6 +71,8 @@ class ModelSettings:
     litter_imgsz_hw: tuple[int, int]
     gate: bool
     """Whether the model looks only where something moved since its last look."""
+    verify_weights: str = ""
+    """Of a larger model that names what stands when a candidate is verified; none where empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ class Settings:
     """12 hex digits of all configuration files' bytes as they were read."""
     judge_example_zones: bool = False
     """Whether zones that `kerbwatch init` wrote are judged although nobody has confirmed them."""
+    uncertain_below: float = 0.0
+    """Certainty in [0, 1] below which issues come last in the review."""
     loop: LoopSettings | None = None
     """How the closed loop goes; None where the folder has no tables for it."""
 
@@ -168,6 +172,7 @@ def load_settings(folder: Path) -> Settings:
         nightly=site.nightly.value(environment.mail_password or ""),
         version=files_version(folder),
         judge_example_zones=judge_examples,
+        uncertain_below=site.review.uncertain_below,
         loop=loop,
     )
 
@@ -194,6 +199,7 @@ def model_settings(
         litter_weights=part.litter_weights,
         litter_imgsz_hw=part.litter_imgsz,
         gate=part.gate,
+        verify_weights=part.verify_weights,
     )
 
 

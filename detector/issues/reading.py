@@ -57,13 +57,15 @@ class IssueReader:
         self._database = database
         self._now = now
 
-    def deck(self, wanted: IssueFilter, order: DeckOrder, limit: int) -> list[DeckEntry]:
-        """The issues of a filter in working order, at most so many."""
+    def deck(
+        self, wanted: IssueFilter, order: DeckOrder, limit: int, *, uncertain_below: float = 0.0
+    ) -> list[DeckEntry]:
+        """The issues of a filter in working order, at most `limit`; those less certain than `uncertain_below` last."""
         issues = schema.issues.c
         query = (
             select(issues.public_id, issues.id, issues.version)
             .where(*conditions(wanted, self._now()))
-            .order_by(*_deck_ordering(order))
+            .order_by(issues.confidence < uncertain_below, *_deck_ordering(order))
             .limit(limit)
         )
         with self._database.read() as connection:

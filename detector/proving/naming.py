@@ -35,13 +35,14 @@ CONFUSED_WEIGHT = 0.5
 def vehicle_certainty(pictures: Iterable[Image], box: Box, detector: Detector) -> float:
     """How surely the object in a box is a vehicle, in [0, 1]; 0 without a picture.
 
-    `box` is in [0, 1] of the pictures, which are height x width x 3, BGR, uint8. At each size the certainties of all
+    The detector's `verifier` is asked. `box` is in [0, 1] of the pictures, which are height x width x 3, BGR, uint8. At each size the certainties of all
     pictures are averaged; the median over the sizes is returned.
     """
+    verifier = detector.verifier
     by_size: list[list[float]] = [[] for _ in SHOWN_WIDTHS_PX]
     for picture in pictures:
         for certainties, width_px in zip(by_size, SHOWN_WIDTHS_PX, strict=True):
-            certainties.append(_certainty(picture, box, width_px, detector))
+            certainties.append(_certainty(picture, box, width_px, verifier))
     return median(fmean(certainties) for certainties in by_size) if by_size[0] else 0.0
 
 

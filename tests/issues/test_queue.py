@@ -34,6 +34,7 @@ from detector.issues import (
     State,
     UnknownIssue,
 )
+from detector.issues.reading import DeckOrder, IssueReader
 
 pytest_plugins = ["database_fixture"]
 
@@ -492,3 +493,17 @@ def test_an_issue_that_was_taken_out_is_missed(told: IssueQueue, database: Datab
             connection.execute(text(f"DELETE FROM {table} WHERE issue_id = 2"))
         connection.execute(text("DELETE FROM issues WHERE id = 2"))
     assert any("missing" in fault for fault in told.verify())
+
+
+def test_what_is_uncertain_comes_last_in_the_review_and_is_not_hidden(
+    queue: IssueQueue, database: Database, clock: Clock
+) -> None:
+    certainties = (0.2, 0.9, 0.25, 0.5)
+    ids = [
+        file(queue, replace(incident(20 * n, 20 * n + 10, camera_id=f"p{n}"), confidence=certainty)).issue_id
+        for n, certainty in enumerate(certainties)
+    ]
+    reader = IssueReader(database, clock)
+    found = reader.deck(IssueFilter(), DeckOrder.OLDEST, 10, uncertain_below=0.3)
+    assert [entry.id for entry in found] == [ids[1], ids[3], ids[0], ids[2]]
+    assert [entry.id for entry in reader.deck(IssueFilter(), DeckOrder.OLDEST, 10)] == ids

@@ -125,7 +125,7 @@ def deck(request: Request, visitor: Seeing, filters: Asked, order: DeckOrder = D
     wanted = filters.wanted(house, visitor)
     if wanted is None:
         return DeckOut(total=0, issues=[], claims={})
-    entries = house.reader.deck(wanted, order, DECK_MOST)
+    entries = house.reader.deck(wanted, order, DECK_MOST, uncertain_below=house.settings.uncertain_below)
     listed = {entry.public_id for entry in entries}
     claims = {claim.public_id: claim.who for claim in house.reader.claims() if claim.public_id in listed}
     return DeckOut(
