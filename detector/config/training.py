@@ -15,9 +15,17 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Corner = tuple[Share, Share]
 Licence = Literal[
-    "AGPL-3.0", "Apache-2.0", "BSD-3-Clause", "CC BY 4.0", "CC0-1.0", "MIT", "Unlicense", "made by us"
+    "AGPL-3.0",
+    "Apache-2.0",
+    "BSD-3-Clause",
+    "CC BY 4.0",
+    "CC0-1.0",
+    "MIT",
+    "Unlicense",
+    "made by us",
+    "none stated",
 ]
-"""Licences under which pictures may be learned from; what states none, or another, is not trained on."""
+"""Licences of what is learned from. Pictures whose source states none are read for training and never shipped."""
 
 
 class View(Part):
@@ -48,6 +56,31 @@ class Sample(Part):
     boxes: tuple[tuple[int, int, int, int], ...]
 
 
+class Source(Part):
+    """A folder of whole pictures to train on, at their own size and without composing."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+    folder: str
+    """Folder of the pictures (.jpg), relative to `datasets`."""
+    labels: Literal["boxes", "by eye", "no rubbish"]
+    """`boxes`: YOLO boxes in the folder `labels` beside it, every class is rubbish. `by eye`: see `labels_file`."""
+    labels_file: Path | None = None
+    """JSON of labels made by eye; only its pictures for the recipe's use are taken, and no unsure ones."""
+    licence: Licence
+    matching: tuple[str, ...] = ()
+    """Only pictures whose name contains one of these; all pictures if empty."""
+    every: Count = 1
+    """Only each so-many-th of the pictures, in the order of their names."""
+    repeats: Count = 1
+    """How often each picture is shown in an epoch."""
+
+    @model_validator(mode="after")
+    def _has_its_labels(self) -> Source:
+        if (self.labels == "by eye") != (self.labels_file is not None):
+            raise wrong("labels_file is needed with labels: by eye, and only then")
+        return self
+
+
 class SizeBand(Part):
     """Widths in pixels, [from_px, until_px), and how often the band is drawn relative to the others."""
 
@@ -68,6 +101,8 @@ class Mix(Part):
     close_up_repeats: Count
     """How often each close-up is shown in an epoch."""
     composed: Count
+    whole_views: Annotated[int, Field(ge=0)] = 0
+    """How often each street view of use `train` is shown in an epoch, whole and without rubbish."""
     canvas_px: Annotated[int, Field(ge=128, multiple_of=32)]
     zoom: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
     """Scale of a street view before its canvas is cut out, drawn log-uniformly."""
@@ -130,6 +165,10 @@ class Trial(Part):
     clean: tuple[View, ...] = ()
     """Pictures without rubbish, to count false alarms on beside the street views and the sample photos."""
     close_up_imgsz: Annotated[tuple[int, ...], Field(min_length=1)]
+    sources: tuple[Source, ...] = ()
+    """Whole pictures that are tested on: mAP50 by `boxes`, an AUC by eye, false alarms on `no rubbish`."""
+    source_imgsz: Annotated[int, Field(ge=128, multiple_of=32)] = 640
+    """The input size that `sources` are scored at."""
 
 
 class TrainingSettings(Part):
@@ -146,6 +185,10 @@ class TrainingSettings(Part):
     """Photos of the training half that are kept out of it, to choose the threshold by."""
     stills: Path
     """Folder of the files of `streets` and `trial.clean`."""
+    datasets: Path = Path()
+    """Folder of the folders of `sources` and `trial.sources`."""
+    sources: tuple[Source, ...] = ()
+    """Whole pictures that are trained on beside the close-ups and the composed pictures."""
     streets: tuple[Street, ...]
     samples: tuple[Sample, ...]
     samples_licence: Licence
@@ -167,6 +210,24 @@ def load_training(path: Path) -> TrainingSettings:
     demand(faults)
     assert settings is not None  # or there would be faults
     folder = path.resolve().parent
+    trial = settings.trial.model_copy(update={"sources": _placed(settings.trial.sources, folder)})
     return settings.model_copy(
-        update={name: folder / getattr(settings, name) for name in ("weights", "trashbags", "stills")}
+        update={
+            **{
+                name: folder / getattr(settings, name)
+                for name in ("weights", "trashbags", "stills", "datasets")
+            },
+            "sources": _placed(settings.sources, folder),
+            "trial": trial,
+        }
+    )
+
+
+def _placed(sources: tuple[Source, ...], folder: Path) -> tuple[Source, ...]:
+    """The sources with their label files taken from the recipe's folder."""
+    return tuple(
+        source
+        if source.labels_file is None
+        else source.model_copy(update={"labels_file": folder / source.labels_file})
+        for source in sources
     )

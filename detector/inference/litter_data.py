@@ -10,13 +10,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from detector.config.training import Mix, Sample, SizeBand, Street, TrainingSettings
+from detector.config.eye_labels import read_eye_labels
+from detector.config.training import Mix, Sample, SizeBand, Source, Street, TrainingSettings
 from detector.core.errors import BadInput
 from detector.core.values import Image
 
@@ -48,6 +50,14 @@ class CloseUp:
         """Boxes xyxy in [0, 1], shape (n, 4)."""
         boxes = [(*polygon.min(axis=0), *polygon.max(axis=0)) for polygon in self.polygons]
         return np.asarray(np.clip(np.array(boxes, float).reshape(-1, 4), 0, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole picture as it was taken, with the boxes of its rubbish: xyxy in [0, 1], shape (n, 4)."""
+
+    path: Path
+    boxes: Boxes
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +94,47 @@ def _polygons(path: Path) -> tuple[Floats, ...]:
     """One line an object: class, then x y x y ...; every class is a bag."""
     lines = [np.array(line.split()[1:], np.float32) for line in path.read_text().splitlines() if line.strip()]
     return tuple(line.reshape(-1, 2) for line in lines if line.size >= 6)
+
+
+def read_source(source: Source, datasets: Path, use: str) -> list[Whole]:
+    """The pictures of a source, by name; of labels made by eye, those for this use (`train` or `test`).
+
+    Raises BadInput where there is none.
+    """
+    folder = datasets / source.folder
+    files = [path for path in sorted(folder.glob("*.jpg")) if _is_wanted(path.name, source)]
+    wholes = (
+        _labelled_by_eye(files, source.labels_file, use) if source.labels_file else _in_yolo(files, source)
+    )
+    if not wholes:
+        raise BadInput(f"source {source.name}: no picture for {use} in {folder}")
+    return wholes[:: source.every]
+
+
+def _is_wanted(name: str, source: Source) -> bool:
+    return not source.matching or any(part in name for part in source.matching)
+
+
+def _labelled_by_eye(files: Sequence[Path], labels_file: Path, use: str) -> list[Whole]:
+    labels = read_eye_labels(labels_file)
+    known = [(path, labels[path.name]) for path in files if path.name in labels]
+    return [
+        Whole(path, label.array()) for path, label in known if label.use == use and label.waste != "unsure"
+    ]
+
+
+def _in_yolo(files: Sequence[Path], source: Source) -> list[Whole]:
+    """With the boxes of the folder `labels` beside the pictures, or without any where the source has no rubbish."""
+    if source.labels == "no rubbish":
+        return [Whole(path, np.empty((0, 4))) for path in files]
+    return [Whole(path, _yolo_boxes(path.parent.parent / "labels" / f"{path.stem}.txt")) for path in files]
+
+
+def _yolo_boxes(path: Path) -> Boxes:
+    """One line an object: class, middle x and y, width, height; every class is rubbish."""
+    rows = np.array([line.split()[1:5] for line in path.read_text().splitlines() if line.strip()], np.float64)
+    middles, sizes = rows.reshape(-1, 4)[:, :2], rows.reshape(-1, 4)[:, 2:]
+    return np.clip(np.hstack([middles - sizes / 2, middles + sizes / 2]), 0, 1)
 
 
 def kept_out(close_ups: Sequence[CloseUp], count: int, seed: int) -> tuple[list[CloseUp], list[CloseUp]]:
@@ -518,14 +569,20 @@ def _width(rng: np.random.Generator, bands: Sequence[SizeBand]) -> int:
 
 
 def write_training_set(
-    settings: TrainingSettings, composer: Composer, close_ups: Sequence[CloseUp], folder: Path
+    settings: TrainingSettings,
+    composer: Composer,
+    close_ups: Sequence[CloseUp],
+    folder: Path,
+    wholes: Sequence[tuple[Source, Whole]] = (),
 ) -> str:
     """Write `images/` and `labels/` in YOLO form, one class; the SHA-256 over all of their bytes."""
     for name in ("images", "labels"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     whole = hashlib.sha256()
-    for name, picture, boxes in _pictures(settings, composer, close_ups):
-        lines = "".join(_label(box) for box in boxes)
+    for name, picture, boxes in chain(
+        _pictures(settings, composer, close_ups), _whole_pictures(settings, composer, wholes)
+    ):
+        lines = "".join(label_line(box) for box in boxes)
         (folder / "images" / f"{name}.jpg").write_bytes(picture)
         (folder / "labels" / f"{name}.txt").write_text(lines)
         whole.update(picture + lines.encode())
@@ -544,6 +601,19 @@ def _pictures(
         yield f"street_{number:04d}", encoded(made), made.boxes / (width, height, width, height)
 
 
+def _whole_pictures(
+    settings: TrainingSettings, composer: Composer, wholes: Sequence[tuple[Source, Whole]]
+) -> Iterator[tuple[str, bytes, Boxes]]:
+    """The pictures of the sources and the street views as they are, each as often as the recipe says."""
+    for number, (source, whole) in enumerate(wholes):
+        for again in range(source.repeats):
+            yield f"{source.name}_{number:05d}_{again}", whole.path.read_bytes(), whole.boxes
+    for number, scene in enumerate(composer.scenes):
+        picture = bytes(cv2.imencode(".jpg", scene.image, [cv2.IMWRITE_JPEG_QUALITY, 90])[1])
+        for again in range(settings.mix.whole_views):
+            yield f"view_{number:03d}_{again}", picture, np.empty((0, 4))
+
+
 def encoded(made: Composed) -> bytes:
     """The picture as JPEG, in the quality that was drawn for it."""
     return bytes(cv2.imencode(".jpg", made.image, [cv2.IMWRITE_JPEG_QUALITY, made.quality])[1])
@@ -554,6 +624,7 @@ def seen_through_jpeg(made: Composed) -> Image:
     return np.asarray(cv2.imdecode(np.frombuffer(encoded(made), np.uint8), cv2.IMREAD_COLOR), np.uint8)
 
 
-def _label(box: npt.NDArray[np.float64]) -> str:
+def label_line(box: npt.NDArray[np.float64]) -> str:
+    """A box xyxy in [0, 1] as a line of a YOLO label file, class 0."""
     x1, y1, x2, y2 = box
     return f"0 {(x1 + x2) / 2:.6f} {(y1 + y2) / 2:.6f} {x2 - x1:.6f} {y2 - y1:.6f}\n"

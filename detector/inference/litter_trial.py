@@ -57,6 +57,24 @@ class FalseAlarm:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceScore:
+    """What a detector says of whole pictures that it was not trained on, by the best confidence in each picture."""
+
+    name: str
+    input_px: int
+    pictures: int
+    with_rubbish: int
+    map50: float | None
+    """mAP50 of the boxes; None where the source has no exact boxes."""
+    auc: float | None
+    """Chance that a picture with rubbish has a higher best confidence than one without; None where a kind is absent."""
+    flagged_with: int
+    """Pictures with rubbish in which something is found at the threshold or above."""
+    flagged_without: int
+    """Pictures without rubbish in which something is found at the threshold or above: false alarms."""
+
+
+@dataclass(frozen=True, slots=True)
 class Scores:
     """How a detector does on what it was not trained on."""
 
@@ -68,6 +86,8 @@ class Scores:
     clean_pictures: int
     false_alarms: tuple[FalseAlarm, ...]
     """On pictures without rubbish, at half the threshold or above."""
+    sources: tuple[SourceScore, ...] = ()
+    """On whole pictures of the recipe's `trial.sources`."""
 
 
 def seeing(weights: Path, cache: Path) -> See:
@@ -170,6 +190,36 @@ def match(
                 hits[int(i)] = best
                 overlap[:, best] = 0
     return hits
+
+
+def source_score(
+    see: See, name: str, pictures: Iterable[tuple[Image, bool]], trial: Trial, map50: float | None
+) -> SourceScore:
+    """Score by the best confidence in each picture; a picture comes with whether it shows rubbish."""
+    side = trial.source_imgsz
+    best: dict[bool, list[float]] = {True: [], False: []}
+    for image, has_rubbish in pictures:
+        found = see(image, (side, side)).confidences
+        best[has_rubbish].append(float(found.max()) if len(found) else 0.0)
+    with_, without = np.array(best[True]), np.array(best[False])
+    return SourceScore(
+        name=name,
+        input_px=side,
+        pictures=len(with_) + len(without),
+        with_rubbish=len(with_),
+        map50=map50,
+        auc=ranking(with_, without),
+        flagged_with=int((with_ >= trial.threshold).sum()),
+        flagged_without=int((without >= trial.threshold).sum()),
+    )
+
+
+def ranking(higher: npt.NDArray[np.floating], lower: npt.NDArray[np.floating]) -> float | None:
+    """Chance that one of the first exceeds one of the second, ties count half; None where one of them is empty."""
+    if not len(higher) or not len(lower):
+        return None
+    above, equal = higher[:, None] > lower[None], higher[:, None] == lower[None]
+    return float((above + 0.5 * equal).mean())
 
 
 def precision_recall(marks: Sequence[Mark], bags: int, threshold: float) -> tuple[float, float]:

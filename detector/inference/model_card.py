@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from detector.inference.litter_trial import StreetScore
+from detector.inference.litter_trial import Scores, StreetScore
 from detector.inference.training import TrainingReport
 
 BEGIN, END = "<!-- figures: written by `kerbwatch models train` -->", "<!-- end of figures -->"
@@ -12,7 +12,12 @@ BEGIN, END = "<!-- figures: written by `kerbwatch models train` -->", "<!-- end 
 
 def with_figures(card: str, report: TrainingReport) -> str:
     """The card with its figures replaced, or added at its end where it has none yet."""
-    block = f"{BEGIN}\n\n{figures(report)}\n{END}"
+    return with_block(card, figures(report))
+
+
+def with_block(card: str, text: str) -> str:
+    """The card with what stands between its two marks replaced, or added at its end where it has no marks yet."""
+    block = f"{BEGIN}\n\n{text}\n{END}"
     before, begin, rest = card.partition(BEGIN)
     _, end, after = rest.partition(END)
     if begin and end:
@@ -31,8 +36,8 @@ def figures(report: TrainingReport) -> str:
             f"{report.training_s / 60:.0f} minutes on {report.close_ups} close-ups and {report.composed} composed "
             f"pictures (SHA-256 of all of them `{report.data_sha256[:16]}`)."
         ),
-        _table(("learned from", "licence"), report.licences.items()),
-        _table(
+        markdown_table(("learned from", "licence"), report.licences.items()),
+        markdown_table(
             ("close-ups never seen, at", "mAP50"),
             ((f"{size} px", f"{value:.3f}") for size, value in scores.close_up_map50.items()),
         ),
@@ -43,9 +48,14 @@ def figures(report: TrainingReport) -> str:
             f"{scores.threshold:g} or above, {len(scores.false_alarms)} at {scores.threshold / 2:g} or above."
         ),
     ]
+    if scores.sources:
+        parts += [
+            "Whole pictures that were not trained on, by the best confidence in each:",
+            _source_table(scores),
+        ]
     if scores.false_alarms:
         rows = ((a.picture, f"{a.input_hw[1]} px", f"{a.confidence:.2f}", a.box) for a in scores.false_alarms)
-        parts.append(_table(("picture", "seen at", "confidence", "box"), rows))
+        parts.append(markdown_table(("picture", "seen at", "confidence", "box"), rows))
     return "\n\n".join(parts) + "\n"
 
 
@@ -67,9 +77,27 @@ def _street_table(scores: Sequence[StreetScore]) -> str:
         )
         for s in scores
     )
-    return _table(names, rows)
+    return markdown_table(names, rows)
 
 
-def _table(names: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def _source_table(scores: Scores) -> str:
+    names = ("pictures of", "at", "with rubbish", "flagged", "without", "flagged", "AUC", "mAP50")
+    rows = (
+        (
+            s.name,
+            f"{s.input_px} px",
+            s.with_rubbish,
+            f"{s.flagged_with} at {scores.threshold:g}",
+            s.pictures - s.with_rubbish,
+            f"{s.flagged_without} at {scores.threshold:g}",
+            "-" if s.auc is None else f"{s.auc:.3f}",
+            "-" if s.map50 is None else f"{s.map50:.3f}",
+        )
+        for s in scores.sources
+    )
+    return markdown_table(names, rows)
+
+
+def markdown_table(names: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     lines = [names, ["---"] * len(names), *rows]
     return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)

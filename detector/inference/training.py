@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from detector.config.training import Fit, TrainingSettings, View
+from detector.config.training import Fit, Source, TrainingSettings, View
 from detector.core.errors import BadInput
 from detector.core.values import Image
 from detector.inference.litter_data import (
@@ -22,16 +22,27 @@ from detector.inference.litter_data import (
     Composer,
     Cutout,
     Scene,
+    Whole,
     cut_out_bags,
     cut_out_people,
     cut_out_surroundings,
     kept_out,
+    label_line,
     read_close_ups,
     read_picture,
     read_scenes,
+    read_source,
     write_training_set,
 )
-from detector.inference.litter_trial import Scores, See, false_alarms, seeing, street_scores
+from detector.inference.litter_trial import (
+    Scores,
+    See,
+    SourceScore,
+    false_alarms,
+    seeing,
+    source_score,
+    street_scores,
+)
 from detector.inference.quiet import import_ultralytics
 from detector.inference.weights import sha256_of
 
@@ -74,6 +85,8 @@ class Material:
     """`train`; `tuning`: kept-out bags on the views trained on; `test`: unseen bags on unseen views."""
     clean: tuple[tuple[str, Image], ...]
     """Pictures without rubbish, by name."""
+    wholes: tuple[tuple[Source, Whole], ...] = ()
+    """Whole pictures to train on, each with the source that it comes from."""
 
 
 def train(
@@ -126,6 +139,7 @@ def demand_files(settings: TrainingSettings, assets: Path) -> None:
         *halves,
         *(settings.stills / view.file for view in views),
         *(assets / sample.file for sample in settings.samples),
+        *(settings.datasets / source.folder for source in (*settings.sources, *settings.trial.sources)),
     ]
     missing = dict.fromkeys(str(path) for path in wanted if not path.exists())
     if missing:
@@ -138,13 +152,19 @@ def licences_of(settings: TrainingSettings) -> dict[str, str]:
         settings.trashbags.name: settings.trashbags_licence,
         **{street.file: street.licence for street in settings.streets if street.use == "train"},
         **{sample.file: settings.samples_licence for sample in settings.samples},
+        **{source.name: source.licence for source in settings.sources},
     }
 
 
 def _begin(settings: TrainingSettings, work: Path) -> str:
     """SHA-256 of all that the recipe trains by. What another recipe left in the folder is thrown away."""
-    what = settings.model_dump_json(exclude={"weights", "trashbags", "stills", "trial"})
-    digest = hashlib.sha256((what + sha256_of(settings.weights)).encode()).hexdigest()
+    places = {"name", "weights", "trashbags", "stills", "datasets", "trial"}
+    what = settings.model_dump_json(
+        exclude={**dict.fromkeys(places, True), "sources": {"__all__": {"labels_file"}}}
+    )
+    labels = [source.labels_file for source in settings.sources if source.labels_file]
+    files = "".join(sha256_of(path) for path in (settings.weights, *labels))
+    digest = hashlib.sha256((what + files).encode()).hexdigest()
     mark = work / "recipe.sha256"
     if not mark.is_file() or mark.read_text() != digest:
         for name in ("train", "val", "run"):
@@ -158,7 +178,7 @@ def _training_set(settings: TrainingSettings, material: Material, work: Path) ->
     mark = work / "train" / "data.sha256"
     if not mark.is_file():
         composer = material.composers["train"]
-        digest = write_training_set(settings, composer, material.training, work / "train")
+        digest = write_training_set(settings, composer, material.training, work / "train", material.wholes)
         mark.write_text(digest)
     return mark.read_text()
 
@@ -190,7 +210,12 @@ def read_material(settings: TrainingSettings, assets: Path, read_view: ReadView)
         *((sample.file, image) for image, sample in samples),
         *((_called(view), read_view(settings.stills / view.file, view)) for view in settings.trial.clean),
     ]
-    return Material(tuple(training), tuple(tuning), tuple(unseen), composers, tuple(clean))
+    wholes = [
+        (source, whole)
+        for source in settings.sources
+        for whole in read_source(source, settings.datasets, "train")
+    ]
+    return Material(tuple(training), tuple(tuning), tuple(unseen), composers, tuple(clean), tuple(wholes))
 
 
 def _called(view: View) -> str:
@@ -214,9 +239,8 @@ def _write_data(folder: Path, unseen: Sequence[CloseUp]) -> Path:
         (folder / "val" / name).mkdir(parents=True, exist_ok=True)
     for close_up in unseen:
         shutil.copyfile(close_up.path, folder / "val" / "images" / close_up.path.name)
-        middles = [((x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1) for x1, y1, x2, y2 in close_up.boxes()]
-        lines = [f"0 {x:.6f} {y:.6f} {w:.6f} {h:.6f}\n" for x, y, w, h in middles]
-        (folder / "val" / "labels" / f"{close_up.path.stem}.txt").write_text("".join(lines))
+        lines = "".join(label_line(box) for box in close_up.boxes())
+        (folder / "val" / "labels" / f"{close_up.path.stem}.txt").write_text(lines)
     data = folder / "data.yaml"
     document = {"path": str(folder), "train": "train/images", "val": "val/images", "names": {0: LABEL}}
     data.write_text(json.dumps(document))  # JSON is YAML
@@ -305,19 +329,54 @@ def score(
 ) -> Scores:
     """Score on what was not trained on: close-ups with ultralytics' own mAP, street views with the nightly detector."""
     trial = settings.trial
-    maps = {
-        imgsz: float(
-            model.val(
-                data=str(folder / "data.yaml"), imgsz=imgsz, batch=8, device="cpu", workers=0, plots=False,
-                verbose=False, project=str(folder), name="val-run", exist_ok=True,
-            ).box.map50
-        )
-        for imgsz in trial.close_up_imgsz
-    }  # fmt: skip
     return Scores(
         threshold=trial.threshold,
-        close_up_map50=maps,
+        close_up_map50={
+            imgsz: map50(model, folder / "data.yaml", folder, imgsz) for imgsz in trial.close_up_imgsz
+        },
         streets=tuple(street_scores(see, settings, material.composers)),
         clean_pictures=len(material.clean),
         false_alarms=tuple(false_alarms(see, material.clean, trial.threshold / 2, trial.enlarge)),
+        sources=tuple(_source_scores(model, see, settings, folder)),
     )
+
+
+def map50(model: Any, data: Path, folder: Path, imgsz: int) -> float:  # noqa: ANN401  # untyped library
+    """mAP50 on the validation pictures of a data file, by ultralytics."""
+    found = model.val(
+        data=str(data), imgsz=imgsz, batch=8, device="cpu", workers=0, plots=False, verbose=False,
+        project=str(folder), name="val-run", exist_ok=True,
+    )  # fmt: skip
+    return float(found.box.map50)
+
+
+def _source_scores(
+    model: Any,  # noqa: ANN401  # untyped library
+    see: See,
+    settings: TrainingSettings,
+    folder: Path,
+) -> Iterator[SourceScore]:
+    """Each source of the trial in turn; mAP50 only where its boxes are exact."""
+    trial = settings.trial
+    for source in trial.sources:
+        wholes = read_source(source, settings.datasets, "test")
+        found = None
+        if source.labels == "boxes":
+            data = write_boxed(folder / f"val-{source.name}", wholes)
+            found = map50(model, data, folder, trial.source_imgsz)
+        pictures = ((read_picture(whole.path), len(whole.boxes) > 0) for whole in wholes)
+        yield source_score(see, source.name, pictures, trial, found)
+
+
+def write_boxed(folder: Path, wholes: Sequence[Whole]) -> Path:
+    """The pictures with one class, and the data file that ultralytics wants; the path of the data file."""
+    for name in ("images", "labels"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for whole in wholes:
+        shutil.copyfile(whole.path, folder / "images" / whole.path.name)
+        lines = "".join(label_line(box) for box in whole.boxes)
+        (folder / "labels" / f"{whole.path.stem}.txt").write_text(lines)
+    data = folder / "data.yaml"
+    document = {"path": str(folder), "train": "images", "val": "images", "names": {0: LABEL}}
+    data.write_text(json.dumps(document))  # JSON is YAML
+    return data

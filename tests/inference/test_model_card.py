@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from detector.inference.litter_trial import FalseAlarm, Scores, StreetScore
+from detector.inference.litter_trial import FalseAlarm, Scores, SourceScore, StreetScore
 from detector.inference.model_card import with_figures
 from detector.inference.training import TrainingReport
 
@@ -46,3 +46,13 @@ def test_a_card_says_sizes_licences_and_every_false_alarm() -> None:
     assert "| test | 1280x720 | 20-60 | 400 | 0.92 | 0.86 at 0.4 | 0.87 at 0.31 |" in card
     assert "0 false alarms at 0.4 or above, 1 at 0.2 or above" in card
     assert "bus.jpg" in card
+
+
+def test_a_card_says_what_whole_pictures_scored_and_leaves_out_what_they_have_not() -> None:
+    sources = (
+        SourceScore("reports", 640, 54, 43, None, 0.871, 30, 1),
+        SourceScore("wet_roads", 640, 48, 0, None, None, 0, 2),
+    )
+    card = with_figures("", replace(REPORT, scores=replace(REPORT.scores, sources=sources)))
+    assert "| reports | 640 px | 43 | 30 at 0.4 | 11 | 1 at 0.4 | 0.871 | - |" in card
+    assert "| wet_roads | 640 px | 0 | 0 at 0.4 | 48 | 2 at 0.4 | - | - |" in card

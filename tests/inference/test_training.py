@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.config.training import TrainingSettings, View, load_training
+from detector.config.training import Source, TrainingSettings, View, load_training
 from detector.core.errors import BadConfig, BadInput
 from detector.core.values import Image
 from detector.inference import litter_data, litter_trial, training
@@ -217,6 +217,107 @@ def test_a_street_whose_licence_is_not_stated_is_not_learned_from(tmp_path: Path
         load_training(written(tmp_path, streets=streets))
 
 
+def source_folder(folder: Path) -> Path:
+    """Three pictures, the first with a box, and labels by eye of all three."""
+    for name in ("images", "labels"):
+        (folder / name).mkdir(parents=True)
+    for name in ("a", "b", "c"):
+        cv2.imwrite(str(folder / "images" / f"{name}.jpg"), np.full((100, 200, 3), 90, np.uint8))
+        (folder / "labels" / f"{name}.txt").write_text("3 0.5 0.5 0.2 0.4\n" if name == "a" else "")
+    box = {"kind": "bags", "xyxy": [0, 0, 0.5, 1]}
+    pictures = {
+        "a.jpg": {"use": "train", "waste": "yes", "boxes": [box]},
+        "b.jpg": {"use": "train", "waste": "unsure"},
+        "c.jpg": {"use": "test", "waste": "no"},
+    }
+    document = {"about": "a test", "kinds": {"bags": "bags"}, "pictures": pictures}
+    (folder / "eye.json").write_text(json.dumps(document))
+    return folder
+
+
+def source(**changes: object) -> Source:
+    fields = {"name": "made", "folder": "images", "labels": "boxes", "licence": "made by us"}
+    return Source.model_validate({**fields, **changes})
+
+
+def test_whole_pictures_come_with_their_boxes_and_only_those_that_the_recipe_asks_for(tmp_path: Path) -> None:
+    folder = source_folder(tmp_path)
+    names = {
+        label: [whole.path.name for whole in litter_data.read_source(source(**asked), folder, use)]
+        for label, asked, use in (
+            ("all", {}, "train"),
+            ("each second", {"every": 2}, "train"),
+            ("matching", {"matching": ["b.", "c."], "labels": "no rubbish"}, "test"),
+            ("by eye, train", {"labels": "by eye", "labels_file": str(folder / "eye.json")}, "train"),
+            ("by eye, test", {"labels": "by eye", "labels_file": str(folder / "eye.json")}, "test"),
+        )
+    }
+    assert names == {
+        "all": ["a.jpg", "b.jpg", "c.jpg"],
+        "each second": ["a.jpg", "c.jpg"],
+        "matching": ["b.jpg", "c.jpg"],
+        "by eye, train": ["a.jpg"],
+        "by eye, test": ["c.jpg"],
+    }
+    (first, second, _) = litter_data.read_source(source(), folder, "train")
+    assert first.boxes.tolist() == [pytest.approx([0.4, 0.3, 0.6, 0.7])]
+    assert second.boxes.shape == (0, 4)
+
+
+def test_a_source_without_a_picture_is_bad_input_and_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="source made: no picture for train"):
+        litter_data.read_source(source(matching=["z"]), source_folder(tmp_path), "train")
+
+
+@pytest.mark.parametrize("fields", [{"labels": "by eye"}, {"labels_file": "eye.json"}])
+def test_labels_by_eye_and_their_file_go_together(fields: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="labels_file is needed with labels: by eye"):
+        source(**fields)
+
+
+def test_the_recipe_for_all_kinds_of_rubbish_tests_on_no_picture_that_it_trains_on(shared: Path) -> None:
+    found = load_training(RECIPE.parent / "litter_all.yaml")
+    learned, tested = (
+        {whole.path for one in sources for whole in litter_data.read_source(one, shared / "datasets", use)}
+        for sources, use in ((found.sources, "train"), (found.trial.sources, "test"))
+    )
+    assert learned & tested == set()
+    assert len(tested) > 100
+    views = {use: {street.file for street in found.streets if street.use == use} for use in ("train", "test")}
+    assert views["train"] & (views["test"] | {view.file for view in found.trial.clean}) == set()
+
+
+def test_whole_pictures_are_written_as_often_as_the_recipe_says(tmp_path: Path) -> None:
+    wholes = [
+        (source(repeats=3), whole) for whole in litter_data.read_source(source(), source_folder(tmp_path), "")
+    ]
+    settings = recipe().model_copy(
+        update={"mix": recipe().mix.model_copy(update={"composed": 1, "whole_views": 2})}
+    )
+    litter_data.write_training_set(settings, composer(), [], tmp_path / "out", wholes)
+    written_ = sorted(path.stem for path in (tmp_path / "out" / "images").iterdir())
+    assert len(written_) == 1 + 3 * 3 + 2
+    assert [name for name in written_ if name.startswith("view")] == ["view_000_0", "view_000_1"]
+    assert (
+        (tmp_path / "out" / "labels" / "made_00000_2.txt").read_text().startswith("0 0.500000 0.500000 0.2")
+    )
+
+
+@given(
+    higher=st.lists(st.sampled_from([0.0, 0.2, 0.4]), max_size=9),
+    lower=st.lists(st.sampled_from([0.0, 0.2, 0.4]), max_size=9),
+)
+def test_two_samples_rank_against_each_other_as_one_minus_the_other_way_round(
+    higher: list[float], lower: list[float]
+) -> None:
+    found = litter_trial.ranking(np.array(higher), np.array(lower))
+    other = litter_trial.ranking(np.array(lower), np.array(higher))
+    if found is None or other is None:
+        assert not higher or not lower
+    else:
+        assert found == pytest.approx(1 - other)
+
+
 class Killed(BaseException):
     """As if the machine went down."""
 
@@ -239,6 +340,11 @@ def test_a_training_that_was_killed_goes_on_after_its_last_epoch(tmp_path: Path)
     assert report.size_bytes == (tmp_path / "out.pt").stat().st_size < 8_000_000
     assert json.loads((tmp_path / "out.json").read_text())["sha256"] == report.sha256
     assert {score.name for score in report.scores.streets} == {"tuning", "test"}
+    (whole,) = report.scores.sources
+    assert (whole.name, whole.pictures, whole.with_rubbish) == ("made", 3, 1)
+    assert whole.map50 is not None
+    assert whole.auc is not None
+    assert report.licences["made"] == "made by us"
 
 
 def train(
@@ -269,12 +375,17 @@ def recipe_in_the_small(tmp_path: Path) -> Path:
         "close_up_imgsz": [128],
         "clean": [],
         "bands": [band],
+        "source_imgsz": 128,
+        "sources": [{**source().model_dump(mode="json"), "folder": "whole/images"}],
     }
+    source_folder(tmp_path / "whole")
     return written(
         tmp_path,
         weights="untrained.pt",
         trashbags="bags",
         stills=".",
+        datasets=".",
+        sources=[{**source().model_dump(mode="json"), "folder": "whole/images", "repeats": 2}],
         tuning_photos=1,
         samples=[{"file": "bus.jpg", "boxes": [[48, 399, 245, 903]]}],
         streets=[
