@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -531,6 +531,23 @@ class Evidence:
     files: tuple[EvidenceFile, ...]
 
 
+class NativePicture(Protocol):
+    """A picture at the camera's own resolution, of which only what is asked for is converted."""
+
+    @property
+    def wh(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        ...
+
+    def luma(self) -> npt.NDArray[np.uint8]:
+        """Height x width, uint8; not to be written to, nor to be kept."""
+        ...
+
+    def crop(self, x1: int, y1: int, x2: int, y2: int) -> Image:
+        """The pixels [x1, x2) x [y1, y2) as height x width x 3, BGR, uint8."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One decoded picture. `offset_s` is its presentation time after the recording's first picture."""
@@ -545,6 +562,8 @@ class Frame:
     """The picture's size as it was decoded; (0, 0) where that is not known."""
     pixel_aspect: float = 1.0
     """The width of a pixel as players show it, in its heights."""
+    native: NativePicture | None = None
+    """The same picture as it was decoded, where that was asked for. It holds the decoder's memory: drop it soon."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from detector.decoding.breaks import (
     scan,
 )
 from detector.decoding.edits import has_edit_list
+from detector.decoding.native import DecodedPicture
 from detector.decoding.orientation import AS_STORED, HOLDERS, Orientation, orientation_of
 
 if TYPE_CHECKING:
@@ -466,22 +467,25 @@ class Reader:
         tolerance_s: float = 0.0,
         fit_wh: tuple[int, int] | None = None,
         large_wh: tuple[int, int] | None = None,
+        *,
+        native: bool = False,
     ) -> Frame | Missed:
         """The picture that shows at an offset, or a keyframe at most `tolerance_s` before; any order.
 
         Offsets are seconds after the recording's start by its timeline; without one, seconds after the first picture.
         Where `large_wh` is given, the frame's `large` holds the picture to fit within that width and height besides.
+        With `native`, its `native` gives the decoded picture at its own resolution.
 
         Raises UnreadableRecording where the file has gone.
         """
         if self._timeline is None:
-            return self._find_picture(offset_s, tolerance_s, fit_wh, large_wh)
+            return self._find_picture(offset_s, tolerance_s, fit_wh, large_wh, native=native)
         piece = self._timeline.piece_at(offset_s)
         if piece is None:
             return Missed(NO_PICTURE)
         media_s = min(piece.media_at(offset_s), piece.media_s + piece.length_s)
         near_s = max(0.0, min(tolerance_s * piece.rate, media_s - piece.media_s))
-        frame = self._find_picture(media_s, near_s, fit_wh, large_wh)
+        frame = self._find_picture(media_s, near_s, fit_wh, large_wh, native=native)
         if isinstance(frame, Missed):
             return frame
         shown_s = self._timeline.offset_of(frame.offset_s)
@@ -495,6 +499,8 @@ class Reader:
         tolerance_s: float,
         fit_wh: tuple[int, int] | None,
         large_wh: tuple[int, int] | None,
+        *,
+        native: bool,
     ) -> Frame | Missed:
         """The picture that shows at a media time."""
         target_s = self.first_s + offset_s
@@ -524,6 +530,7 @@ class Reader:
             self._image(chosen, fit_wh),
             chosen.sha256,
             large,
+            native=self._decoded_picture(chosen) if native else None,
             source_wh=(chosen.frame.width, chosen.frame.height),
             pixel_aspect=self._pixel_aspect,
         )
@@ -533,14 +540,21 @@ class Reader:
         """The width of a pixel as players show it, in its heights; 1 where the recording does not say."""
         return float(self.stream.codec_context.sample_aspect_ratio or 1)
 
+    def _decoded_picture(self, decoded: _Decoded) -> DecodedPicture:
+        frame = decoded.frame
+        return DecodedPicture(frame, self._scaler(frame.width, frame.height), decoded.orientation)
+
     def _image(self, decoded: _Decoded, fit_wh: tuple[int, int] | None) -> Image:
         frame, turned = decoded.frame, decoded.orientation
         size_wh = (frame.width, frame.height)
         width, height = fitted(size_wh, turned.size(fit_wh)) if fit_wh is not None else size_wh
-        # A scaler is kept for each size, with no threads of its own: making one takes a fifth of the time of using it.
-        scaler = self._scalers.setdefault((width, height), VideoReformatter())
+        scaler = self._scaler(width, height)
         scaled = scaler.reformat(frame, width, height, format="bgr24", interpolation="BILINEAR", threads=1)
         return turned.shown(cast("Image", scaled.to_ndarray()))
+
+    def _scaler(self, width: int, height: int) -> VideoReformatter:
+        """The scaler to a size. One is kept for each, without threads: to make one takes a fifth of the time of its use."""
+        return self._scalers.setdefault((width, height), VideoReformatter())
 
     def _missed(self, reason: str) -> Missed:
         """What is missed of a file that is no longer there is no fault of its own: it may come back, and be read then."""

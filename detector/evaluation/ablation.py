@@ -13,6 +13,8 @@ from detector.config.rules import RuleSet, RuleSettings
 from detector.core.errors import BadInput
 from detector.core.values import Violation
 from detector.evaluation.evaluate import Apart
+from detector.observing.native import Native
+from detector.observing.standing import Switches
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,18 @@ ABLATIONS: Final[Mapping[str, Ablation]] = MappingProxyType(
         "drift": Ablation(
             "a camera that drifts is followed",
             (Switch("detector.proving.alignment", "AGREEING_QUARTERS", 5),),
+        ),
+        "background": Ablation(
+            "what stands is told from the empty place, not only from what moves",
+            (Switch("detector.pipeline.flow", "NATIVE", Native(Switches(background=False))),),
+        ),
+        "persistence": Ablation(
+            "what only passes is not looked at at the camera's own resolution",
+            (Switch("detector.pipeline.flow", "NATIVE", Native(Switches(persistence=False))),),
+        ),
+        "native-crops": Ablation(
+            "small things that stand are looked at at the camera's own resolution",
+            (Switch("detector.pipeline.flow", "NATIVE", None),),
         ),
         "midnight": Ablation("a stay goes on over midnight", apart=Apart.DAYS),
         "two-recordings": Ablation("a stay goes on from one recording into the next", apart=Apart.RECORDINGS),

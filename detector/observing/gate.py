@@ -99,9 +99,13 @@ class Scene:
         """Whether so many looks were answered that the answer may stand for others."""
         return not self.failed or len(self.answers) >= LOOKS_OF_A_SCENE
 
+    def last_answers(self) -> list[Detections]:
+        """The last answers, as many as count."""
+        return self.answers[-LOOKS_OF_A_SCENE:]
+
     def answer(self) -> Detections:
         """What most of the last looks saw."""
-        return common(self.answers[-LOOKS_OF_A_SCENE:])
+        return common(self.last_answers())
 
 
 @dataclass(frozen=True, slots=True)

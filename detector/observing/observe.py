@@ -14,15 +14,28 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from itertools import islice, pairwise
+from threading import Lock
 from typing import TypeVar
 
 from detector.core.barrier import barrier
 from detector.core.errors import KerbwatchError, UnexpectedFault, UnreadableRecording
 from detector.core.geometry import Box
-from detector.core.values import Detections, Frame, Image, Observation, Recording, ViewState
+from detector.core.stopwatch import Stopwatch
+from detector.core.values import (
+    NO_DETECTIONS,
+    Detections,
+    Frame,
+    Image,
+    Observation,
+    Recording,
+    ViewState,
+)
 from detector.decoding.view import picture_distance
 from detector.inference.detector import Detector
 from detector.observing.gate import GATE_VERSION, Gate, Grey, Memory, Scene, Standing, changed, small
+from detector.observing.kept_state import kept, restored
+from detector.observing.native import Native, NativeLooks, Seen
+from detector.observing.regions import joined, once_each
 
 T = TypeVar("T")
 PictureAt = Callable[[float], Frame | str]
@@ -77,17 +90,20 @@ class Sight:
     """How a camera's pictures are looked at.
 
     `part` in [0, 1] is all that the model sees, None: the whole picture. Where `gated`, what the model saw serves
-    again as long as nothing moves there.
+    again as long as nothing moves there. With `native`, what stands and is too small for the whole picture is looked at at
+    the camera's own resolution.
     """
 
     part: Box | None = None
     gated: bool = False
+    native: Native | None = None
 
     @property
     def id(self) -> str:
         """Another sight may see something else."""
         part = ",".join(f"{edge:g}" for edge in self.part) if self.part else "whole"
-        return f"{part} gate {GATE_VERSION}" if self.gated else part
+        gate = f" gate {GATE_VERSION}" if self.gated else ""
+        return f"{part}{gate} {self.native.id}" if self.native else f"{part}{gate}"
 
 
 WHOLE = Sight()
@@ -111,6 +127,8 @@ class Observed:
     memory: Memory = ()
     shapes: tuple[Shaped, ...] = ()
     """The shapes of its pictures, one entry for each change, in order of time."""
+    native_memory: str = ""
+    """What is known of the view at its end, as `kept_state` stores it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +136,8 @@ class Job:
     """One recording to be observed at `offsets_s`, in rising order.
 
     `opened` opens it, in the reading thread; it raises UnreadableRecording. One that `joins` goes on where the job
-    before it ended; of what came before another, `remembered` gives the gate's memory.
+    before it ended; of what came before another, `remembered` gives the gate's memory, and `native_remembered` what was
+    known of the view.
     """
 
     recording: Recording
@@ -127,6 +146,7 @@ class Job:
     slow: SlowLooks | None = None
     joins: bool = False
     remembered: Callable[[], Memory] = tuple
+    native_remembered: Callable[[], str] = str
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +160,8 @@ class _Look:
     packed: bytes | None
     scene: Scene | None
     asks_model: bool
+    native: Detections = NO_DETECTIONS
+    """What was seen at the camera's own resolution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +170,7 @@ class _End:
 
     error: UnreadableRecording | None = None
     standing: tuple[Standing, ...] = ()
+    native_memory: str = ""
 
 
 @dataclass(slots=True)
@@ -168,7 +191,8 @@ class _Unfinished:
         if error := self.broken or self.end.error:
             return error
         memory = tuple(one.remembered() for one in self.end.standing if one.scene.is_answered)
-        return Observed(tuple(self.seen), tuple(self.failed), memory, tuple(self.shapes))
+        native_memory = self.end.native_memory
+        return Observed(tuple(self.seen), tuple(self.failed), memory, tuple(self.shapes), native_memory)
 
     def note_shape(self, frame: Frame) -> None:
         shape = Shaped(frame.offset_s, frame.source_wh, frame.pixel_aspect)
@@ -183,12 +207,18 @@ def observe_each(
     *,
     batch: int = 4,
     sight: Sight = WHOLE,
+    closer: Detector | None = None,
+    watch: Stopwatch | None = None,
 ) -> Iterator[tuple[Job, Observed | UnreadableRecording]]:
     """Observe recordings one after another; each is given as soon as it is done, in their order.
 
-    The model is asked about `batch` pictures at a time, across recordings; twice as many are read ahead.
+    The model is asked about `batch` pictures at a time, across recordings; twice as many are read ahead. `closer`, or
+    else the same model, is asked at the camera's own resolution, by the thread that reads.
     """
-    read = _read_each(jobs, view_state, sight)
+    one_at_a_time = Lock()
+    native = _Shared(closer or detector, one_at_a_time)
+    model = _Shared(detector, one_at_a_time)
+    read = _read_each(jobs, view_state, sight, native, watch or Stopwatch())
     waiting: list[tuple[_Unfinished, _Look]] = []
     unfinished: list[_Unfinished] = []
     for chunk in _ahead(read, batch):
@@ -203,9 +233,9 @@ def observe_each(
             else:
                 own.end = item
         if sum(look.asks_model for _, look in waiting) >= batch or len(waiting) >= 4 * batch:
-            _infer(waiting, detector, sight)
+            _infer(waiting, model, sight)
             yield from _finished(unfinished, waiting)
-    _infer(waiting, detector, sight)
+    _infer(waiting, model, sight)
     yield from _finished(unfinished, waiting)
 
 
@@ -223,30 +253,73 @@ def _unexpected(job: Job) -> Callable[[str], KerbwatchError]:
     return partial(UnreadableRecording, job.recording.path, unexpected=True)
 
 
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """A detector that two threads ask, one at a time: a compiled network serves one call after another."""
+
+    inner: Detector
+    lock: Lock
+
+    @property
+    def model_id(self) -> str:
+        return self.inner.model_id
+
+    @property
+    def sha256(self) -> str:
+        return self.inner.sha256
+
+    @property
+    def input_hw(self) -> tuple[int, int]:
+        return self.inner.input_hw
+
+    @property
+    def verifier(self) -> Detector:
+        return self.inner.verifier
+
+    def detect(self, images: Sequence[Image], part: Box | None = None) -> list[Detections]:
+        with self.lock:
+            return self.inner.detect(images, part) if part else self.inner.detect(images)
+
+
 def _read_each(
-    jobs: Iterable[Job], view_state: Callable[[Frame], ViewState], sight: Sight
+    jobs: Iterable[Job],
+    view_state: Callable[[Frame], ViewState],
+    sight: Sight,
+    detector: Detector,
+    watch: Stopwatch,
 ) -> Iterator[tuple[Job, _Look | Failed | _End]]:
-    """What recordings show at their moments, and what can be told of it without the model."""
+    """What recordings show at their moments, and what can be told of it without the model for the whole picture."""
     gate: Gate | None = None
+    known: str | None = None
     for job in jobs:
+        native = None
         try:
             with barrier(job.recording.path, _unexpected(job)):
                 if sight.gated and (gate is None or not job.joins):
                     gate = Gate.of(job.remembered())
-                for look in _looks_of(job, view_state, sight, gate):
+                if known is None or not job.joins:
+                    known = job.native_remembered()
+                if sight.native:
+                    native = NativeLooks(sight.native, sight.part, detector, watch, restored(known))
+                for look in _looks_of(job, view_state, sight, gate, native):
                     yield job, look
         except UnreadableRecording as error:
-            gate = None
+            gate = known = None
             yield job, _End(error)
         else:
-            yield job, _End(standing=gate.standing() if gate else ())
+            known = kept(native.state) if native else ""
+            yield job, _End(standing=gate.standing() if gate else (), native_memory=known)
 
 
 def _looks_of(
-    job: Job, view_state: Callable[[Frame], ViewState], sight: Sight, gate: Gate | None
+    job: Job,
+    view_state: Callable[[Frame], ViewState],
+    sight: Sight,
+    gate: Gate | None,
+    native: NativeLooks | None,
 ) -> Iterator[_Look | Failed]:
     with job.opened() as picture_at:
-        yield from _Looks(job, picture_at, view_state, sight.part, gate).each()
+        yield from _Looks(job, picture_at, view_state, sight.part, gate, native).each()
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,28 +346,41 @@ class _Looks:
         view_state: Callable[[Frame], ViewState],
         part: Box | None,
         gate: Gate | None,
+        native: NativeLooks | None,
     ) -> None:
         self._job = job
         self._picture_at = picture_at
         self._view_state = view_state
         self._part = part
         self._gate = gate
+        self._native = native
         self._slowly = job.slow.chosen(job.offsets_s) if job.slow else set()
         self._early: dict[int, _Seen | Failed] = {}
 
     def each(self) -> Iterator[_Look | Failed]:
+        """The looks in order. Each waits for the next one, which tells what already stood in it."""
+        waiting: list[_Look | Failed] = []
+        for look, stood in self._each():
+            if len(stood) and waiting and isinstance(last := waiting[-1], _Look):
+                waiting[-1] = replace(last, native=once_each(last.native.with_those_of(stood)))
+            yield from waiting
+            waiting = [look]
+        yield from waiting
+
+    def _each(self) -> Iterator[tuple[_Look | Failed, Detections]]:
+        """The looks in order, and what stood at the one before."""
         index = 0
         while index < len(self._job.offsets_s):
             seen = self._early.pop(index, None) or self._look_at(index)
             index += 1
             if isinstance(seen, Failed):
-                yield seen
+                yield seen, NO_DETECTIONS
                 continue
-            yield (look := self._admitted(index - 1, seen))
+            look, stood = self._admitted(index - 1, seen)
+            yield look, stood
             for _ in range(self._spared(index, look)):
-                yield replace(
-                    look, shown_s=self._job.offsets_s[index], frame=None, packed=None, asks_model=False
-                )
+                shown_s = self._job.offsets_s[index]
+                yield replace(look, shown_s=shown_s, frame=None, packed=None, asks_model=False), NO_DETECTIONS
                 index += 1
 
     def _look_at(self, index: int) -> _Seen | Failed:
@@ -304,7 +390,8 @@ class _Looks:
             return Failed(offset_s, frame)
         return _Seen(frame, self._view_state(frame), small(frame.image, self._part) if self._gate else None)
 
-    def _admitted(self, index: int, seen: _Seen) -> _Look:
+    def _admitted(self, index: int, seen: _Seen) -> tuple[_Look, Detections]:
+        """The look, and what stood at the one before already."""
         slow = self._job.slow
         packed = (
             slow.packed(seen.frame.image) if slow and self._job.offsets_s[index] in self._slowly else None
@@ -312,7 +399,12 @@ class _Looks:
         scene, asks = (None, True)
         if self._gate is not None and seen.small is not None:
             scene, asks = self._gate.admit(seen.small)
-        return _Look(seen.frame.offset_s, seen.frame, seen.view, packed, scene, asks)
+        frame, native = seen.frame, Seen()
+        if self._native is not None:
+            at = self._job.recording.interval.start + timedelta(seconds=frame.offset_s)
+            native = self._native.look(frame.native, at)
+            frame = replace(frame, native=None)  # it waits for the model, and would hold the decoder's memory
+        return _Look(frame.offset_s, frame, seen.view, packed, scene, asks, native.now), native.before
 
     def _spared(self, index: int, before: _Look) -> int:
         """How many moments from this one on need no picture, for those before and after them show one scene."""
@@ -320,6 +412,8 @@ class _Looks:
         if scene is None or self._early:
             return 0
         most = min(SPARED_AT_MOST, scene.serves, len(offsets_s) - 1 - index)
+        if self._native is not None and (serves := self._native.serves) is not None:
+            most = min(most, serves)
         spared = next((n for n in range(most) if offsets_s[index + n] in self._slowly), most)
         if spared < 1:
             return 0
@@ -328,6 +422,10 @@ class _Looks:
             return 0
         if picture_distance(before.view, after.view) <= FROZEN_RMS:
             return 0
+        if self._native is not None:
+            if not self._native.lasts(after.frame.native):
+                return 0
+            self._native.spare(spared)
         scene.reused += spared
         return spared
 
@@ -362,7 +460,7 @@ def _add(own: _Unfinished, look: _Look, answer: Detections | UnreadableRecording
             raise UnreadableRecording(own.job.recording.path, scene.failed, unexpected=True)
         answer = scene.answer()
     assert answer is not None
-    own.seen.append(_observation(own.job, look, answer))
+    own.seen.append(_observation(own.job, look, joined(answer, look.native)))
     if look.frame is not None:
         own.note_shape(look.frame)
 
@@ -373,7 +471,7 @@ def _answers(
     """The model's answers to pictures; where it fails at them together, it is asked about each by itself."""
 
     def ask(images: Sequence[Image]) -> list[Detections]:
-        return detector.detect(images, sight.part) if sight.part else detector.detect(images)
+        return detector.detect(images, sight.part)
 
     try:
         with barrier("the model at several pictures", UnexpectedFault):

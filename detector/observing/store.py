@@ -50,6 +50,9 @@ DAMAGED = "damaged"
 MEMORY = b"gate"
 """The entry of a file's metadata that holds what the gate remembered at the recording's end, as JSON."""
 
+NATIVE_MEMORY = b"native"
+"""The entry that holds what was known of the view then; see `kept_state`."""
+
 
 class ObservationStore:
     """The place of observations. A file's name says camera, local day, recording and plan."""
@@ -65,16 +68,18 @@ class ObservationStore:
         start: datetime,
         seen: Sequence[Observation],
         memory: Memory = (),
+        native_memory: str = "",
     ) -> str:
         """Store one recording's observations; returns the file's path relative to the root.
 
         `start` is the recording's, in the camera's time zone: its date names the folder. `memory` is the gate's at
-        its end. The file appears whole and to stay, so a reader sees all of it or nothing. Raises StorageFull,
+        its end, `native_memory` what is known of the view there (`kept_state`). The file appears whole and to stay, so a reader sees all of it or nothing. Raises StorageFull,
         StoreAway.
         """
         name = f"camera={camera_id}/date={start:%Y-%m-%d}/{start:%H%M%S}-{recording_id}-{plan_key}.parquet"
         parquet = pa.BufferOutputStream()
-        table = _table(seen).replace_schema_metadata({MEMORY: _told(memory)})
+        known = {NATIVE_MEMORY: native_memory.encode("ascii")} if native_memory else {}
+        table = _table(seen).replace_schema_metadata({MEMORY: _told(memory), **known})
         pq.write_table(table, parquet, compression="zstd")
         self._files.write(name, parquet.getvalue().to_pybytes())
         return name
@@ -118,6 +123,11 @@ class ObservationStore:
         self._files.write(aside, content)
         self._files.remove(name)
         return aside
+
+    def native_memory(self, name: str) -> str:
+        """What was known of the view at the recording's end (`kept_state`); empty where nothing was kept."""
+        told = pq.read_schema(pa.BufferReader(self._files.read(name))).metadata or {}
+        return str(told.get(NATIVE_MEMORY, b"").decode("ascii"))
 
     def remove(self, name: str) -> None:
         self._files.remove(name)

@@ -25,6 +25,7 @@ from detector.core.values import (
 from detector.decoding.reader import Reader
 from detector.decoding.view import packed, view_state
 from detector.inference.detector import Attended, Detector
+from detector.observing.native import Native
 from detector.observing.observe import Job, Observed, PictureAt, Sight, SlowLooks, observe_each
 from detector.observing.watched import watched
 from detector.proving import verdict
@@ -69,9 +70,15 @@ def litter_looks(
     return SlowLooks(cadence_for(min(limits_s)).every_s, packed, litter) if limits_s else None
 
 
+NATIVE: Native | None = Native()
+"""How small things that stand are looked at; None: not at all."""
+
+
 def sight_of(camera: Camera, *, gated: bool = True) -> Sight:
-    """How a camera's pictures are looked at: only where its zones are, and only when something moved there."""
-    return Sight(watched(camera.zones), gated)
+    """How a camera's pictures are looked at: only where its zones are, and only when something moved there; what stands
+    and is small, at the camera's own resolution.
+    """
+    return Sight(watched(camera.zones), gated, NATIVE if camera.zones else None)
 
 
 def closer(detector: Detector, camera: Camera) -> Detector:
@@ -121,7 +128,9 @@ def job_of(
         with reader:
 
             def picture_at(offset_s: float) -> Frame | str:
-                frame = reader.frame_at(offset_s, tolerance_s, (width, height), large_at.get(offset_s))
+                frame = reader.frame_at(
+                    offset_s, tolerance_s, (width, height), large_at.get(offset_s), native=True
+                )
                 return frame if isinstance(frame, Frame) else frame.reason
 
             yield watch.calls("decode", picture_at)
@@ -130,11 +139,23 @@ def job_of(
 
 
 def observe_jobs(
-    jobs: Iterable[Job], detector: Detector, sight: Sight, *, batch: int = 4, watch: Stopwatch | None = None
+    jobs: Iterable[Job],
+    detector: Detector,
+    sight: Sight,
+    *,
+    batch: int = 4,
+    watch: Stopwatch | None = None,
+    closer: Detector | None = None,
 ) -> Iterator[tuple[Job, Observed | UnreadableRecording]]:
-    """Look at one camera's recordings; each is given as soon as it is done, or with why it could not be opened."""
-    view = (watch or Stopwatch()).calls("view", view_state)
-    return observe_each(jobs, detector, lambda frame: view(frame.image), batch=batch, sight=sight)
+    """Look at one camera's recordings; each is given as soon as it is done, or with why it could not be opened.
+
+    `closer`, or else the detector, is asked about crops at the camera's own resolution.
+    """
+    watch = watch or Stopwatch()
+    view = watch.calls("view", view_state)
+    return observe_each(
+        jobs, detector, lambda frame: view(frame.image), batch=batch, sight=sight, closer=closer, watch=watch
+    )
 
 
 ON_THE_WAY = "decoded on the way"

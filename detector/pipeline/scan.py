@@ -111,13 +111,16 @@ class Shop:
     gated: bool = True
     """Whether the model's last answer serves again where nothing moved."""
     watch: Stopwatch = field(default_factory=Stopwatch)
+    crops: Detector | None = None
+    """The detector as it is asked about crops at the camera's own resolution, where that is told apart."""
 
     def timed(self) -> Shop:
         """With a stopwatch of its own, which tells inference by itself."""
         watch = Stopwatch()
         litter = self.litter and Attended(self.litter, around=partial(watch.stage, "infer litter"))
         detector = Attended(self.detector, around=partial(watch.stage, "infer"))
-        return replace(self, detector=detector, litter=litter, watch=watch)
+        crops = Attended(self.detector, around=partial(watch.stage, "infer crops"))
+        return replace(self, detector=detector, litter=litter, watch=watch, crops=crops)
 
 
 @dataclass(frozen=True, slots=True)
@@ -431,7 +434,9 @@ def _observe(shop: Shop, report: CameraReport, tell: Tell) -> CameraReport:
     healthy: set[str] = set()
     sight = sight_of(report.camera, gated=shop.gated)
     batch = shop.settings.model.batch
-    stream = observe_jobs((one.job for one in owed), shop.detector, sight, batch=batch, watch=shop.watch)
+    stream = observe_jobs(
+        (one.job for one in owed), shop.detector, sight, batch=batch, watch=shop.watch, closer=shop.crops
+    )
     for index, (one, (job, seen)) in enumerate(zip(owed, stream, strict=True), 1):
         if isinstance(seen, Observed):
             seen = _kept(shop, report, one, model, seen)  # noqa: PLW2901
@@ -491,7 +496,12 @@ def _owed(shop: Shop, report: CameraReport, model: str) -> list[_Owed]:
             if last is not None and before is not None and goes_on(last, part, camera):
                 joins = bool(owed) and owed[-1].part == last
                 kept = [one.file for one in done.get(last[0].id, ()) if one.plan_key == _key(before, model)]
-                job = replace(job, joins=joins, remembered=partial(_remembered, shop.store, kept))
+                job = replace(
+                    job,
+                    joins=joins,
+                    remembered=partial(_remembered, shop.store, kept),
+                    native_remembered=partial(_native_remembered, shop.store, kept),
+                )
             owed.append(_Owed(part, cadence, job))
         before = cadence
     return owed
@@ -528,12 +538,19 @@ def _kept(
         return error
 
 
+def _native_remembered(store: ObservationStore, files: Sequence[str]) -> str:
+    """What was known of the view at the end of the recording before, where that was observed by an earlier scan."""
+    return store.native_memory(files[0]) if files else ""
+
+
 def _keep(shop: Shop, report: CameraReport, one: _Owed, model: str, seen: Observed) -> None:
     """Store what a recording showed, and then say in the catalogue that it is done."""
     recording, interval = one.part
     local = interval.start.astimezone(report.camera.timezone)
     key = _key(one.cadence, model)
-    file = shop.store.write(report.camera.id, recording.id, key, local, seen.seen, seen.memory)
+    file = shop.store.write(
+        report.camera.id, recording.id, key, local, seen.seen, seen.memory, seen.native_memory
+    )
     shop.catalogue.mark_observed(
         recording,
         key,

@@ -1,0 +1,374 @@
+"""One camera's pictures looked at at their own resolution, sample after sample: what stands is found, then named.
+
+It runs in the thread that reads, and asks the model at once, so what one sample showed decides what is looked at in the
+next, however samples are batched. Where a recording ends, what is known goes through its stored form (`kept`), so that a
+scan in one go and one that was resumed see the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import reduce
+from typing import Final
+
+import numpy as np
+
+from detector.core.geometry import Box
+from detector.core.stopwatch import Stopwatch
+from detector.core.values import (
+    LABEL_GROUPS_MISTAKEN,
+    NO_DETECTIONS,
+    Detections,
+    LabelGroup,
+    NativePicture,
+)
+from detector.inference.detector import Detector
+from detector.observing.mosaic import Crop, found_in, pack, sheets_of
+from detector.observing.regions import (
+    COVERED,
+    MOST_REGIONS,
+    NAMED,
+    Region,
+    chosen,
+    covered,
+    crop_around,
+    is_named,
+    mark_standing,
+    of_region,
+    once_each,
+)
+from detector.observing.standing import (
+    BoxPx,
+    Grey,
+    Ground,
+    Switches,
+    absorbed,
+    differing,
+    find_standing,
+    flattened,
+    halvings_of,
+    new_ground,
+    reduced,
+)
+
+NATIVE_VERSION: Final = 1
+"""Changes when pictures would be looked at otherwise: what was seen by another is observed again."""
+
+WORTH_SCALE: Final = 0.9
+"""Pictures that the model sees at this scale, or larger, are not looked at again."""
+
+SEEN_WHOLE_PX: Final = 90
+"""What is wider than this in the model's input is seen in the whole picture; narrower, it is looked at in a crop."""
+
+MOST_SHEETS: Final = 3
+"""So many inputs of the model, at most, are asked for a sample's regions. Regions that find no place wait for the next
+sample; those that waited longest come first."""
+
+SURVEYS: Final = 2
+"""So often, at successive samples, the watched part is surveyed where nothing is known of it."""
+
+SURVEY_EVERY_S: Final = 3600.0
+"""Where the background has changed since it was surveyed, it is surveyed again so often."""
+
+MOST_CHANGED: Final = 16
+"""Of the places whose background has changed the largest ones, so many, are surveyed."""
+
+SURVEY_ALL_EVERY_S: Final = 6 * 3600.0
+"""The whole watched part is, so often."""
+
+TILES_OVERLAP_PX: Final = 160
+"""Tiles of a survey overlap by so much in pixels of the picture: what is no wider is whole in one of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Native:
+    """That pictures are looked at at their own resolution, and with which parts of the mechanism."""
+
+    switches: Switches = field(default_factory=Switches)
+    surveys: int = SURVEYS
+
+    @property
+    def id(self) -> str:
+        """Another may see something else."""
+        s = self.switches
+        off = [name for name, on in (("background", s.background), ("persistence", s.persistence)) if not on]
+        return (
+            f"native {NATIVE_VERSION}"
+            + "".join(f" without {name}" for name in off)
+            + ("" if self.surveys == SURVEYS else f" surveys {self.surveys}")
+        )
+
+
+@dataclass(slots=True, eq=False)
+class State:
+    """What is known of a camera's view. `surveyed` is its background when it was last surveyed."""
+
+    ground: Ground
+    surveyed: Grey
+    surveys_left: int
+    survey_slot: int = 0
+    """The last stretches of SURVEY_EVERY_S and SURVEY_ALL_EVERY_S, counted from 1970, in which a survey was made."""
+    survey_all_slot: int = 0
+    regions: list[Region] = field(default_factory=list)
+    arriving: bool = False
+    """Whether something new was in the last sample that the next one may show standing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What stands at a sample and is too small for the whole picture, and what of it stood at the sample before already.
+
+    Boxes are in [0, 1] of the picture.
+    """
+
+    now: Detections = NO_DETECTIONS
+    before: Detections = NO_DETECTIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How the working scale lies on the picture. `origin_xy` is the watched part's corner in pixels of the picture."""
+
+    picture_wh: tuple[int, int]
+    origin_xy: tuple[int, int]
+    until_xy: tuple[int, int]
+    halvings: int
+
+    @classmethod
+    def of(cls, picture_wh: tuple[int, int], part: Box | None) -> Place:
+        width, height = picture_wh
+        x1, y1, x2, y2 = part or (0.0, 0.0, 1.0, 1.0)
+        origin = (int(x1 * width), int(y1 * height))
+        return cls(picture_wh, origin, (round(x2 * width), round(y2 * height)), halvings_of(width))
+
+    def cut(self, luma: Grey) -> Grey:
+        (x1, y1), (x2, y2) = self.origin_xy, self.until_xy
+        return reduced(luma[y1:y2, x1:x2], self.halvings)
+
+    def pixels(self, box: BoxPx) -> Box:
+        """A box of the working scale in pixels of the picture."""
+        step, (x, y) = 1 << self.halvings, self.origin_xy
+        return (box[0] * step + x, box[1] * step + y, box[2] * step + x, box[3] * step + y)
+
+    def fraction(self, box: BoxPx) -> Box:
+        """A box of the working scale in [0, 1] of the picture."""
+        (width, height), (x1, y1, x2, y2) = self.picture_wh, self.pixels(box)
+        return (x1 / width, y1 / height, x2 / width, y2 / height)
+
+    def working(self, box: Sequence[float], shape: tuple[int, ...]) -> BoxPx:
+        """A box in [0, 1] of the picture at the working scale, of `shape`, and at least one pixel large."""
+        step, (x, y), (width, height) = 1 << self.halvings, self.origin_xy, self.picture_wh
+        x1 = min(max(0, int((box[0] * width - x) // step)), shape[1] - 1)
+        y1 = min(max(0, int((box[1] * height - y) // step)), shape[0] - 1)
+        x2 = min(shape[1], int(-(-(box[2] * width - x) // step)))
+        y2 = min(shape[0], int(-(-(box[3] * height - y) // step)))
+        return (x1, y1, max(x1 + 1, x2), max(y1 + 1, y2))
+
+
+class NativeLooks:
+    """Looks at one camera's samples in their order."""
+
+    def __init__(
+        self,
+        native: Native,
+        part: Box | None,
+        detector: Detector,
+        watch: Stopwatch,
+        state: State | None = None,
+    ) -> None:
+        """`part` in [0, 1] is watched, None: the whole picture. `state` is what is known of the view so far."""
+        self._native = native
+        self._part = part
+        self._detector = detector
+        self._watch = watch
+        self._sheet_wh = (detector.input_hw[1], detector.input_hw[0])
+        self.state = state
+        self._before: NativePicture | None = None
+
+    def look(self, picture: NativePicture | None, at: datetime) -> Seen:
+        """What is seen at a sample. Raises what the detector does.
+
+        Something is known to stand only from its second sample on; it is then looked for in the first one, too.
+        """
+        if picture is None or not self._is_worth_it(picture.wh):
+            return Seen()
+        with self._watch.stage("standing"):
+            place = Place.of(picture.wh, self._part)
+            luma = place.cut(picture.luma())
+            state, new = self._next_state(flattened(luma), place)
+            before = self._ask_regions(state, new, picture, place, luma)
+            self._survey(state, picture, place, luma, at)
+            self._end_regions(state)
+            self._before = picture
+            return Seen(once_each(_together(region.found for region in state.regions)), once_each(before))
+
+    def _is_worth_it(self, wh: tuple[int, int]) -> bool:
+        return min(self._sheet_wh[0] / wh[0], self._sheet_wh[1] / wh[1]) < WORTH_SCALE
+
+    @property
+    def serves(self) -> int | None:
+        """For how many samples what stands needs no picture as long as `lasts`; None where nothing limits it."""
+        if self.state is None:
+            return None
+        if self.state.surveys_left or self.state.arriving:
+            return 0
+        return min((region.serves for region in self.state.regions), default=None)
+
+    def lasts(self, picture: NativePicture | None) -> bool:
+        """Whether a later picture shows what the last one did."""
+        if self.state is None or picture is None:
+            return True
+        flat = flattened(Place.of(picture.wh, self._part).cut(picture.luma()))
+        before = self.state.ground.before
+        return flat.shape == before.shape and not differing(before, flat)
+
+    def spare(self, samples: int) -> None:
+        """So many samples are taken to show what the last one did."""
+        for region in self.state.regions if self.state else ():
+            if region.scene is not None:
+                region.scene.reused += samples
+
+    def _next_state(self, flat: Grey, place: Place) -> tuple[State, list[Region]]:
+        """The state with the sample's picture added, and its regions that are new."""
+        state = self.state
+        if state is None or state.ground.before.shape != flat.shape:
+            self.state = State(new_ground(flat), flat, self._native.surveys)
+            return self.state, []
+        found = find_standing(state.ground, flat, self._native.switches)
+        state.ground = found.ground
+        if found.new_scene:
+            state.surveyed, state.surveys_left = flat, self._native.surveys
+        small, new = (
+            [box for box in boxes if self._is_small(place.pixels(box), place)]
+            for boxes in (found.regions, found.new)
+        )
+        state.arriving = bool(new)
+        return state, mark_standing(state.regions, small)
+
+    def _is_small(self, box: Box, place: Place) -> bool:
+        """Whether the whole picture shows it too small. A row of vehicles is as large as one of them is."""
+        scale = min(side / full for side, full in zip(self._sheet_wh, place.picture_wh, strict=True))
+        return min(box[2] - box[0], 2 * (box[3] - box[1])) * scale < SEEN_WHOLE_PX
+
+    def _ask_regions(
+        self, state: State, new: Sequence[Region], picture: NativePicture, place: Place, luma: Grey
+    ) -> Detections:
+        """Ask the model about the regions that need it, and let the others' answers stand.
+
+        Returns what the new ones show at the sample before.
+        """
+        asked: list[tuple[Region, Crop]] = []
+        left_px = MOST_SHEETS * 0.8 * self._sheet_wh[0] * self._sheet_wh[1]
+        waiting = []
+        for region in list(state.regions):
+            crop = crop_around(place.pixels(region.box), place.picture_wh, self._sheet_wh)
+            cost_px = crop.cell_wh[0] * crop.cell_wh[1]
+            if cost_px > left_px:
+                region.found = NO_DETECTIONS
+                waiting.append(region)
+            elif region.admit(luma):
+                left_px -= cost_px
+                asked.append((region, crop))
+            else:
+                region.answer_again()
+        earlier = self._before
+        early = [(region, crop) for region, crop in asked if earlier is not None and region in new]
+        pictures = [picture] * len(asked) + ([earlier] * len(early) if earlier is not None else [])
+        answers = self._ask(pictures, [crop for _, crop in (*asked, *early)])
+        for (region, _), found in zip(asked, answers[: len(asked)], strict=True):
+            region.answered(of_region(found, place.fraction(region.box)))
+        before = _together(
+            of_region(found, place.fraction(region.box))
+            for (region, _), found in zip(early, answers[len(asked) :], strict=True)
+        )
+        for region, _ in asked:
+            if not region.fitted and is_named(region.found):
+                best = region.found.boxes[int(region.found.confidences.argmax())]
+                region.fit(place.working(best, luma.shape), luma)
+        if waiting:
+            state.regions = [*waiting, *(r for r in state.regions if r not in waiting)]
+        return before
+
+    def _ask(self, pictures: Sequence[NativePicture], crops: Sequence[Crop]) -> list[Detections]:
+        """What each crop of the picture of the same index shows, in [0, 1] of it; pictures are of one size."""
+        if not crops:
+            return []
+        cells = pack(crops, self._sheet_wh)
+        found = self._detector.detect(sheets_of(pictures, cells, self._sheet_wh))
+        return found_in(cells, found, self._sheet_wh, pictures[0].wh)
+
+    def _end_regions(self, state: State) -> None:
+        for region in state.regions:
+            if region.is_nothing:
+                state.ground = absorbed(state.ground, region.box)
+        state.regions = [r for r in state.regions if not r.is_over and not r.is_nothing]
+
+    def _survey(self, state: State, picture: NativePicture, place: Place, luma: Grey, at: datetime) -> None:
+        """Look for small vehicles where nothing is known, or where the background has changed."""
+        hour, hours = (int(at.timestamp() // every_s) for every_s in (SURVEY_EVERY_S, SURVEY_ALL_EVERY_S))
+        if not self._native.surveys or not (state.surveys_left or hour != state.survey_slot):
+            return
+        if state.surveys_left or hours != state.survey_all_slot:
+            crops = tiles_of(place, self._sheet_wh)
+        else:
+            changed = differing(state.surveyed, state.ground.background)[:MOST_CHANGED]
+            crops = [crop_around(place.pixels(box), place.picture_wh, self._sheet_wh) for box in changed]
+        state.surveys_left = max(0, state.surveys_left - 1)
+        state.survey_slot, state.survey_all_slot = hour, hours
+        state.surveyed = state.ground.background
+        answers = self._ask([picture] * len(crops), crops)
+        found = _together(chosen(seen, self._small_vehicles(seen, place)) for seen in answers)
+        self._begin_surveyed(state, once_each(found), place, luma)
+
+    def _small_vehicles(self, found: Detections, place: Place) -> list[int]:
+        """Those that may be vehicles, and that the whole picture shows too small."""
+        return [
+            k
+            for k, label in enumerate(found.labels)
+            if LABEL_GROUPS_MISTAKEN.get(label) is LabelGroup.VEHICLE
+            and found.confidences[k] >= NAMED
+            and self._is_small(_pixels(found.boxes[k], place.picture_wh), place)
+        ]
+
+    def _begin_surveyed(self, state: State, found: Detections, place: Place, luma: Grey) -> None:
+        """Make a region of each small vehicle that no region covers."""
+        known = [region.box for region in state.regions]
+        for k in np.argsort(-found.confidences, kind="stable"):
+            box = place.working(found.boxes[k], luma.shape)
+            if covered(box, known) >= COVERED:
+                continue
+            if len(state.regions) >= MOST_REGIONS:
+                return
+            region = Region(box, fitted=True, not_stood=1)
+            region.admit(luma)
+            region.answered(chosen(found, [k]))
+            state.regions.append(region)
+            known.append(box)
+
+
+def _together(found: Iterable[Detections]) -> Detections:
+    return reduce(Detections.with_those_of, found, NO_DETECTIONS)
+
+
+def tiles_of(place: Place, sheet_wh: tuple[int, int]) -> list[Crop]:
+    """The watched part in tiles at the picture's own resolution, each as large as the model's input."""
+    spans = [
+        _spans(low, high, side)
+        for low, high, side in zip(place.origin_xy, place.until_xy, sheet_wh, strict=True)
+    ]
+    return [Crop(x1, y1, x2, y2) for y1, y2 in spans[1] for x1, x2 in spans[0]]
+
+
+def _spans(low: int, high: int, side: int) -> list[tuple[int, int]]:
+    """[low, high) in stretches of `side`, evenly spread, that overlap by TILES_OVERLAP_PX or more."""
+    if high - low <= side:
+        return [(low, high)]
+    count = -(-(high - low - TILES_OVERLAP_PX) // (side - TILES_OVERLAP_PX))
+    starts = [low + round(k * (high - low - side) / (count - 1)) for k in range(count)]
+    return [(start, start + side) for start in starts]
+
+
+def _pixels(box: Sequence[float], wh: tuple[int, int]) -> Box:
+    return (box[0] * wh[0], box[1] * wh[1], box[2] * wh[0], box[3] * wh[1])
