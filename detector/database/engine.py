@@ -199,7 +199,15 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # the driver begins no transaction by itself: `_begin_sqlite` does
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")  # what was committed survives a power cut
-    _switch_to_wal(connection)
+    if _is_ours(connection):
+        _switch_to_wal(connection)
+
+
+def _is_ours(connection: sqlite3.Connection) -> bool:
+    """Whether a file is new or kerbwatch's: the file of another program is not changed, not even its journal's mode."""
+    rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    names = {name for (name,) in rows}
+    return not names or migrations.VERSION_TABLE in names
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:

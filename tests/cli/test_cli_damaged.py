@@ -80,7 +80,7 @@ COMMANDS = {
     "judge": ("judge", *DAY),
     "serve": ("serve", "--port", "0"),
     "runs": ("runs",),
-    "nightly": ("nightly",),
+    "nightly": ("nightly", "--once"),
 }
 
 
