@@ -32,7 +32,7 @@ from detector.core.values import (
 from detector.decoding.reader import frames_at
 from detector.evidence import Scene, side_by_side, verify_evidence, write_evidence
 from detector.issues.values import Attachment, AttachmentKind
-from detector.reporting.pictures import Sight
+from detector.reporting.pictures import EvidencePictures, Sight, evidence_in
 from detector.reporting.takeout import take_out
 
 START = datetime(2026, 1, 8, 8, tzinfo=UTC)
@@ -165,6 +165,36 @@ def test_before_and_after_are_put_side_by_side_again_out_of_masked_pictures(
     assert roughness(right, PERSON) < 0.05 * roughness(rough(), PERSON)
 
 
+ILL_FORMED = [
+    b"",
+    b"{",
+    b"\xff\xfe\x00",
+    b"null",
+    b"[]",
+    b"[" * 100_000,
+    b'{"stills": 7}',
+    b'{"stills": [1, null]}',
+    b'{"stills": [{"at": 5, "box": "x"}], "violation": 3, "point": []}',
+    b'{"stills": [{"at": "2026-13-45", "box": [0.1, "a", 0.3, 0.4]}]}',
+    b'{"files": {"a": 1}}',
+]
+
+
+@pytest.mark.parametrize("content", ILL_FORMED, ids=lambda content: repr(content[:24]))
+def test_an_ill_formed_manifest_costs_nothing_but_what_it_would_have_told(
+    evidence: Path, tmp_path: Path, content: bytes
+) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for path in evidence.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    (copy / "manifest.json").write_bytes(content)
+    told = take_out([copy], [], CAR, tmp_path / "out", Sight(Sees()))
+    assert "evidence-1/still_1_scene.jpg" in told.files
+    assert EvidencePictures(evidence_in(tmp_path), None)("copy", 400, 200).scene is not None
+    assert [fault for fault in verify_evidence(copy) if fault.startswith("manifest.json: unreadable")]
+
+
 def test_what_is_missing_or_damaged_is_said_and_the_rest_is_taken_out(evidence: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     copy.mkdir()
@@ -175,6 +205,7 @@ def test_what_is_missing_or_damaged_is_said_and_the_rest_is_taken_out(evidence: 
     (copy / "manifest.json").unlink()
     told = take_out([copy, tmp_path / "nowhere"], [], CAR, tmp_path / "out", Sight(Sees()))
     assert [file for file, _ in told.left_out] == [
+        "evidence-1/manifest.json",
         "evidence-1/still_1_scene.jpg",
         "evidence-1/clip.mp4",
         "evidence-2",
