@@ -199,6 +199,9 @@ class MediaInfo:
     """True where the container's index is whole, so that no pictures are missing at its end."""
     studied: bool = False
     """True where the whole file was read for breaks."""
+    pace: tuple[tuple[float, int], ...] = ()
+    """Places between which pictures come evenly, the beginning and the end among them: media time in seconds, and how
+    many pictures lie before it. Empty where they come evenly throughout, or that is not known."""
 
     shape_wh: tuple[int, int] = (0, 0)
     """Width and height as shown in square pixels: what is stored may be squeezed. (0, 0) where it is not known."""
@@ -212,7 +215,8 @@ class MediaInfo:
     def of_json(cls, stored: Mapping[str, Any]) -> Self:
         sizes = {name: tuple(stored.get(name, (0, 0))) for name in ("resolution_wh", "shape_wh")}
         breaks = tuple(Break(*jump) for jump in stored["breaks"])
-        return cls(**{**stored, **sizes, "breaks": breaks})
+        pace = tuple((float(media_s), int(number)) for media_s, number in stored.get("pace", ()))
+        return cls(**{**stored, **sizes, "breaks": breaks, "pace": pace})
 
 
 @dataclass(frozen=True, slots=True)

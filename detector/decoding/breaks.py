@@ -10,6 +10,9 @@ from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from detector.core.timeline import Break
 
 if TYPE_CHECKING:
@@ -23,6 +26,15 @@ PERIODS = 4.0
 
 USUAL_STEPS = 33
 """So many steps, spread over an index, tell the usual one."""
+
+UNEVEN_S = 0.4
+"""Seconds. Pictures come evenly if none is further from its place at the mean rate."""
+
+LEAST_PACED = 8
+"""Of fewer pictures no pace is described."""
+
+MOST_KNOTS = 64
+"""A pace that changes more often is not described."""
 
 MOST_STEPS = 4096
 """An index of a variable picture rate is searched in so many steps at most."""
@@ -75,6 +87,39 @@ def find_jumps_in_index(time_at: Callable[[int], float], count: int) -> tuple[li
     return sorted(jumps, key=lambda jump: jump.number), usual_s
 
 
+def describe_pace(times_s: Sequence[float]) -> tuple[tuple[float, int], ...]:
+    """Places between which pictures come evenly: seconds after the first picture, and how many pictures lie before.
+
+    `times_s` rise. Empty where the pictures come evenly throughout, and where more than MOST_KNOTS places are needed.
+    """
+    if len(times_s) < LEAST_PACED or times_s[-1] <= times_s[0]:
+        return ()
+    after_s = np.asarray(times_s, np.float64) - times_s[0]
+    last = len(after_s) - 1
+    tolerance = max(1.0, UNEVEN_S * last / float(after_s[-1]))
+    knots, stack = {0, last}, [(0, last)]
+    while stack:
+        low, high = stack.pop()
+        off = _find_farthest(after_s, low, high, tolerance)
+        if off is not None:
+            knots.add(off)
+            stack += [(low, off), (off, high)]
+        if len(knots) > MOST_KNOTS:
+            return ()
+    return tuple((float(after_s[k]), k) for k in sorted(knots)) if len(knots) > 2 else ()
+
+
+def _find_farthest(after_s: npt.NDArray[np.float64], low: int, high: int, tolerance: float) -> int | None:
+    """The picture whose number is farthest from what an even pace gives; None where all are within the tolerance."""
+    span_s = after_s[high] - after_s[low]
+    if high - low < 2 or span_s <= 0:
+        return None
+    expected = low + (after_s[low : high + 1] - after_s[low]) / span_s * (high - low)
+    errors = np.abs(expected - np.arange(low, high + 1))
+    farthest = int(errors[1:-1].argmax()) + 1
+    return low + farthest if errors[farthest] > tolerance else None
+
+
 def _find_usual(steps: Sequence[float]) -> float:
     rising = [step for step in steps if step > 0]
     return statistics.median(rising) if rising else 0.0
@@ -108,6 +153,8 @@ class Scan:
     count: int
     usual_s: float
     hz: Fraction | None = None
+    pace: tuple[tuple[float, int], ...] = ()
+    """See `describe_pace`; seconds after the first packet."""
 
     def breaks(self, base: Fraction, origin_s: float) -> tuple[Break, ...]:
         """The jumps between runs, in media time from `origin_s` on."""
@@ -170,7 +217,8 @@ def _read_times(read: Sequence[_Read], base: Fraction) -> Scan:
         if p.is_keyframe
     )
     starts = (shown[0], *(shown[place] for place in begins))
-    return Scan(keyframes, tuple(shifts), starts, shown[0], max(shown), len(timed), usual_s)
+    pace = describe_pace([float(ticks * base) for ticks in sorted(shown)])
+    return Scan(keyframes, tuple(shifts), starts, shown[0], max(shown), len(timed), usual_s, None, pace)
 
 
 class StreamClock(Protocol):

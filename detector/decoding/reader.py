@@ -26,6 +26,7 @@ from detector.decoding.breaks import (
     Steady,
     StreamClock,
     Tabled,
+    describe_pace,
     find_jumps,
     find_jumps_in_index,
     scan,
@@ -183,6 +184,7 @@ class Reader:
         self.path = path
         self.decoded = 0
         """So many pictures were decoded so far, those on the way to a wanted one among them."""
+        _require_file(path)
         brief = _open_briefly(path)
         self._is_brief = brief is not None
         self._patient = False
@@ -374,6 +376,7 @@ class Reader:
             timed=not self._is_untimed,
             complete=not truncated and (self._has_whole_index or self.container.format.name in CLOSED),
             studied=whole,
+            pace=self._describe_pace(table, breaks, whole=whole),
         )
 
     def _find_breaks(self, *, whole: bool) -> tuple[Scan | None, tuple[Break, ...], float]:
@@ -451,6 +454,20 @@ class Reader:
             return float(rate) if rate else None
         lasts_s = float(ticks * self._base) - taken_s
         return (count - 1) / lasts_s if lasts_s > usual_s else None
+
+    def _describe_pace(
+        self, table: Scan | None, breaks: Sequence[Break], *, whole: bool
+    ) -> tuple[tuple[float, int], ...]:
+        """See `MediaInfo.pace`. Told only of a clock without breaks that begins with the first picture."""
+        entries = self.stream.index_entries
+        if breaks or self._is_untimed:
+            return ()
+        if table is not None:
+            return table.pace if abs(float(table.first * self._base) - self.first_s) <= LEAST_LEAD_S else ()
+        if not (whole and self._has_whole_index) or self._tells_only_order:
+            return ()
+        times_s = [float(entry.timestamp * self._base) for entry in entries]
+        return describe_pace(times_s) if abs(times_s[0] - self.first_s) <= LEAST_LEAD_S else ()
 
     def _measure_delay(self, begins_s: float) -> float:
         """For how long the container shows nothing before its first video packet: an empty edit, or sound alone."""
@@ -866,6 +883,13 @@ class Reader:
 def _ticks_of(timed: Packet[Any] | VideoFrame) -> int | None:
     """Presentation time in the stream's ticks; the decoding time where a container (AVI) knows no other."""
     return timed.pts if timed.pts is not None else timed.dts
+
+
+def _require_file(path: Path) -> None:
+    """Raises UnreadableRecording for what is there and no file: to open a named pipe would wait for a writer for ever."""
+    if path.exists() and not path.is_file():
+        reason = "it is a folder, not a file" if path.is_dir() else "not a regular file"
+        raise UnreadableRecording(str(path), reason, not_video=True)
 
 
 def _open_briefly(path: Path) -> InputContainer | None:

@@ -43,6 +43,7 @@ _FRACTION = re.compile(
 )
 _MICROSECONDS = re.compile(r"[-_ ](?P<micro>\d{6})(?!\d)")
 _MERIDIEM = re.compile(rf"{_SEPARATORS}(?P<half>a\.?m\.?|p\.?m\.?|上午|下午)(?![^\W_])", re.IGNORECASE)
+_LATIN_HALF = re.compile(rf"{_SEPARATORS}[ap]\.?m(?![^\W_])", re.IGNORECASE)
 _ZONE = re.compile(
     rf"{_SEPARATORS}(?P<zone>{BEIJING}|Z(?![^\W_])|(?:UTC|GMT)(?:[ _]?(?P<sign>[+-])(?P<hours>\d{{1,2}})"
     r"(?:[:_.-]?(?P<minutes>[0134][05]))?(?!\d))?(?![^\W_])(?![ _]?[+-]\d))",
@@ -221,6 +222,8 @@ def _hour_of_day(hour: int, half: str) -> int:
 def _read_end(reading: _Reading) -> bool:
     if reading.rest.end is not None or not reading.numbers:
         return False
+    if reading.near and not reading.last.half and _LATIN_HALF.match(reading.text, reading.at):
+        return False  # "08-00-00 AM - 08-04-00 AM": it belongs to the clock before it
     patterns = [_END_STAMP, _END_CHINESE]
     if reading.near:
         patterns.append(_END_COMPACT if reading.compact else _END_CLOCK)

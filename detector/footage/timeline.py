@@ -13,6 +13,7 @@ Precedence, first to last:
    states explains it, or nothing contradicts it, times are spread evenly over the name's interval. Where the stream's
    rate confirms the container's clock, or the container breaks off, what is missing at the end is a gap, and what is
    too much is left out. Pictures without times are counted, and spread over the name's interval.
+   Where the clock runs unevenly and the stated rate explains the number of pictures, they are counted.
 5. **The beginning.** Pictures that cannot be decoded, an empty edit, or sound before the first picture are a gap at the
    beginning if the name's length agrees, or if there is none to compare with.
 
@@ -23,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from detector.core.timeline import TINY_S, Break, Piece, Timeline
 from detector.core.values import MediaInfo
@@ -183,13 +184,52 @@ def _apply_rate(layout: _Layout, bounds: Bounds) -> _Layout:
         return _apply_rate_by_next(layout, bounds)
     if not layout.info.timed:
         return _spread_counted(layout, end_s)
+    if paced := _apply_pace(layout, end_s, "its name"):
+        return paced
     total_s = layout.ends_s
     if abs(total_s - end_s) <= EXACT_S or (total_s < end_s and not bounds.is_final):
         return layout
     if not _is_spread(layout.info, total_s, end_s):
         return layout
     note = f"it lasts {total_s:.0f} s by its container and {end_s:.0f} s by its name; times are spread over the {end_s:.0f} s"
+    if unsure_s := _measure_unevenness_s(layout.info, end_s):
+        note += f", but its clock does not run evenly, so that a time may be wrong by up to {unsure_s:.0f} s"
     return layout.spread(total_s / end_s).noting(note)
+
+
+def _apply_pace(layout: _Layout, end_s: float, what: str) -> _Layout | None:
+    """Pictures counted where the clock runs unevenly and their number, at the stated rate, makes the length that is known."""
+    info = layout.info
+    if not (info.pace and info.stated_hz) or info.lead_s or info.late_s:
+        return None
+    (before_s, before), (last_s, last) = info.pace[-2:]
+    if not _is_same((last + 1) / info.stated_hz, end_s) or _measure_unevenness_s(info, end_s) <= EXACT_S:
+        return None
+    per_picture_s = end_s / (last + 1)
+    ends = [*(media_s for media_s, _ in info.pace[1:-1]), last_s + (last_s - before_s) / (last - before)]
+    pieces = tuple(
+        Piece(
+            number * per_picture_s, media_s, until_s - media_s, (until_s - media_s) / (count * per_picture_s)
+        )
+        for (media_s, number), until_s, count in zip(info.pace, ends, _count_between(info.pace), strict=False)
+        if until_s - media_s > TINY_S
+    )
+    note = f"its clock does not run evenly; its pictures are counted, and spread over the {end_s:.0f} s as {what} says"
+    return replace(layout, pieces=pieces).noting(note)
+
+
+def _count_between(pace: Sequence[tuple[float, int]]) -> list[int]:
+    """How many pictures lie between one place and the next; the last picture belongs to the last stretch."""
+    counts = [after - before for (_, before), (_, after) in pairwise(pace)]
+    return [*counts[:-1], counts[-1] + 1]
+
+
+def _measure_unevenness_s(info: MediaInfo, end_s: float) -> float:
+    """How far spread times may be wrong where a clock runs unevenly: by how much times and numbers of pictures differ."""
+    if not info.pace:
+        return 0.0
+    last_s, last = info.pace[-1]
+    return max(abs(media_s / last_s - number / last) for media_s, number in info.pace) * end_s
 
 
 def _is_spread(info: MediaInfo, total_s: float, end_s: float) -> bool:
@@ -244,6 +284,8 @@ def _apply_rate_by_next(layout: _Layout, bounds: Bounds) -> _Layout:
     info, next_s, total_s = layout.info, bounds.next_s, layout.ends_s
     if not info.timed:
         return _note_stated_rate(layout)
+    if next_s is not None and (paced := _apply_pace(layout, next_s, "the next file")):
+        return paced
     if next_s is None or total_s <= next_s + EXACT_S or not (info.measured_hz and info.stated_hz):
         return layout
     stated = info.measured_hz / info.stated_hz

@@ -226,3 +226,11 @@ def cut(made: Made, folder: Path, part: float) -> Path:
     path = folder / f"cut{made.path.suffix}"
     path.write_bytes(content[: max(1, int(len(content) * part))])
     return path
+
+
+def test_a_folder_and_a_named_pipe_are_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (tmp_path / "folder.mp4").mkdir()
+    for name, reason in (("pipe.mp4", "not a regular file"), ("folder.mp4", "a folder")):
+        with pytest.raises(UnreadableRecording, match=reason):
+            Reader(tmp_path / name)

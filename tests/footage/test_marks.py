@@ -179,3 +179,11 @@ def test_whatever_stands_behind_a_stamp_the_start_is_that_clock_or_the_name_is_r
     )
     named = parse_template(template).read(f"{stamp}{text.replace('/', '')}.mp4")
     assert isinstance(named, Unread) or named.start.replace(tzinfo=None, microsecond=0) in (EIGHT, EVENING)
+
+
+@pytest.mark.parametrize(
+    "name", ("2026-01-08 11-00-00 AM - 01-00-00 PM", "2026-01-08 11.00.00 a.m.-01.00.00 p.m.")
+)
+def test_am_and_pm_belong_to_the_clock_before_them(name: str) -> None:
+    named = parse_template("iso").times(f"cam/{name}.mp4")
+    assert named == NamedTimes(datetime(2026, 1, 8, 11), datetime(2026, 1, 8, 13))
