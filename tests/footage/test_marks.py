@@ -182,8 +182,9 @@ def test_whatever_stands_behind_a_stamp_the_start_is_that_clock_or_the_name_is_r
 
 
 @pytest.mark.parametrize(
-    "name", ("2026-01-08 11-00-00 AM - 01-00-00 PM", "2026-01-08 11.00.00 a.m.-01.00.00 p.m.")
+    "name", ["2026-01-08 11-00-00 AM - 01-00-00 PM", "2026-01-08 11.00.00 a.m.-01.00.00 p.m."]
 )
 def test_am_and_pm_belong_to_the_clock_before_them(name: str) -> None:
     named = parse_template("iso").times(f"cam/{name}.mp4")
-    assert named == NamedTimes(datetime(2026, 1, 8, 11), datetime(2026, 1, 8, 13))
+    assert named is not None and named.end is not None
+    assert (named.start.hour, named.end.hour, named.end - named.start) == (11, 13, timedelta(hours=2))
