@@ -186,5 +186,6 @@ def test_whatever_stands_behind_a_stamp_the_start_is_that_clock_or_the_name_is_r
 )
 def test_am_and_pm_belong_to_the_clock_before_them(name: str) -> None:
     named = parse_template("iso").times(f"cam/{name}.mp4")
-    assert named is not None and named.end is not None
+    assert named is not None
+    assert named.end is not None
     assert (named.start.hour, named.end.hour, named.end - named.start) == (11, 13, timedelta(hours=2))
