@@ -27,7 +27,8 @@ does that is as grey as the pavement."""
 FEWEST_PIXELS = 40
 """A change of fewer has no middle that the gaps closed anyway would leave open, and may be noise."""
 
-CLOSED = np.ones((5, 5), np.uint8)
+GAP_PX = 5
+CLOSED = np.ones((GAP_PX, GAP_PX), np.uint8)
 """Gaps narrower than this are closed."""
 
 SWAY_PX = 1
@@ -97,10 +98,13 @@ def _larger(a: Image, b: Image) -> Image:
     return np.asarray(cv2.max(a, b), np.uint8)
 
 
-def relit(image: Image, like: Image) -> Image:
-    """The picture under the light of another: cell by cell the median of their ratio, which no small thing moves."""
+def relit(image: Image, like: Image, cell_px: int = LIGHT_CELL_PX) -> Image:
+    """The picture under the light of another: cell by cell the median of their ratio, which no small thing moves.
+
+    A cell is about `cell_px` pixels wide and high.
+    """
     height, width = image.shape[:2]
-    cells = (max(1, round(width / LIGHT_CELL_PX)), max(1, round(height / LIGHT_CELL_PX)))
+    cells = (max(1, round(width / cell_px)), max(1, round(height / cell_px)))
     ratio = (like.astype(np.float32) + 4) / (image.astype(np.float32) + 4)
     ys = np.linspace(0, height, cells[1] + 1).astype(int)
     xs = np.linspace(0, width, cells[0] + 1).astype(int)
@@ -188,9 +192,9 @@ class Blob:
         return float(self.mask.mean())
 
 
-def blobs_of(changed: Mask) -> list[Blob]:
-    """The connected parts of a change, specks left out and gaps of a few pixels closed."""
-    whole = cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_CLOSE, CLOSED)
+def blobs_of(changed: Mask, gap_px: int = GAP_PX) -> list[Blob]:
+    """The connected parts of a change, specks left out and gaps of less than `gap_px` pixels closed."""
+    whole = cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((gap_px, gap_px), np.uint8))
     whole = cv2.morphologyEx(whole, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     _, names, stats, _ = cv2.connectedComponentsWithStats(whole, connectivity=8)
     return [

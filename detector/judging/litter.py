@@ -35,6 +35,8 @@ from detector.core.values import (
 )
 from detector.decoding.change import (
     CHANGED_GREYS,
+    GAP_PX,
+    LIGHT_CELL_PX,
     Blob,
     Compared,
     Mask,
@@ -72,6 +74,11 @@ WIDTHS = (0.0125, 0.11)
 HEIGHTS_OF_WIDTH = (0.3, 3.0)
 """A thing left on the street: its width in picture widths (16 to 140 px of 1280), and its height in its widths."""
 
+LARGE_CELL_PX = 192
+LARGE_GAP_PX = 13
+"""For things larger than WIDTHS: the cell in pixels by which light is evened out, wider than the thing; and the width in
+pixels below which a gap between two parts of a change is closed."""
+
 FILLED = 0.4
 """The part of its box that a compact thing fills."""
 
@@ -84,6 +91,9 @@ COVERED = 0.3
 INSIDE = 0.7
 PART_OF_SHARE = 0.25
 """A thing that lies to INSIDE in a vehicle's box in so many of the looks that show it is part of that vehicle."""
+
+WHEELS_CONFIDENCE = 0.4
+"""What is called a vehicle or bike with less may be a stall: a cargo tricycle is called a bicycle now and then."""
 
 MARGIN = 0.1
 CARRIED = 0.5
@@ -181,7 +191,9 @@ class _Track:
 
     box: Box
     there: tuple[int, ...]
-    absent_before: datetime
+    seen: tuple[datetime, ...]
+    """The moments of these looks."""
+    absent_before: datetime | None
     absent_after: datetime | None
 
 
@@ -386,14 +398,50 @@ def _new_things(observations: Sequence[Observation], camera: Camera, zones: Sequ
     stays: list[Stay] = []
     for run in _runs(observations):
         plates, window = _plates(run, zones)
-        for track in _tracks(plates, window):
-            sightings = tuple(
-                Sighting(plates[i].at, track.box, UNNAMED_CONFIDENCE, NEW_THING) for i in track.there
-            )
-            stays.append(
-                Stay(camera.id, LabelGroup.RUBBISH, sightings, track.absent_before, track.absent_after)
-            )
+        stays += [_stay_of(track, camera, LabelGroup.RUBBISH) for track in _tracks(plates, window)]
     return stays
+
+
+def standing_things(
+    observations: Sequence[Observation],
+    camera: Camera,
+    zones: Sequence[Zone],
+    widths: tuple[float, float] = WIDTHS,
+) -> list[Stay]:
+    """Stays of unnamed things that came or left: stays of GOODS, labelled NEW_THING.
+
+    `observations` are one camera's in rising order of time; those without a picture are passed over. A thing's width
+    lies within `widths`, in picture widths. Of a thing that only left, `absent_before` is None.
+    """
+    stays: list[Stay] = []
+    for run in _runs(observations):
+        plates, window = _plates(run, zones, WHEELS_CONFIDENCE)
+        came = _tracks(plates, window, widths)
+        # What leaves is new in the reversed order of the pictures.
+        left = [_reversed(track, len(plates)) for track in _tracks(plates[::-1], window, widths)]
+        whole: list[_Track] = []
+        for track in sorted([*came, *left], key=lambda track: box_area(track.box), reverse=True):
+            if not any(_same_track(track, other) for other in whole):
+                whole.append(track)
+        stays += [_stay_of(track, camera, LabelGroup.GOODS) for track in whole]
+    return stays
+
+
+def _reversed(track: _Track, count: int) -> _Track:
+    """A track among `count` reversed pictures as one in the order of time."""
+    there = tuple(count - 1 - i for i in reversed(track.there))
+    return replace(
+        track,
+        there=there,
+        seen=track.seen[::-1],
+        absent_before=track.absent_after,
+        absent_after=track.absent_before,
+    )
+
+
+def _stay_of(track: _Track, camera: Camera, group: LabelGroup) -> Stay:
+    sightings = tuple(Sighting(at, track.box, UNNAMED_CONFIDENCE, NEW_THING) for at in track.seen)
+    return Stay(camera.id, group, sightings, track.absent_before, track.absent_after)
 
 
 def _runs(observations: Sequence[Observation]) -> Iterator[list[Observation]]:
@@ -423,8 +471,10 @@ def _runs_of_one_size(kept: Sequence[Observation]) -> Iterator[list[Observation]
         yield run
 
 
-def _plates(run: Sequence[Observation], zones: Sequence[Zone]) -> tuple[list[_Plate], _Window]:
-    """The pictures of looks, all of one size, cut to where the zones lie."""
+def _plates(
+    run: Sequence[Observation], zones: Sequence[Zone], wheels_confidence: float = 0.0
+) -> tuple[list[_Plate], _Window]:
+    """The pictures of looks, all of one size, cut to where the zones lie; wheels below a confidence are no movers."""
     plates: list[_Plate] = []
     window: _Window | None = None
     for observation in run:
@@ -432,7 +482,11 @@ def _plates(run: Sequence[Observation], zones: Sequence[Zone]) -> tuple[list[_Pl
         image = unpacked(observation.picture)
         window = window or _window(zones, (image.shape[1], image.shape[0]))
         people = _boxes(observation, LabelGroup.PERSON)
-        wheels = _boxes(observation, LabelGroup.VEHICLE) + _boxes(observation, LabelGroup.BIKE)
+        wheels = [
+            box
+            for group in (LabelGroup.VEHICLE, LabelGroup.BIKE)
+            for box in _boxes(observation, group, wheels_confidence)
+        ]
         covers = [_grown(b, CARRIED) for b in people] + [_grown(b, MARGIN) for b in wheels]
         cut = np.ascontiguousarray(window.cut(image))
         plates.append(_Plate(observation.at, cut, _hidden(covers, window), (*people, *wheels)))
@@ -440,8 +494,10 @@ def _plates(run: Sequence[Observation], zones: Sequence[Zone]) -> tuple[list[_Pl
     return plates, window
 
 
-def _boxes(observation: Observation, group: LabelGroup) -> list[Box]:
-    return [(b[0], b[1], b[2], b[3]) for b in observation.detections.of(group).boxes.astype(float).tolist()]
+def _boxes(observation: Observation, group: LabelGroup, min_confidence: float = 0.0) -> list[Box]:
+    found = observation.detections.of(group)
+    rows = found.boxes[found.confidences >= min_confidence].astype(float).tolist()
+    return [(b[0], b[1], b[2], b[3]) for b in rows]
 
 
 def _grown(box: Box, across: float) -> Box:
@@ -469,14 +525,14 @@ def _window(zones: Sequence[Zone], wh: tuple[int, int]) -> _Window:
     return _Window(wh, left, top, right, bottom, mask[top:bottom, left:right] > 0)
 
 
-def _tracks(plates: Sequence[_Plate], window: _Window) -> list[_Track]:
+def _tracks(plates: Sequence[_Plate], window: _Window, widths: tuple[float, float] = WIDTHS) -> list[_Track]:
     """Every new and still thing, with the looks at which it is there, in order of its arrival."""
     tracks: list[_Track] = []
     still_open: list[_Found] = []
     for t in range(FEWEST_BEFORE, len(plates) - AFTER_LOOKS + 1):
         before, known = background(plates[max(0, t - FARTHEST_BEFORE) : t][::-1], BEFORE_LOOKS)
         after, still = background(plates[t : t + FARTHEST_AFTER], AFTER_LOOKS)
-        for blob in new_blobs(before, after, known & still, window):
+        for blob in new_blobs(before, after, known & still, window, widths):
             box = window.box(blob)
             shape = _Shape(t, box, blob, before, after)
             same = [found for found in still_open if found.is_of(box)]
@@ -555,13 +611,20 @@ def _votes(
     return votes, cast
 
 
-def new_blobs(before: Image, after: Image, known: Mask, window: _Window) -> list[Blob]:
+def new_blobs(
+    before: Image, after: Image, known: Mask, window: _Window, widths: tuple[float, float] = WIDTHS
+) -> list[Blob]:
     """Small compact things that stand out of the picture after and not out of the one before; neither shadow nor light."""
-    after = relit(after, before)
+    large = widths[1] > WIDTHS[1]
+    after = relit(after, before, LARGE_CELL_PX if large else LIGHT_CELL_PX)
     changed = changes(before, after) & known
-    if (changed & window.zones).sum() > VIEW_CHANGED * max(1, window.zones.sum()):
+    found = [
+        blob
+        for blob in blobs_of(changed, LARGE_GAP_PX if large else GAP_PX)
+        if _sized(blob, window.wh[0], widths)
+    ]
+    if _share_of_zones(changed, found if large else (), window) > VIEW_CHANGED:
         return []
-    found = (blob for blob in blobs_of(changed) if _sized(blob, window.wh[0]))
     return [
         blob
         for blob in found
@@ -570,9 +633,19 @@ def new_blobs(before: Image, after: Image, known: Mask, window: _Window) -> list
     ]
 
 
-def _sized(blob: Blob, picture_width: int) -> bool:
+def _share_of_zones(changed: Mask, found: Sequence[Blob], window: _Window) -> float:
+    """The part of the zones that changed, in [0, 1], without the largest thing found."""
+    inside = changed & window.zones
+    if found:
+        largest = max(found, key=lambda blob: int(blob.mask.sum()))
+        x1, y1, x2, y2 = largest.xyxy
+        inside[y1:y2, x1:x2] &= ~largest.mask
+    return float(inside.sum() / max(1, window.zones.sum()))
+
+
+def _sized(blob: Blob, picture_width: int, widths: tuple[float, float]) -> bool:
     height, width = blob.mask.shape
-    low, high = (v * picture_width for v in WIDTHS)
+    low, high = (v * picture_width for v in widths)
     flat, tall = HEIGHTS_OF_WIDTH
     return low <= width <= high and flat * width <= height <= tall * width and blob.filled >= FILLED
 
@@ -600,7 +673,8 @@ def _followed(shape: _Shape, plates: Sequence[_Plate], window: _Window) -> _Trac
     inside = sum(_is_part(shape.box, plates[i].movers) for i in there)
     if len(there) < 2 or before is None or inside > PART_OF_SHARE * len(there):
         return None
-    return _Track(shape.box, tuple(sorted(there)), before, after)
+    there.sort()
+    return _Track(shape.box, tuple(there), tuple(plates[i].at for i in there), before, after)
 
 
 def _covered(box: Box, plate: _Plate, window: _Window) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from detector.config.rules import RuleSet, RuleSettings
-from detector.core.geometry import Box, contact_share, distance
+from detector.core.geometry import Box, contact_share, distance, is_same_object
 from detector.core.values import (
     Camera,
     Incident,
@@ -26,6 +26,7 @@ from detector.core.values import (
     ZoneKind,
 )
 from detector.judging.force import incident_of, parts_in_force, zone_named
+from detector.judging.litter import NEW_THING, standing_things
 from detector.judging.stays import LOOKS_MISSED, find_stays, one_box_each
 
 BESIDE_HEIGHTS = 0.7
@@ -55,7 +56,7 @@ CANOPY = 0.55
 NEVER_ALONE = ("suitcase",)
 """Travellers wait beside these as well."""
 
-FURNITURE = ("bench",)
+FURNITURE = ("bench", NEW_THING)
 """These stand in streets; they count only when they were seen to come or to go with the vendor."""
 
 MOBILE_S = 7200.0
@@ -63,6 +64,15 @@ MOBILE_S = 7200.0
 
 BY_SHOPS = 2 / 3
 """A stall so far from the carriageway, of the way across its zone, has grown out of a shop front."""
+
+UNNAMED_WIDTHS = (0.02, 0.4)
+"""Widths of a stall that no label names, in picture widths."""
+
+UNNAMED_HEIGHTS = (0.5, 4.0)
+"""And in its vendor's heights: what is narrower is luggage."""
+
+AROUND_LOOKS = 12
+"""Such a stall is looked for from so many looks before somebody's stay to so many after it."""
 
 WHEELED = (LabelGroup.VEHICLE, LabelGroup.BIKE)
 
@@ -178,9 +188,12 @@ def stalls(
         for stay in find_stays(observations, group, min_confidence=rule.min_confidence)
         if stay.seen_s > 0
     ]
+    unnamed = [
+        thing for thing in _unnamed(observations, camera, zones, vendors) if not _is_named(thing, things)
+    ]
     found = [
         stall
-        for thing in things
+        for thing in (*things, *unnamed)
         for vendor in vendors
         if _beside(thing, vendor, camera)
         and (stall := _stall(thing, vendor, moments))
@@ -188,7 +201,7 @@ def stalls(
         and not _outlasts(vendor, thing)
     ]
     placed = [stall for stall in found if _place(stall, zones)[1] >= rule.min_share]
-    for together in _one_each([stall for stall in placed if not _exempt(stall, camera, rule)]):
+    for together in _one_each([stall for stall in placed if not _exempt(stall, camera, rule)], camera):
         stall = together[0]
         zone, share = _place(stall, zones)
         if stall.part.seen_s > 0:
@@ -258,6 +271,44 @@ def _lingers(lingerer: _Lingerer) -> bool:
     return len(lingerer.seen) >= max(FEWEST_LOOKS, VENDOR_SHARE * (last + 1 - first))
 
 
+def _unnamed(
+    observations: Sequence[Observation], camera: Camera, zones: Sequence[Zone], vendors: Sequence[_Lingerer]
+) -> list[_Thing]:
+    """Things without a label that came or left around the time at which somebody stayed in or near a zone."""
+    aspect = _aspect(camera)
+    spans = sorted(
+        (max(0, vendor.looks[0] - AROUND_LOOKS), vendor.looks[1] + AROUND_LOOKS + 1)
+        for vendor in vendors
+        if any(distance((vendor.x / aspect, vendor.y), z.polygon) <= vendor.height for z in zones)
+    )
+    moments = [o.at for o in observations]
+    return [
+        _Thing(stay, stay.box, NEW_THING, *(bisect_left(moments, at) for at in stay.seen))
+        for first, end in _joined(spans)
+        for stay in standing_things(observations[first:end], camera, zones, UNNAMED_WIDTHS)
+        if stay.seen_s > 0
+    ]
+
+
+def _joined(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Half-open spans of looks, in order of their starts; those that overlap as one."""
+    joined: list[tuple[int, int]] = []
+    for first, end in spans:
+        if joined and first <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((first, end))
+    return joined
+
+
+def _is_named(thing: _Thing, named: Sequence[_Thing]) -> bool:
+    """Whether a label names the thing, or what it is a part of, over some of its stay."""
+    return any(
+        is_same_object(thing.box, other.box) and thing.begins <= other.ends and other.begins <= thing.ends
+        for other in named
+    )
+
+
 def _beside(thing: _Thing, vendor: _Lingerer, camera: Camera) -> bool:
     """Whether somebody's place is at a thing while it stands; a canopy may hang above its owner."""
     if vendor.looks[0] > thing.ends or vendor.looks[1] < thing.begins:
@@ -270,6 +321,10 @@ def _beside(thing: _Thing, vendor: _Lingerer, camera: Camera) -> bool:
         if (x2 - x1) * aspect < PARASOL_HEIGHTS * vendor.height:
             return False
         return across <= reach and y1 < vendor.y <= y2 + vendor.height
+    if thing.label == NEW_THING:
+        least, most = (heights * vendor.height for heights in UNNAMED_HEIGHTS)
+        if not (least <= (x2 - x1) * aspect <= most):
+            return False
     return across <= reach and abs(vendor.y - y2) <= reach
 
 
@@ -309,10 +364,11 @@ def _outlasts(vendor: _Lingerer, thing: _Thing) -> bool:
     """Whether somebody's place was so both before the thing came and after it went: a bus stop, a picture of a man."""
     before = _between(vendor, 0, thing.begins - 1)
     after = _between(vendor, thing.ends + 1, vendor.looks[1])
-    return all(
+    stayed = [
         len(seen) > LOOKS_MISSED and len(seen) >= VENDOR_SHARE * (seen[-1].look + 1 - seen[0].look)
         for seen in (before, after)
-    )
+    ]
+    return any(stayed) if thing.label == NEW_THING else all(stayed)
 
 
 def _belongs(stall: _Stall) -> bool:
@@ -332,13 +388,24 @@ def _usual_label(stay: Stay) -> str:
     return max(sorted(set(labels)), key=labels.count)
 
 
-def _one_each(stalls: Sequence[_Stall]) -> Iterator[list[_Stall]]:
+def _parts_of_one(a: _Stall, b: _Stall, camera: Camera) -> bool:
+    """Whether two things, one of them without a label, lie so close to each other that they are one stall."""
+    if NEW_THING not in (a.thing.label, b.thing.label):
+        return False
+    reach = BESIDE_HEIGHTS * max(a.vendor.height, b.vendor.height)
+    one, other = a.thing.box, b.thing.box
+    across = max(0.0, one[0] - other[2], other[0] - one[2]) * _aspect(camera)
+    return across <= reach and max(one[1] - other[3], other[1] - one[3]) <= reach
+
+
+def _one_each(stalls: Sequence[_Stall], camera: Camera) -> Iterator[list[_Stall]]:
     """Stalls of one vendor at one time, together; first the one at which somebody was seen most often, for it stands for
     them all: customers who come one after the other fill a place, too, but not as often as the vendor.
     """
     left = sorted(
         stalls,
         key=lambda s: (
+            s.thing.label == NEW_THING,
             -s.attended,
             -s.part.seen_s,
             -len(s.part.sightings),
@@ -354,7 +421,10 @@ def _one_each(stalls: Sequence[_Stall]) -> Iterator[list[_Stall]]:
             if s.part.seen[0] <= first.part.seen[1]
             and first.part.seen[0] <= s.part.seen[1]
             and (
-                s is first or s.thing is first.thing or first.vendor.away(s.vendor) <= 2 * SAME_PLACE_HEIGHTS
+                s is first
+                or s.thing is first.thing
+                or first.vendor.away(s.vendor) <= 2 * SAME_PLACE_HEIGHTS
+                or _parts_of_one(first, s, camera)
             )
         ]
         yield same

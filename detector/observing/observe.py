@@ -62,27 +62,41 @@ class Failed:
 class SlowLooks:
     """What only some looks are for: litter moves slowly. A picture is kept of them, and `detector` looks besides.
 
-    `every_s` is the longest time between two of them, as far as the plan has looks so close.
+    `every_s` is the longest time between two of them, as far as the plan has looks so close. `decoded_every_s` is the
+    same for looks that are taken only where a picture is decoded: what is large shows in the gate, so a moment that
+    the gate spares needs no picture.
     """
 
     every_s: float
     packed: Callable[[Image], bytes]
     detector: Detector | None = None
+    decoded_every_s: float = math.inf
 
     def large_at(self, offsets_s: Sequence[float]) -> dict[float, tuple[int, int]]:
         """At which of the looks `detector` wants the picture large, and to fit within which width and height."""
         if self.detector is None:
             return {}
         height, width = self.detector.input_hw
-        return dict.fromkeys(self.chosen(offsets_s), (width, height))
+        return dict.fromkeys(self.kept(offsets_s), (width, height))
 
     def chosen(self, offsets_s: Sequence[float]) -> set[float]:
         """As few of the looks, at rising offsets, as keep the time; the first and the last among them."""
-        chosen = [*offsets_s[:1]]
-        for offset_s, next_s in pairwise([*offsets_s, math.inf]):
-            if next_s - chosen[-1] > self.every_s + 1e-3 and offset_s > chosen[-1]:
-                chosen.append(offset_s)
-        return set(chosen)
+        return _as_few(offsets_s, self.every_s)
+
+    def kept(self, offsets_s: Sequence[float]) -> set[float]:
+        """The looks of which a picture is kept if it is decoded."""
+        return self.chosen(offsets_s) | _as_few(offsets_s, self.decoded_every_s)
+
+
+def _as_few(offsets_s: Sequence[float], every_s: float) -> set[float]:
+    """As few of rising offsets as lie at most `every_s` apart, in seconds; none where that is infinite."""
+    if math.isinf(every_s):
+        return set()
+    chosen = [*offsets_s[:1]]
+    for offset_s, next_s in pairwise([*offsets_s, math.inf]):
+        if next_s - chosen[-1] > every_s + 1e-3 and offset_s > chosen[-1]:
+            chosen.append(offset_s)
+    return set(chosen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,6 +369,7 @@ class _Looks:
         self._gate = gate
         self._native = native
         self._slowly = job.slow.chosen(job.offsets_s) if job.slow else set()
+        self._kept = job.slow.kept(job.offsets_s) if job.slow else set()
         self._early: dict[int, _Seen | Failed] = {}
 
     def each(self) -> Iterator[_Look | Failed]:
@@ -393,9 +408,7 @@ class _Looks:
     def _admitted(self, index: int, seen: _Seen) -> tuple[_Look, Detections]:
         """The look, and what stood at the one before already."""
         slow = self._job.slow
-        packed = (
-            slow.packed(seen.frame.image) if slow and self._job.offsets_s[index] in self._slowly else None
-        )
+        packed = slow.packed(seen.frame.image) if slow and self._job.offsets_s[index] in self._kept else None
         scene, asks = (None, True)
         if self._gate is not None and seen.small is not None:
             scene, asks = self._gate.admit(seen.small)

@@ -33,11 +33,11 @@ from detector.pipeline.flow import (
     Part,
     closer,
     job_of,
-    litter_looks,
     looker_over,
     observe_jobs,
     plan_part,
     sight_of,
+    slow_looks,
     verdicts_on,
 )
 from detector.proving.prove import Dropped
@@ -114,7 +114,7 @@ def observe_files(
     observations: list[Observation] = []
     failed: list[Failed] = []
     jobs = (
-        job_of(part, plan, Path(), detector, litter_looks(part, point, camera, rules, litter))
+        job_of(part, plan, Path(), detector, slow_looks(part, point, camera, rules, litter))
         for part, plan in zip(parts, plans, strict=True)
     )
     for job, seen in observe_jobs(jobs, detector, sight_of(camera)):

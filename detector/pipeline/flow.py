@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,16 +59,32 @@ def stretches_of(point: Point, camera: Camera, rules: RuleSet, part: Interval) -
     return stretches
 
 
-def litter_looks(
+def slow_looks(
     part: Part, point: Point, camera: Camera, rules: RuleSet, litter: Detector | None
 ) -> SlowLooks | None:
-    """How often a part is looked at for litter; None where that rule is not in force within it."""
-    rule = rules.rules.get(Violation.LITTER)
+    """How often pictures of a part are kept, for litter and for stalls that no label names; None where never."""
+    litter_s = _shortest_s(Violation.LITTER, part, point, camera, rules)
+    vending_s = _shortest_s(Violation.STREET_VENDING, part, point, camera, rules)
+    if litter_s is None and vending_s is None:
+        return None
+    return SlowLooks(
+        math.inf if litter_s is None else cadence_for(litter_s).every_s,
+        packed,
+        litter if litter_s is not None else None,
+        math.inf if vending_s is None else cadence_for(vending_s).every_s,
+    )
+
+
+def _shortest_s(
+    violation: Violation, part: Part, point: Point, camera: Camera, rules: RuleSet
+) -> float | None:
+    """The shortest limit in seconds that a rule has within a part; None where it is not in force."""
+    rule = rules.rules.get(violation)
     if rule is None:
         return None
-    stretches = stretches_of(point, camera, RuleSet({Violation.LITTER: rule}), part[1])
+    stretches = stretches_of(point, camera, RuleSet({violation: rule}), part[1])
     limits_s = [stretch.limit_s for stretch in stretches if stretch.limit_s is not None]
-    return SlowLooks(cadence_for(min(limits_s)).every_s, packed, litter) if limits_s else None
+    return min(limits_s, default=None)
 
 
 NATIVE: Native | None = Native()

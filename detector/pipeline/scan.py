@@ -53,11 +53,11 @@ from detector.pipeline.flow import (
     closer,
     goes_on,
     job_of,
-    litter_looks,
     looker_over,
     observe_jobs,
     plan_part,
     sight_of,
+    slow_looks,
     stretches_of,
 )
 from detector.proving.looker import COPY_WH, Looker
@@ -66,7 +66,7 @@ from detector.proving.verdict import verdicts_on
 from detector.sampling.plan import Cadence, cadence_for
 from detector.storage import Root
 
-PROOF_VERSION = "12"
+PROOF_VERSION = "13"
 """Changes when proving would decide otherwise; a suspicion is then looked at again."""
 
 REFERENCE_REACH_S = 86400.0
@@ -491,7 +491,7 @@ def _owed(shop: Shop, report: CameraReport, model: str) -> list[_Owed]:
         seam = before not in (None, cadence)
         if not _closely_enough(done.get(recording.id, ()), model, cadence, interval):
             plan = plan_part(part, point, camera, settings.rules, cadence, seam=seam)
-            slow = litter_looks(part, point, camera, settings.rules, shop.litter)
+            slow = slow_looks(part, point, camera, settings.rules, shop.litter)
             job = job_of(part, plan, settings.archive_root, shop.detector, slow, shop.begin, shop.watch)
             if last is not None and before is not None and goes_on(last, part, camera):
                 joins = bool(owed) and owed[-1].part == last

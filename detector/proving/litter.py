@@ -119,6 +119,9 @@ def prove_litter(
     if len(run) < 2:
         return Dropped(incident, "nothing stays there")
     start, start_uncertainty_s = _arrival(incident, thing, run[0], eyes)
+    if thing.new and math.isinf(start_uncertainty_s):
+        # What was taken for the empty place was something that hid it for a while.
+        thing = replace(thing, new=False, why_not_new="it was there at the start of the recording")
     end, end_uncertainty_s = _departure(incident, thing, run[-1], looker)
     if (end - start).total_seconds() <= incident.limit_s:
         lay_s = max(0.0, (end - start).total_seconds())

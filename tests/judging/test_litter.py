@@ -261,7 +261,7 @@ def test_light_that_changes_all_over_is_no_thing(monkeypatch: pytest.MonkeyPatch
 
     assert not found(looks(sunny))
     assert len(found(looks(with_bag))) == 1
-    monkeypatch.setattr(litter, "relit", lambda image, _: image)
+    monkeypatch.setattr(litter, "relit", lambda image, *_: image)
     assert len(found(looks(with_bag))) != 1
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +14,8 @@ from judged import START, Thing, camera, point, series, zone
 
 from detector.config.rules import CategorySettings, RuleSet, RuleSettings
 from detector.core.times import DailyHours
-from detector.core.values import Category, Incident, LabelGroup, Violation, Zone, ZoneKind
+from detector.core.values import Category, Incident, LabelGroup, Observation, Violation, Zone, ZoneKind
+from detector.decoding.view import packed
 from detector.judging.judge import judge
 from detector.proving.explain import explanation, explanation_zh
 
@@ -244,3 +246,76 @@ def test_customers_who_take_turns_in_one_place_do_not_stand_for_the_vendor() -> 
     assert found.beside is not None
     assert found.beside[0] == pytest.approx(vendor[1][0])
     assert "6 of 6" in found.note
+
+
+# --- stalls that no label names: kept pictures show that they came or left
+
+GROUND = np.clip(np.random.default_rng(1).normal(140, 4, (360, 640, 3)), 0, 255).astype(np.uint8)
+CART = (0.44, 0.70, 0.56, 0.86)
+LUGGAGE = (0.44, 0.79, 0.47, 0.86)
+VENDOR: Thing = person(x=0.41)
+
+
+def pictured(
+    looks: Sequence[Sequence[Thing]], there: range, box: tuple[float, float, float, float] = CART
+) -> list[Observation]:
+    """The looks with pictures of bare ground, and of something painted over a box in those looks in which it is there."""
+    x1, y1, x2, y2 = (round(v * size) for v, size in zip(box, (640, 360) * 2, strict=True))
+    seen = []
+    for i, observation in enumerate(series(looks, every_s=EVERY_S)):
+        picture = GROUND.copy()
+        if i in there:
+            picture[y1:y2, x1:x2] = (40, 90, 60)
+            picture[y1 : y1 + 12, x1:x2] = (30, 30, 160)
+        seen.append(replace(observation, picture=packed(picture)))
+    return seen
+
+
+def judged_pictures(observations: Sequence[Observation], rule: RuleSettings = RULE) -> list[Incident]:
+    seen_by = camera(STALLS)
+    return list(
+        judge(observations, point(seen_by), seen_by, RuleSet({Violation.STREET_VENDING: rule})).incidents
+    )
+
+
+def test_people_who_stay_beside_something_without_a_name_that_came_are_vendors() -> None:
+    (found,) = judged_pictures(pictured(visit(VENDOR, there=12), range(3, 15)))
+    assert found.violation is Violation.STREET_VENDING
+    assert found.box == pytest.approx(CART, abs=0.02)
+    assert found.stay is not None
+    assert found.stay.absent_before is not None
+
+
+def test_what_left_with_its_vendor_is_a_stall_although_it_was_there_at_the_first_picture() -> None:
+    (found,) = judged_pictures(pictured(visit(VENDOR, before=0, there=12), range(12)))
+    assert found.stay is not None
+    assert found.stay.absent_before is None
+    assert found.stay.absent_after is not None
+
+
+def test_without_kept_pictures_a_stall_without_a_name_is_not_found() -> None:
+    assert not judged(visit(VENDOR, there=12))
+
+
+def test_something_without_a_name_and_nobody_beside_it_is_no_stall() -> None:
+    assert not judged_pictures(pictured(visit(there=12), range(3, 15)))
+
+
+def test_people_who_stay_where_nothing_came_are_no_vendors() -> None:
+    assert not judged_pictures(pictured(visit(VENDOR, there=12), range(0)))
+    assert not judged_pictures(pictured(visit(VENDOR, there=12), range(30)))
+
+
+def test_who_waits_there_before_it_comes_is_not_its_vendor() -> None:
+    assert not judged_pictures(pictured([[VENDOR]] * 24, range(8, 16)))
+
+
+def test_luggage_without_a_name_beside_somebody_is_no_stall() -> None:
+    assert not judged_pictures(pictured(visit(VENDOR, there=12), range(3, 15), LUGGAGE))
+
+
+def test_people_who_pass_something_without_a_name_are_no_vendors() -> None:
+    looks = visit(there=12)
+    for i in range(3, 15):
+        looks[i] = [person(x=0.36 + 0.05 * (i % 5), tall=0.1)]
+    assert not judged_pictures(pictured(looks, range(3, 15)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
@@ -258,6 +259,14 @@ def test_the_detector_for_litter_looks_seldom_and_at_the_large_picture() -> None
 
 def test_without_a_detector_for_litter_no_picture_is_wanted_large() -> None:
     assert SlowLooks(4.0, lambda _: b"").large_at([0.0, 1.0]) == {}
+
+
+def test_pictures_for_stalls_are_kept_besides_and_no_moment_is_looked_at_for_them_alone() -> None:
+    offsets_s = [float(i) for i in range(7)]
+    slow = SlowLooks(math.inf, lambda _: b"", decoded_every_s=3.0)
+    assert slow.chosen(offsets_s) == set()
+    assert slow.kept(offsets_s) == {0.0, 3.0, 6.0}
+    assert SlowLooks(6.0, lambda _: b"", decoded_every_s=3.0).chosen(offsets_s) == {0.0, 6.0}
 
 
 def test_memory_does_not_grow_with_the_length_of_a_recording() -> None:

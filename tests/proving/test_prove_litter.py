@@ -84,3 +84,21 @@ def test_a_part_of_what_is_wider_than_any_thing_is_none(monkeypatch: pytest.Monk
     assert "larger than a thing" in found.reason
     monkeypatch.setattr(proving, "WIDEST", 1.0)
     assert isinstance(verdict(Thing(1, 250, 800, LINE_OF_WORDS), part), Proof)
+
+
+class Hidden(Pavement):
+    """A pavement on which something that no model sees hides a place for some seconds, and then leaves."""
+
+    def picture(self, at_s: float) -> Image:
+        image = super().picture(at_s)
+        if 120 <= at_s < 250:
+            x1, y1, x2, y2 = Thing(2, 0, 0, (0.42, 0.40, 0.58, 0.62)).pixels()
+            image[y1:y2, x1:x2] = (90, 60, 60)
+        return image
+
+
+def test_what_was_only_hidden_and_was_there_at_the_start_of_the_recording_is_not_new() -> None:
+    found = verdict(Thing(1, 250, 800, BAG), BAG, Hidden([Thing(1, 0, 800, BAG)]))
+    assert isinstance(found, Dropped)
+    assert "start of the recording" in found.reason or "always there" in found.reason
+    assert isinstance(verdict(Thing(1, 250, 800, BAG), BAG, Hidden([Thing(1, 250, 800, BAG)])), Proof)

@@ -9,6 +9,7 @@ from street import Street, Thing
 
 from detector.core.geometry import Box
 from detector.core.values import Incident, Proof, Violation
+from detector.judging.litter import NEW_THING
 from detector.proving.prove import Dropped
 from detector.proving.verdict import verdict_on
 
@@ -61,3 +62,18 @@ def test_somebody_who_stays_elsewhere_is_not_its_vendor(dx: float) -> None:
 def test_a_vendor_beside_one_thing_after_another_is_not_proven() -> None:
     vans = [Thing(look, FROM_S + 150 * look, FROM_S + 150 * look + 140) for look in range(4)]
     assert isinstance(looked_at(Street([*vans, person(FROM_S, UNTIL_S)])), Dropped)
+
+
+@pytest.mark.parametrize(
+    ("from_s", "until_s", "proven"), [(FROM_S, UNTIL_S, True), (-9e9, UNTIL_S, True), (-9e9, 9e9, False)]
+)
+def test_what_no_label_names_is_a_stall_only_if_it_came_or_left(
+    from_s: float, until_s: float, *, proven: bool
+) -> None:
+    street = Street([Thing(1, from_s, until_s), person(FROM_S, UNTIL_S)])
+    found = suspicion(street)
+    assert found.stay is not None
+    unnamed = tuple(replace(s, label=NEW_THING) for s in found.stay.sightings)
+    with street.looker() as looker:
+        verdict = verdict_on(replace(found, stay=replace(found.stay, sightings=unnamed)), looker, street)
+    assert isinstance(verdict, Proof) is proven
