@@ -78,12 +78,13 @@ def test_every_job_is_told_of_once_whatever_becomes_of_its_worker(engage: Engage
     for name, event in told.items():
         if name.startswith("ok"):
             assert isinstance(event, Done)
-        elif name in ("crash", "killed", "bug"):
+        elif name in ("crash", "killed"):
             assert isinstance(event, Lost)
             assert (event.how, event.path) == (How.CRASHED, Path("/recordings") / name)
         else:
             assert isinstance(event, Failed)
             assert event.error.transient == (name in ("locked", "missing"))
+    assert "ZeroDivisionError" in str(told["bug"].error)
     assert "code 139" in told["crash"].detail
     assert "SIGKILL, perhaps for want of memory" in told["killed"].detail
 
