@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ from typing import Annotated
 import typer
 
 from detector.cli.common import AsJson, Folder, settings_in
-from detector.cli.output import say_json, table
+from detector.cli.output import say, say_json, table
 from detector.config.settings import Settings
 from detector.core.errors import BadInput
 from detector.core.geometry import Box
@@ -18,8 +19,9 @@ from detector.database import Database
 from detector.footage.catalogue import Catalogue
 from detector.issues.queue import IssueQueue
 from detector.observing.store import ObservationStore
-from detector.pipeline.explain import Sources, Step
+from detector.pipeline.explain import Sources, Step, explain_issue, find_camera, middle_of
 from detector.pipeline.explain import explain as explain_place
+from detector.runs.removals import Removals
 
 MARKS = {True: "yes", False: "no", None: "-"}
 
@@ -29,41 +31,90 @@ def add_to(app: typer.Typer) -> None:
 
 
 def explain(
-    camera: Annotated[str, typer.Option("--camera", help="The camera's id.")],
-    at: Annotated[str, typer.Option("--at", help="Local time, such as 2026-01-08T08:05:00.")],
-    box: Annotated[str, typer.Option("--box", help="The place: x,y,width,height in pixels of the picture.")],
+    camera: Annotated[str | None, typer.Option("--camera", help="The camera's id.")] = None,
+    at: Annotated[str | None, typer.Option("--at", help="Local time, such as 2026-01-08T08:05:00.")] = None,
+    box: Annotated[
+        str | None, typer.Option("--box", help="The place: x,y,width,height in pixels of the picture.")
+    ] = None,
+    issue: Annotated[
+        int | None, typer.Option("--issue", min=1, help="An issue's number, in place of the other three.")
+    ] = None,
     folder: Folder = Path(),
     as_json: AsJson = False,
 ) -> None:
     """Explain a finding or a miss: what each stage saw and decided at a place and time, and why nothing was filed.
 
-    Reads what scans have stored; opens no recording.
+    Names an issue by its number, or a place by camera, time and box. Reads what scans have stored; opens no recording.
 
     Example: kerbwatch explain -C county --camera p001 --at 2026-01-08T08:05:00 --box 310,340,120,80
+    Example: kerbwatch explain -C county --issue 12
     """
     settings = settings_in(folder)
-    point, own = _find_camera(settings, camera)
-    moment = _parse_time(at, own)
-    place = _parse_box(box, own)
     with Database.open(settings.database_url) as database:
-        sources = Sources(
-            settings, Catalogue(database), ObservationStore(settings.observations_root), IssueQueue(database)
-        )
-        steps = explain_place(sources, point, own, moment, place)
+        sources = _sources(settings, database)
+        if issue is not None:
+            title, steps = _of_issue(sources, issue, alone=camera is at is box is None)
+        else:
+            title, steps = _of_place(sources, camera, at, box)
     if as_json:
         say_json([_step_json(step) for step in steps])
     else:
         rows = [(step.stage, MARKS[step.passed], step.text) for step in steps]
-        table(f"{camera} at {at}", ("stage", "passed", "what was seen and decided"), rows)
+        table(title, ("stage", "passed", "what was seen and decided"), rows)
+        say(_conclusion(steps))
 
 
-def _find_camera(settings: Settings, camera_id: str) -> tuple[Point, Camera]:
+def _sources(settings: Settings, database: Database) -> Sources:
+    return Sources(
+        settings,
+        Catalogue(database),
+        ObservationStore(settings.observations_root),
+        IssueQueue(database),
+        Removals(database),
+    )
+
+
+def _of_issue(sources: Sources, number: int, *, alone: bool) -> tuple[str, list[Step]]:
+    """A title and the steps. Raises BadInput, UnknownIssue."""
+    if not alone:
+        raise BadInput("--issue stands in place of --camera, --at and --box: give the number alone")
+    issue = sources.queue.get(number)
+    at = middle_of(issue).astimezone(sources.settings.timezone)
+    return f"issue {number}: {issue.camera_id} at {at:%Y-%m-%d %H:%M:%S}", explain_issue(sources, issue)
+
+
+def _of_place(
+    sources: Sources, camera: str | None, at: str | None, box: str | None
+) -> tuple[str, list[Step]]:
+    """A title and the steps. Raises BadInput."""
+    if camera is None or at is None or box is None:
+        given = {"--camera": camera, "--at": at, "--box": box}
+        missing = ", ".join(name for name, value in given.items() if value is None)
+        raise BadInput(f"missing {missing}; or name an issue with --issue NUMBER")
+    point, own = _camera_named(sources.settings, camera)
+    moment = _parse_time(at, own)
+    steps = explain_place(sources, point, own, moment, _parse_box(box, own))
+    return f"{camera} at {moment.astimezone(own.timezone):%Y-%m-%d %H:%M:%S}, box {box}", steps
+
+
+def _conclusion(steps: Sequence[Step]) -> str:
+    """One sentence: filed, or the first stage that did not pass, with its reason."""
+    filed = next((step for step in steps if step.stage == "filed"), None)
+    if filed is not None and filed.passed:
+        return f"Filed: {filed.text}."
+    stopped = [step for step in steps if step.passed is False and step.stage != "filed"]
+    silent = [step for step in steps if step.passed is None]
+    ended = next(iter(stopped or silent), None)
+    return f"Not filed, because of {ended.stage}: {ended.text}." if ended else "Not filed."
+
+
+def _camera_named(settings: Settings, camera_id: str) -> tuple[Point, Camera]:
     """Raises BadInput."""
-    found = [(p, c) for p in settings.points for c in p.cameras if c.id == camera_id]
-    if not found:
+    found = find_camera(settings, camera_id)
+    if found is None:
         known = ", ".join(sorted(c.id for p in settings.points for c in p.cameras)[:10])
         raise BadInput(f"--camera: no camera '{camera_id}'; there are {known}")
-    return found[0]
+    return found
 
 
 def _parse_time(text: str, camera: Camera) -> datetime:

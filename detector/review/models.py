@@ -131,6 +131,24 @@ class IssueDetail(IssueOut):
     rules_version: str
 
 
+class StageOut(BaseModel):
+    """One stage of a scan at an issue's place and time."""
+
+    stage: str = Field(description="Such as 'sampled' or 'verified', in the order of a scan.")
+    name: Names
+    passed: bool | None = Field(description="None where the stage says nothing of it.")
+    mark: Names = Field(description="`passed` in words.")
+    text: Names = Field(description="What the stage saw and decided.")
+
+
+class ExplanationOut(BaseModel):
+    """How an issue was found: the stages in the middle of its interval and at its box."""
+
+    at: datetime = Field(description="The moment that is explained, local.")
+    box: list[float] | None = Field(description="x1, y1, x2, y2 in [0, 1]; None for a fault of the camera.")
+    steps: list[StageOut]
+
+
 class IssuePage(BaseModel):
     total: int
     issues: list[IssueOut]

@@ -46,3 +46,16 @@ class Removals:
 
     def removed(self, kind: str) -> set[str]:
         return {removal.what for removal in self.all() if removal.kind == kind}
+
+    def find(self, kind: str, folder: str, part: str) -> Removal | None:
+        """The newest removal of a kind below `folder` (it ends with '/') whose path contains `part`, if there is one."""
+        table = schema.removals
+        columns = (table.c.kind, table.c.what, table.c.size_bytes, table.c.why)
+        query = select(*columns).where(
+            table.c.kind == kind,
+            table.c.what.startswith(folder, autoescape=True),
+            table.c.what.contains(part, autoescape=True),
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query.order_by(table.c.id.desc()).limit(1)).first()
+        return Removal(*row) if row else None

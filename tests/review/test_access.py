@@ -47,6 +47,8 @@ WHO_MAY: Mapping[str, frozenset[Role | None]] = {
     "GET /api/v1/issues": SIGNED_IN,
     "GET /api/v1/deck": SIGNED_IN,
     "GET /api/v1/issues/{public_id}": SIGNED_IN,
+    "GET /api/v1/issues/{public_id}/explanation": SIGNED_IN,
+    "GET /issues/{public_id}/explanation": SIGNED_IN,
     "POST /api/v1/issues/{public_id}/claim": STAFF,
     "POST /api/v1/issues/{public_id}/release": STAFF,
     "POST /api/v1/issues/{public_id}/moves": STAFF,

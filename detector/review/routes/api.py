@@ -13,12 +13,14 @@ from detector.issues import REJECT_REASONS, Issue, IssueFilter, IssueOrder, Stat
 from detector.issues.reading import DeckOrder
 from detector.people import Action, Token
 from detector.review.access import Reviewing, Seeing, SignedIn, Visitor, issue_for, require_password
+from detector.review.explanations import explanation_of
 from detector.review.filters import Filters, filters_of
 from detector.review.house import House, house_of
 from detector.review.models import (
     ClaimIn,
     DeckEntryOut,
     DeckOut,
+    ExplanationOut,
     IssueDetail,
     IssueOut,
     IssuePage,
@@ -140,6 +142,16 @@ def issue(request: Request, public_id: str, visitor: Seeing) -> IssueDetail:
     """One issue with stills, clip, history, and what happened in its place before."""
     found = issue_for(request, visitor, public_id)
     return detail_out(house_of(request), visitor, found)
+
+
+@router.get("/issues/{public_id}/explanation", tags=["issues"])
+def explanation(request: Request, public_id: str, visitor: Seeing) -> ExplanationOut:
+    """How an issue was found: what each stage saw and decided in the middle of its interval and at its box.
+
+    Read from what scans have stored; no recording is opened.
+    """
+    found = issue_for(request, visitor, public_id)
+    return explanation_of(house_of(request), visitor, found)
 
 
 @router.post("/issues/{public_id}/claim", tags=["review"])

@@ -10,11 +10,13 @@ from fastapi.responses import Response
 
 from detector.issues import REJECT_REASONS, State
 from detector.people import Action
-from detector.review.access import Looking, Reviewing, issue_for
+from detector.review.access import Looking, Reviewing, Seeing, issue_for
 from detector.review.days import standing
+from detector.review.explanations import explanation_of, mark_of
 from detector.review.filters import Filters, page_filters
 from detector.review.house import House, house_of
 from detector.review.pages import page, tongue_of
+from detector.review.views import issue_out
 from detector.review.words import Tongue
 
 router = APIRouter(include_in_schema=False)
@@ -56,6 +58,20 @@ def one_issue(request: Request, public_id: str, visitor: Looking) -> Response:
         standing=None,
         may_decide=visitor.may(Action.REVIEW) and issue.state is State.FLAGGED,
         reasons=list(REJECT_REASONS),
+    )
+
+
+@router.get("/issues/{public_id}/explanation")
+def explanation(request: Request, public_id: str, visitor: Seeing) -> Response:
+    """How an issue was found, as a page that needs no script and prints."""
+    house, issue = house_of(request), issue_for(request, visitor, public_id)
+    return page(
+        request,
+        "explanation.html",
+        "nav.queue",
+        issue=issue_out(house, issue),
+        explanation=explanation_of(house, visitor, issue),
+        mark_of=mark_of,
     )
 
 

@@ -1,6 +1,6 @@
 // One issue on the screen: clip and stills on the left, what is known of it on the right.
 
-import { post } from "./api.js";
+import { get, post } from "./api.js";
 import { h, icon } from "./dom.js";
 import { Player } from "./player.js";
 import { toast } from "./toast.js";
@@ -83,6 +83,7 @@ function factsOf(detail) {
     alike(detail),
     suspects(detail),
     before(detail),
+    found(detail),
     history(detail),
   ];
 }
@@ -147,6 +148,41 @@ function before(detail) {
   return h("details.before", { open: rows.length > 0 },
     h("summary", {}, t("js.before"), h("span.muted.small", {}, ` ${rows.length ? t("js.before_count", { n: detail.before_30_days }) : t("js.before_none")}`)),
     rows.length ? h("ul", {}, ...rows) : null,
+  );
+}
+
+/** How the issue was found, loaded when the section is opened for the first time and again after a failure. */
+function found(detail) {
+  const content = h("div.found-steps", { "aria-live": "polite" });
+  const section = h("details.found", {}, h("summary", {}, t("js.found")), content);
+  let loaded = false;
+  section.addEventListener("toggle", async () => {
+    if (!section.open || loaded) return;
+    loaded = true;
+    content.replaceChildren(h("p.small.muted", {}, t("js.found_loading")));
+    try {
+      content.replaceChildren(...steps(detail, await get(`/api/v1/issues/${detail.id}/explanation`)));
+    } catch (refused) {
+      loaded = false;
+      content.replaceChildren(h("p.small.over", {}, t("js.failed", { why: refused.message })));
+    }
+  });
+  return section;
+}
+
+function steps(detail, explanation) {
+  return [
+    h("p.small.muted.figures", {}, `${day(explanation.at)} ${clock(explanation.at)} `, h("a", { href: `/issues/${detail.id}/explanation` }, t("js.found_page"))),
+    h("ol.stages.small", {}, ...explanation.steps.map(step)),
+  ];
+}
+
+function step({ passed, mark, name, text }) {
+  const [kind, sign] = passed === null ? ["silent", "info"] : passed ? ["passed", "check"] : ["stopped", "cross"];
+  return h(`li.stage-${kind}`, {},
+    h("span.stage-mark", { role: "img", title: pick(mark), "aria-label": pick(mark) }, icon(sign)),
+    h("span.stage-name", {}, pick(name)),
+    h("span.stage-text", {}, pick(text)),
   );
 }
 
