@@ -187,7 +187,8 @@ def _seen_at(question: _Question, recording: Recording) -> Shown | None:
     if recording.id not in {part.recording_id for part in observed}:
         return None
     known = parts(catalogue.known(camera.id).values())
-    windows = windows_seen(known, observed, camera, _around(at))
+    day = Interval(at - timedelta(days=1), at + timedelta(days=1))
+    windows = windows_seen(known, observed, camera, day)
     return next((seen for window, seen in windows if at in window), None)
 
 

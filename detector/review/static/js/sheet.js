@@ -162,6 +162,7 @@ function found(detail) {
     content.replaceChildren(h("p.small.muted", {}, t("js.found_loading")));
     try {
       content.replaceChildren(...steps(detail, await get(`/api/v1/issues/${detail.id}/explanation`)));
+      section.scrollIntoView({ block: "start" });
     } catch (refused) {
       loaded = false;
       content.replaceChildren(h("p.small.over", {}, t("js.failed", { why: refused.message })));
