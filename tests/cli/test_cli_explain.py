@@ -69,7 +69,7 @@ def test_a_time_without_a_recording_says_so_and_nothing_else(scanned: Made) -> N
     (issue, *_) = kerbwatch("issues", "list", "-C", scanned.folder, "--json").json
     steps = asked(scanned.folder, issue["camera"], middle(issue) + timedelta(hours=5), issue["box"])
     assert list(steps) == ["recorded"]
-    assert steps["recorded"]["text_zh"] == "该时刻无录像"
+    assert steps["recorded"]["text_zh"] == "目录中无该时刻的录像"
 
 
 @pytest.mark.parametrize(
