@@ -105,7 +105,7 @@ def _conclusion(steps: Sequence[Step]) -> str:
     stopped = [step for step in steps if step.passed is False and step.stage != "filed"]
     silent = [step for step in steps if step.passed is None]
     ended = next(iter(stopped or silent), None)
-    return f"Not filed, because of {ended.stage}: {ended.text}." if ended else "Not filed."
+    return f"Not filed. It ended at stage '{ended.stage}': {ended.text}." if ended else "Not filed."
 
 
 def _camera_named(settings: Settings, camera_id: str) -> tuple[Point, Camera]:
