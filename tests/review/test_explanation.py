@@ -81,10 +81,12 @@ def test_the_section_of_the_issues_page_loads_when_it_is_opened(
     page.goto(f"{served.url}/issues/{issue['id']}")
     page.wait_for_selector("#review[data-shown]")
     assert not [url for url in asked if url.endswith("/explanation")]
+    bar_y = page.locator(".review-top").bounding_box()["y"]
     page.click(f"summary:has-text('{NAMES[lang]}')")
     page.wait_for_selector(".facts:not([hidden]) .stages li")
     rows = page.locator(".facts:not([hidden]) .stages li").all_inner_texts()
     assert len(rows) == 9
+    assert page.locator(".review-top").bounding_box()["y"] == bar_y
     assert ("小汽车 0.80" if lang == "zh" else "car 0.80") in rows[3]
     assert len([url for url in asked if url.endswith("/explanation")]) == 1
     _picture(page, f"issue-{lang}")

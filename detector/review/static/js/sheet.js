@@ -162,7 +162,9 @@ function found(detail) {
     content.replaceChildren(h("p.small.muted", {}, t("js.found_loading")));
     try {
       content.replaceChildren(...steps(detail, await get(`/api/v1/issues/${detail.id}/explanation`)));
-      section.scrollIntoView({ block: "start" });
+      // Not scrollIntoView: it scrolls the page around the frame, too.
+      const frame = section.closest(".facts-frame");
+      frame.scrollTop += section.getBoundingClientRect().top - frame.getBoundingClientRect().top;
     } catch (refused) {
       loaded = false;
       content.replaceChildren(h("p.small.over", {}, t("js.failed", { why: refused.message })));
