@@ -46,6 +46,7 @@ REASONS_ZH: Final[Mapping[str, str]] = {
     rf"not a vehicle: certainty {FIGURE}, and it neither came nor went": "不是车辆: 可信度{0}, 且未见到来或离开",
     r"it was never called a vehicle, and neither came nor went": "从未识别为车辆, 且未见到来或离开",
     rf"a fixture: in its place at all times, certainty {FIGURE}": "固定设施: 始终在原处, 可信度{0}",
+    r"no label names it, and it was seen neither to come nor to leave": "无标签可命名, 且未见到来或离开",
     r"nothing stays there": "该处无滞留物",
     rf"it lay for {FIGURE} s, the limit is {FIGURE} s": "弃置{0}秒, 时限{1}秒",
     rf"people pass it, nobody stays: {FIGURE} of {FIGURE} looks show one": "行人路过, 无人停留: {1}次采样中{0}次有人",

@@ -80,6 +80,7 @@ WHO_MAY: Mapping[str, frozenset[Role | None]] = {
     "GET /api/v1/cameras/{camera_id}/zones": ADMIN,
     "PUT /api/v1/cameras/{camera_id}/zones": ADMIN,
     "POST /api/v1/cameras/{camera_id}/zones/preview": ADMIN,
+    "POST /api/v1/cameras/{camera_id}/resolution": ADMIN,
     "GET /api/v1/cameras/{camera_id}/picture": STAFF,
     "GET /spot-checks": STAFF,
     "GET /spot-checks/{spot_id}": STAFF,
