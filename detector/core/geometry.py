@@ -65,17 +65,20 @@ def contained_share(a: Box, b: Box) -> float:
 SAME_OBJECT_IOU = 0.5
 NESTED_SHARE = 0.85
 PART_AREA = 0.35
+SAME_FOOT_HEIGHTS = 0.35
 
 
 def is_same_object(a: Box, b: Box) -> bool:
     """Whether two boxes seen at one time are of one object: they overlap, or one contains most of the other.
 
-    A nested box smaller than PART_AREA of the other may be an object of its own: a car in front of a coach.
+    A nested box smaller than PART_AREA of the other may be an object of its own: a car in front of a coach. So is one
+    whose lower edge lies more than SAME_FOOT_HEIGHTS of its height from the other's: a van that a bus hides.
     """
     if iou(a, b) >= SAME_OBJECT_IOU:
         return True
     areas = sorted((box_area(a), box_area(b)))
-    return contained_share(a, b) >= NESTED_SHARE and areas[0] >= PART_AREA * areas[1]
+    same_foot = abs(a[3] - b[3]) <= SAME_FOOT_HEIGHTS * min(a[3] - a[1], b[3] - b[1])
+    return same_foot and contained_share(a, b) >= NESTED_SHARE and areas[0] >= PART_AREA * areas[1]
 
 
 def contained_matrix(a: FloatArray, b: FloatArray) -> FloatArray:

@@ -205,3 +205,10 @@ def test_nested_stays_at_one_time_are_one_candidate() -> None:
     taller = (x1, y1 - 0.06, x2, y2)
     seen = [[car(KERB, 0.6)] if i % 2 else [car(taller, 0.5)] for i in range(12)]
     assert len(judged(series([[], *seen, []]))) == 1
+
+
+def test_a_van_that_a_bus_in_front_hides_now_and_then_is_a_candidate_of_its_own() -> None:
+    van, bus = (0.38, 0.32, 0.53, 0.49), (0.34, 0.32, 0.57, 0.61)
+    seen = [[car(van, 0.5)]] * 3 + [[car(bus, 0.9)]] * 3 + [[car(van, 0.5)]] * 2
+    found = judged(series([[], *seen, []]))
+    assert any(i.box is not None and i.box[3] == pytest.approx(van[3]) for i in found)
