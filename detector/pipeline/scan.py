@@ -570,9 +570,10 @@ def _misshapen_stretches(part: Part, camera: Camera, seen: Observed) -> Iterator
     """The time whose pictures have another shape than the camera's zones were drawn on."""
     recording, interval = part
     start = recording.interval.start
-    since = [max(interval.start, start + timedelta(seconds=shape.offset_s)) for shape in seen.shapes]
-    since[:1] = [interval.start] if since else []
-    for shape, begin, end in zip(seen.shapes, since, [*since[1:], interval.end], strict=True):
+    later = [max(interval.start, start + timedelta(seconds=s.offset_s)) for s in seen.shapes[1:]]
+    since, until = [interval.start, *later], [*later, interval.end]
+    # Where no picture decoded there is no shape, and the one stretch stands for nothing.
+    for shape, begin, end in zip(seen.shapes, since, until, strict=False):
         if not _fits(shape, camera) and begin < end:
             yield BlindStretch.of_shape(Interval(begin, end), shape.resolution_wh)
 
