@@ -44,6 +44,10 @@ container is cut at the name's end, or breaks off before it."""
 SAME_RATE = 0.02
 """Two picture rates, or lengths, that differ by at most this share are the same."""
 
+DOUBTFUL_RATE = 0.4
+"""Where nothing gives an end, rates that differ by at most this share are told of; twice or half the rate is how streams
+count fields, or a camera that drops pictures."""
+
 EXPLAINED = 3.0
 """The rate that a stream states explains a length if it is so many times as near to the name as the container's is."""
 
@@ -286,13 +290,27 @@ def _apply_rate_by_next(layout: _Layout, bounds: Bounds) -> _Layout:
         return _note_stated_rate(layout)
     if next_s is not None and (paced := _apply_pace(layout, next_s, "the next file")):
         return paced
-    if next_s is None or total_s <= next_s + EXACT_S or not (info.measured_hz and info.stated_hz):
-        return layout
+    if not (info.measured_hz and info.stated_hz) or (next_s is not None and total_s <= next_s + EXACT_S):
+        return _note_doubtful_rate(layout)
     stated = info.measured_hz / info.stated_hz
-    if not _is_explained(total_s, stated, next_s):
-        return layout
+    if next_s is None or not _is_explained(total_s, stated, next_s):
+        return _note_doubtful_rate(layout)
     note = f"it lasts {total_s:.0f} s by its container, but the next file begins after {next_s:.0f} s; times are spread over those"
     return layout.spread(total_s / next_s).noting(note)
+
+
+def _note_doubtful_rate(layout: _Layout) -> _Layout:
+    """At the container's rate; where the stream states another and nothing tells which is right, that is said."""
+    info, total_s = layout.info, layout.ends_s
+    if not (info.measured_hz and info.stated_hz):
+        return layout
+    apart = abs(info.measured_hz / info.stated_hz - 1)
+    if not SAME_RATE < apart <= DOUBTFUL_RATE or apart * total_s <= EXACT_S:
+        return layout
+    return layout.noting(
+        f"its times make {info.measured_hz:.4g} pictures a second and its stream states {info.stated_hz:.4g}; nothing says "
+        f"which is right, so times may be up to {apart * total_s:.0f} s off"
+    )
 
 
 def _place_runs(layout: _Layout, bounds: Bounds) -> _Layout:
