@@ -140,7 +140,8 @@ def test_a_disagreement_is_told_and_an_agreement_is_not(line: Line) -> None:
         and (line.bounds.named_s is None or abs(line.info.duration_s - line.bounds.named_s) <= EXACT_S)
     )
     cut = line.bounds.named_s is None and found.covers_s < line.info.duration_s
-    assert bool(found.reason) == (not quiet or cut)
+    doubtful = "nothing says which is right" in line.says
+    assert bool(found.reason) == (not quiet or cut or doubtful)
 
 
 def test_holes_alone_leave_the_streams_own_times() -> None:
