@@ -16,7 +16,6 @@ from detector.decoding.breaks import LEAST_S, Jump, find_jumps, find_jumps_in_in
 from detector.decoding.edits import has_edit_list
 from detector.decoding.reader import Reader, probe, study
 
-
 ROUNDED_S = 1e-6
 """Differences of sums of up to 300,000 s are exact to less than this."""
 
