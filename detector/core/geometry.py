@@ -63,9 +63,16 @@ def contained_share(a: Box, b: Box) -> float:
 
 
 SAME_OBJECT_IOU = 0.5
+"""Two boxes seen at one time that overlap by this IoU are of one object."""
+
 NESTED_SHARE = 0.85
+"""A box is nested in another if this share of its area lies inside."""
+
 PART_AREA = 0.35
+"""A nested box below this share of the other's area may be an object of its own."""
+
 SAME_FOOT_HEIGHTS = 0.35
+"""The lower edges of two boxes of one object differ by at most this share of the smaller one's height."""
 
 
 def is_same_object(a: Box, b: Box) -> bool:

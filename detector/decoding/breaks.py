@@ -25,7 +25,7 @@ PERIODS = 4.0
 """A step of more than so many usual steps is a jump."""
 
 USUAL_STEPS = 33
-"""So many steps, spread over an index, tell the usual one."""
+"""Number of steps, spread over an index, whose median is the usual step."""
 
 UNEVEN_S = 0.4
 """Seconds. Pictures come evenly if none is further from its place at the mean rate."""

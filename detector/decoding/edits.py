@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 MOST_BOXES = 4096
-"""So many boxes of one level are looked at: a fragmented file has one for each fragment."""
+"""Maximum number of boxes of one level that are read; a fragmented file has one for each fragment."""
 
 
 def has_edit_list(path: Path) -> bool:

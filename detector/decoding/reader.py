@@ -116,7 +116,7 @@ READ_WHOLE_BYTES = 8 << 20
 
 SAMPLES = 64
 MOST_SKIPPED = 64
-"""So many packets without a time are passed over to find one with a time."""
+"""Maximum number of packets without a time that are skipped to find one with a time."""
 
 UNEVEN = 8.0
 UNEVEN_S = 60.0

@@ -13,7 +13,7 @@ from detector.demo.site import Place, Site, middle_of, recast
 from detector.inference.detector import Detector
 
 RECASTS: Final = 5
-"""So many other vehicles are tried where the detector does not see the first one in a native crop."""
+"""Number of other vehicles to try if the detector does not see the first one in a native crop."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ NOISE: Final = 0.8
 """Strength of a picture's noise in grey levels by day: what is left of it after a camera's own noise reduction."""
 
 TRIES: Final = 80
-"""So often a place is drawn by lot before a case is given up."""
+"""Maximum number of places to draw at random before a case fails."""
 
 HIDDEN_SHARE: Final = 0.12
 """Two standing vehicles cover each other by at most this part of the smaller one."""
