@@ -39,7 +39,7 @@ check: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q --collect-only >/dev/null
+	@collected=$$($(BIN)/python -m pytest -qqq --collect-only 2>&1) || { echo "$$collected"; exit 1; }
 	$(BIN)/python -m pytest -q tests/database/test_revisions.py
 
 # The browser's tests drive a real Chromium, and their screenshots need a Chinese font.
