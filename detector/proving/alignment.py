@@ -62,10 +62,12 @@ def view_shift(reference: Edges, edges: Edges) -> tuple[float, float]:
     two of them, a camera that drifts shifts them all.
     """
     shifts = np.array([_quarter_shift(reference, edges, *corner) for corner in QUARTERS])
-    dx, dy = np.median(shifts, axis=0)
-    agreeing = int((np.abs(shifts - (dx, dy)).max(axis=1) <= AGREEING_PX).sum())
+    agreeing = shifts[np.abs(shifts - np.median(shifts, axis=0)).max(axis=1) <= AGREEING_PX]
+    if len(agreeing) < AGREEING_QUARTERS:
+        return 0.0, 0.0
+    dx, dy = np.median(agreeing, axis=0)
     part_x, part_y = dx / MEASURED_WH[0], dy / MEASURED_WH[1]
-    if max(abs(dx), abs(dy)) < LEAST_DRIFT_PX or agreeing < AGREEING_QUARTERS:
+    if max(abs(dx), abs(dy)) < LEAST_DRIFT_PX:
         return 0.0, 0.0
     if max(abs(part_x), abs(part_y)) > LARGEST_DRIFT:
         return 0.0, 0.0
