@@ -62,7 +62,7 @@ coverage: MORE := --cov --cov-report=term:skip-covered
 coverage: test
 
 soak: install browser
-	KERBWATCH_SOAK=1 $(BIN)/python -m pytest -m slow --timeout 7200
+	KERBWATCH_SOAK=1 $(BIN)/python -m pytest -m "slow or soak" --timeout 7200
 
 constraints: $(VENV)/.installed
 	{ echo "# Pinned versions of everything that 'make install' may bring; made by 'make constraints'."; \

@@ -16,6 +16,15 @@ settings.load_profile("default")
 CHECKOUT = Path(__file__).parent.parent
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the cases marked `soak` to `make soak`."""
+    if os.environ.get("KERBWATCH_SOAK") == "1":
+        return
+    for item in items:
+        if item.get_closest_marker("soak"):
+            item.add_marker(pytest.mark.skip(reason="one more case of its kind; make soak runs it"))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The real footage and data sets beside the checkout; they are not part of the project."""

@@ -73,7 +73,7 @@ def test_the_benchmark_measures_itself_the_others_and_the_limits_on_the_same_pic
     assert (tmp_path / "bench.png").stat().st_size > 10_000
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_rehearsal_knows_every_recording_and_scans_a_slice_whose_violations_it_knows(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

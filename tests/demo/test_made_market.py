@@ -22,6 +22,7 @@ from detector.pipeline.clips import Checked, check_files
 
 pytest_plugins = ["model_fixture"]
 SEED = 5
+soak = pytest.mark.soak
 
 
 def test_the_street_of_bikes_and_vending_has_room_for_both() -> None:
@@ -69,7 +70,7 @@ def test_vending_in_permitted_hours_is_an_event_where_it_is_not_permitted() -> N
 
 
 def checked(name: str, detector: Detector, folder: Path, seed: int = SEED) -> tuple[LabelledClip, Checked]:
-    clip = load_labels(make_case(name, seed, folder)).clips[0]
+    clip = load_labels(make_case(name, seed, folder, fps=1.0)).clips[0]
     return clip, check(clip, folder, detector)
 
 
@@ -87,7 +88,7 @@ def in_daylight(zone: Zone) -> Zone:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["bikes", "vending-van", "vending-stall"])
+@pytest.mark.parametrize("name", ["bikes", pytest.param("vending-van", marks=soak), "vending-stall"])
 def test_the_real_model_finds_what_is_true_within_two_seconds(
     name: str, model: Detector, tmp_path: Path
 ) -> None:
@@ -109,7 +110,14 @@ def test_the_real_model_finds_what_is_true_within_two_seconds(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["bikes-in-bay", "vending-walkers", "vending-waiting", "vending-rest"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bikes-in-bay",
+        "vending-rest",
+        *(pytest.param(f"vending-{n}", marks=soak) for n in ("walkers", "waiting")),
+    ],
+)
 def test_the_real_model_leaves_alone_what_is_none(name: str, model: Detector, tmp_path: Path) -> None:
     clip, found = checked(name, model, tmp_path)
     assert not clip.events

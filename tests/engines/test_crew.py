@@ -44,6 +44,11 @@ MACHINES = 2
 """Of the cluster in `ray_fixture`: one that cannot work is left aside, the last one ends the crew."""
 
 
+LONG_ON_RAY = pytest.mark.parametrize(
+    "engage", ["local", pytest.param("ray", marks=pytest.mark.soak)], indirect=True
+)
+
+
 @pytest.fixture(params=["local", "ray"])
 def engage(request: pytest.FixtureRequest) -> Engage:
     """Opens a crew of one engine after the other."""
@@ -89,6 +94,7 @@ def test_every_job_is_told_of_once_whatever_becomes_of_its_worker(engage: Engage
     assert "SIGKILL, perhaps for want of memory" in told["killed"].detail
 
 
+@LONG_ON_RAY
 def test_a_worker_that_waits_for_ever_and_one_that_never_ends_are_ended_and_named(engage: Engage) -> None:
     began = time.monotonic()
     with engage(open_nothing, workers=2, stall_s=4.0, limit_s=6.0, work=work) as crew:
@@ -113,6 +119,7 @@ def test_a_worker_that_is_asked_to_stop_finishes_its_sample(engage: Engage, tmp_
         assert crew.busy() == []
 
 
+@LONG_ON_RAY
 def test_a_worker_that_does_not_hear_is_ended_in_time(engage: Engage, tmp_path: Path) -> None:
     with engage(open_nothing, workers=1, work=work) as crew:
         crew.submit(job(f"hang-{tmp_path / 'told'}"))
@@ -124,6 +131,7 @@ def test_a_worker_that_does_not_hear_is_ended_in_time(engage: Engage, tmp_path: 
         assert isinstance(event, Failed)
 
 
+@LONG_ON_RAY
 def test_workers_that_cannot_open_what_they_need_end_the_crew_with_the_reason(engage: Engage) -> None:
     with engage(open_badly, workers=1, work=work) as crew:
         error, told = until_it_ends(crew, MACHINES)
@@ -132,6 +140,7 @@ def test_workers_that_cannot_open_what_they_need_end_the_crew_with_the_reason(en
     assert all(isinstance(event, Failed) for event in told)
 
 
+@LONG_ON_RAY
 def test_workers_that_end_before_they_are_ready_end_the_crew_after_some_tries(engage: Engage) -> None:
     with engage(die_at_once, workers=1, work=work) as crew:
         error, told = until_it_ends(crew, MACHINES * STARTS)

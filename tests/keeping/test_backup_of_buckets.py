@@ -59,7 +59,7 @@ def rows(url: str) -> dict[str, list]:
         return {name: list(found) for name, found in tables if name != "leases"}
 
 
-@pytest.mark.parametrize("share", [0.0, 0.1])
+@pytest.mark.parametrize("share", [pytest.param(0.0, marks=pytest.mark.soak), 0.1])
 def test_a_bucket_is_backed_up_and_comes_back_in_a_folder_or_in_another_bucket(
     settings: Settings, bucket, tmp_path: Path, sqlite_url: str, share: float
 ) -> None:

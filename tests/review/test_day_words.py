@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from made_archive import kerbwatch
 from made_county import Chromium, Opens, Served, make_users, serve, write_county
+from playwright.sync_api import Page
 
 from detector.config.settings import load_settings
 from detector.core.times import Interval
@@ -129,10 +130,13 @@ Text = Callable[[str, str], str]
 
 @pytest.fixture
 def text_of(opens: Opens) -> Callable[[Served, str, str], str]:
-    """`text_of(served, path, language)`: what a reviewer reads on a page."""
+    """`text_of(served, path, language)`: what a reviewer reads on a page. A language keeps its page of the browser."""
+    pages: dict[tuple[str, str], Page] = {}
 
     def read(served: Served, path: str, language: str, part: str = "main") -> str:
-        page = opens(served, Role.REVIEWER, lang=language).page
+        if (served.url, language) not in pages:
+            pages[served.url, language] = opens(served, Role.REVIEWER, lang=language).page
+        page = pages[served.url, language]
         page.goto(f"{served.url}{path}")
         if path.startswith("/review"):
             page.wait_for_selector("#review.finished")

@@ -94,7 +94,10 @@ def fill(folder: Path, size_wh: tuple[int, int]) -> None:
         make_users(database)
 
 
-@pytest.fixture(scope="module", params=SHAPES)
+@pytest.fixture(
+    scope="module",
+    params=["4x3", "9x16", "odd", *(pytest.param(name, marks=pytest.mark.soak) for name in ("16x9", "32x9"))],
+)
 def shaped(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Served, str]]:
