@@ -163,9 +163,9 @@ def rules_file(settings: Settings) -> KeptFile:
 
 def values_in(kept: KeptFile, paths: Sequence[str]) -> dict[str, Any]:
     """The plain values that stand in a file under paths such as 'litter.dwell_s'; what does not is left out."""
-    nodes = {path: _node_at(kept.text, path) for path in paths}
+    root, tree = _root(kept.text), kept.tree
     return {
-        path: _value_at(kept.tree, path) for path, node in nodes.items() if isinstance(node, yaml.ScalarNode)
+        path: _value_at(tree, path) for path in paths if isinstance(_node_at(root, path), yaml.ScalarNode)
     }
 
 
@@ -174,9 +174,9 @@ def with_values(kept: KeptFile, values: Mapping[str, Any]) -> str:
 
     A key of the file itself may be new. Raises BadInput as `with_zones` does.
     """
-    edits, tree = [], json.loads(json.dumps(kept.tree))
+    edits, tree, root = [], json.loads(json.dumps(kept.tree)), _root(kept.text)
     for path, value in values.items():
-        node = _node_at(kept.text, path)
+        node = _node_at(root, path)
         if node is not None:
             edits.append((node.start_mark.index, node.end_mark.index, _flow(value)))
         elif "." not in path:
@@ -191,8 +191,12 @@ def with_values(kept: KeptFile, values: Mapping[str, Any]) -> str:
     return text
 
 
-def _node_at(text: str, path: str) -> yaml.Node | None:
-    node: yaml.Node | None = yaml.compose(text, yaml.SafeLoader)
+def _root(text: str) -> yaml.Node | None:
+    return yaml.compose(text, yaml.SafeLoader)
+
+
+def _node_at(root: yaml.Node | None, path: str) -> yaml.Node | None:
+    node = root
     for key in path.split("."):
         node = _pairs(node).get(key, (None, None))[1]
     return node
@@ -281,8 +285,7 @@ def _checked(settings: Settings, kept: KeptFile, text: str, kind: type[T], seen:
 
 def _place_of(kept: KeptFile, camera_id: str) -> yaml.MappingNode:
     """The node of the camera's mapping."""
-    root = yaml.compose(kept.text, yaml.SafeLoader)
-    for node in _views(root):
+    for node in _views(_root(kept.text)):
         pairs = _pairs(node)
         if "id" in pairs and pairs["id"][1].value == camera_id and "zones" in pairs:
             return node
