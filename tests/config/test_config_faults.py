@@ -207,6 +207,8 @@ def test_a_misnamed_file_is_suggested(folder: Path) -> None:
         (b"a: \x07", "is not YAML: a character that no text file holds (#x0007)"),
         (b"a: &x [*x]", "is not YAML: line 1, column 4: found unconstructable recursive node"),
         (b"[" * 5000, "is nested too deeply, or contains itself"),
+        (b"[" * 100_000, "is nested too deeply, or contains itself"),
+        (b"- " * 100_000 + b"a", "is nested too deeply, or contains itself"),
         (b"a: *gone", "is not YAML: line 1, column 4: found undefined alias 'gone'"),
         (b"a: !!set2 {}",
          "is not YAML: line 1, column 4: could not determine a constructor for the tag 'tag:yaml.org,2002:set2'"),
