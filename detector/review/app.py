@@ -12,11 +12,14 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
 
 from detector import __version__
 from detector.core.errors import KerbwatchError
-from detector.review.access import conditions_of
+from detector.people import Action
+from detector.review.access import Needs, conditions_of
+from detector.review.bodies import BodyRule
 from detector.review.guard import Guard
 from detector.review.house import House
 from detector.review.pages import page, tongue_of
@@ -43,11 +46,13 @@ ROUTERS: Final = (
     boards.router, boards.api, loop.api, zones.router, zones.api,
     spots.router, spots.api, admin.router, admin.api, health.router,
 )  # fmt: skip
-LARGER_BODIES: Mapping[str, int] = {
-    loop.ANSWERS: loop.LARGEST_ANSWER,
-    spots.UPLOADS: spots.LARGEST_UPLOAD,
+LARGER_BODIES: Mapping[str, BodyRule] = {
+    loop.ANSWERS: BodyRule(loop.LARGEST_ANSWER, 600.0, 8, Needs(Action.ANSWER), is_large=True),
+    spots.UPLOADS: BodyRule(
+        spots.LARGEST_UPLOAD, spots.ARRIVES_WITHIN_S, 8, Needs(Action.SPOT_CHECK), is_large=True
+    ),
 }
-"""Paths that take more than a form does, with their bytes."""
+"""Path prefixes that take more than a form does."""
 
 TOLD_WHY: Final = (400, 409, 422, 503)
 """Of these a page gives the reason besides, in English; the others say all in the page's own language."""
@@ -56,7 +61,7 @@ TOLD_WHY: Final = (400, 409, 422, 503)
 def create_app(house: House) -> Guard:
     """The whole of it as an ASGI application. Raises ValueError where a route does not say who may use it."""
     app = create_inner(house)
-    return Guard(app, dict(LARGER_BODIES))
+    return Guard(app, LARGER_BODIES, _refused)
 
 
 def create_inner(house: House) -> FastAPI:
@@ -74,6 +79,7 @@ def create_inner(house: House) -> FastAPI:
     app.add_exception_handler(KerbwatchError, _on_error)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(ClientDisconnect, _on_gone)
     app.add_exception_handler(Exception, _on_unforeseen)
     app.state.house = house
     list(conditions_of(ROUTERS))
@@ -108,15 +114,24 @@ def _on_invalid(request: Request, error: Exception) -> Response:
     return _refused(request, Refused(422, "bad_input", "; ".join(faults)))
 
 
+def _on_gone(request: Request, _: Exception) -> Response:
+    """The sender left, or was cut off, in the middle of a body: nobody reads this answer, and nothing is logged."""
+    return _refused(request, Refused(400, "bad_request", "the request did not arrive whole"))
+
+
 def _on_unforeseen(request: Request, _: Exception) -> Response:
     """The traceback goes to the log and not to the visitor."""
     return _refused(request, Refused(500, "failed"))
 
 
 def _one_word(status: int) -> str:
-    return {400: "bad_request", 404: "not_found", 405: "no_such_method", 413: "too_large"}.get(
-        status, "refused"
-    )
+    return {
+        400: "bad_request",
+        404: "not_found",
+        405: "no_such_method",
+        408: "too_slow",
+        413: "too_large",
+    }.get(status, "refused")
 
 
 def _refused(request: Request, refusal: Refused) -> Response:

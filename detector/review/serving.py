@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
+from typing import Any, cast
 
 import uvicorn
 
 from detector.core.errors import BadInput
 from detector.review.app import create_app
+from detector.review.connections import BACKLOG, BoundedProtocol, ConnectionLimits, Connections
 from detector.review.house import House
+from detector.review.seldom import Seldom
 
 GRACE_S = 3
 """So long a stopped server waits for answers under way; open event streams are then cut."""
@@ -31,7 +35,8 @@ def run(
         address, bound = listener.getsockname()[:2]
         shown = f"[{address}]" if ":" in address else address
         ready(f"http://{shown}:{bound}/")
-        server_of(house, stopping).run(sockets=[listener])
+        with Seldom().installed():
+            server_of(house, stopping).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
@@ -44,16 +49,22 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def server_of(house: House, stopping: Callable[[], None] = lambda: None) -> uvicorn.Server:
+def server_of(
+    house: House, stopping: Callable[[], None] = lambda: None, limits: ConnectionLimits | None = None
+) -> uvicorn.Server:
     """A server that is not running yet; its `run` takes the sockets to listen on."""
+    limits = limits or ConnectionLimits.of_process(behind_proxy=house.secure_cookies)
+    bounded = partial(BoundedProtocol, known=Connections(limits))
     config = uvicorn.Config(
         create_app(house),
+        http=cast("Any", bounded),  # uvicorn only calls it
         ws="none",
         log_level="warning",
         access_log=False,
         server_header=False,
+        backlog=BACKLOG,
         timeout_graceful_shutdown=GRACE_S,
-        timeout_keep_alive=30,
+        timeout_keep_alive=limits.keep_alive_s,
         proxy_headers=house.secure_cookies,
     )
     return _Server(config, stopping)
@@ -65,7 +76,7 @@ def listening(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        listener.listen(128)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise BadInput(f"cannot listen on {host}:{port}: {error.strerror or error}") from error

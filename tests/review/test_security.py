@@ -19,7 +19,7 @@ from detector.database import Database, schema
 from detector.evidence import jpeg
 from detector.people import Looked, Role
 from detector.review.access import SESSION_COOKIE
-from detector.review.guard import LARGEST_BODY
+from detector.review.bodies import LARGEST_BODY
 from detector.review.pages import local
 
 pytest_plugins = ["review_fixture", "model_fixture"]

@@ -56,6 +56,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "error.404": ("There is nothing here.", "没有找到该页面。"),
     "error.405": ("That cannot be done here.", "不支持此操作。"),
+    "error.408": ("The request took too long to arrive. Please send it again.", "请求传输超时，请重新提交。"),
     "error.409": (
         "It has changed since you looked at it. Look again and decide again.",
         "内容已被更新，请刷新后重新处理。",
@@ -65,7 +66,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "error.422": ("Something in the form is not right.", "填写的内容有误。"),
     "error.429": ("Too many attempts. Wait a moment and try again.", "尝试次数过多，请稍后再试。"),
     "error.500": ("Something went wrong here. It has been written to the log.", "系统出错，已记入日志。"),
-    "error.503": ("The database is busy. Try again in a moment.", "数据库繁忙，请稍后再试。"),
+    "error.503": ("The server is busy. Try again in a moment.", "系统繁忙，请稍后再试。"),
     "move.filed": ("filed", "入库"),
     "move.extended": ("extended", "延长"),
     "move.confirm": ("confirmed", "立案"),
