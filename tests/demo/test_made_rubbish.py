@@ -59,7 +59,7 @@ def test_the_flow_finds_what_is_true_of_a_case_and_nothing_else(
 ) -> None:
     if not (checkout / "models" / "yolov8n.pt").is_file():
         pytest.skip("no weights (run 'kerbwatch models fetch yolov8n')")
-    labels = load_labels(make_case(name, seed, tmp_path, fps=2.0))
+    labels = load_labels(make_case(name, seed, tmp_path, fps=1.0))
     (clip,) = labels.clips
     point = point_of(clip)
     rules = rules_with_limits(default_rules(), clip.limits)
