@@ -6,7 +6,7 @@ DEMO_DIR ?= demo-work
 export YOLO_OFFLINE := 1
 export YOLO_AUTOINSTALL := 0
 
-.PHONY: install demo check test coverage soak constraints clean
+.PHONY: install demo check test coverage soak metrics constraints clean
 
 install: $(VENV)/.installed models/yolov8n.pt
 
@@ -63,6 +63,10 @@ coverage: test
 
 soak: install browser
 	KERBWATCH_SOAK=1 $(BIN)/python -m pytest -m "slow or soak" --timeout 7200
+
+# Size, nesting, duplicate names and prose of the code, and how long the command takes to start.
+metrics: $(VENV)/.installed
+	$(BIN)/python tools/code_metrics.py
 
 constraints: $(VENV)/.installed
 	{ echo "# Pinned versions of everything that 'make install' may bring; made by 'make constraints'."; \
