@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 
@@ -29,8 +28,7 @@ from detector.cli import (
 )
 from detector.cli.output import complain, say
 from detector.core.errors import KerbwatchError, StorageFull
-
-FULL = (errno.ENOSPC, errno.EDQUOT)
+from detector.core.files import is_disk_full
 
 app = typer.Typer(
     help="Finds parking violations in a city's surveillance recordings, proves them and keeps them in a queue.",
@@ -87,10 +85,10 @@ def main() -> None:
         sys.exit(130)
     except OSError as error:
         complain(_told(error))
-        sys.exit(1 if error.errno in FULL else 2)
+        sys.exit(1 if is_disk_full(error) else 2)
 
 
 def _told(error: OSError) -> str:
     """What the system refused, in one line: no permission, a read-only or a full disk."""
-    what = StorageFull.__doc__ if error.errno in FULL else error.strerror or str(error)
+    what = StorageFull.__doc__ if is_disk_full(error) else error.strerror or str(error)
     return f"{error.filename}: {what}" if error.filename else str(what)

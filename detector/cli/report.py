@@ -31,6 +31,7 @@ from detector.cli.common import (
 from detector.cli.output import complain, say, say_json, table
 from detector.config.settings import Settings
 from detector.core.errors import BadInput
+from detector.core.files import replace_atomically
 from detector.core.times import Interval, days_of
 from detector.core.wording import clock_en, clock_zh
 from detector.database import Database
@@ -164,7 +165,7 @@ def ledger(
         else:
             figures = statistics(rows, period, office.at)
             pictures = office.pictures(full=full, none=without)
-            with _replacing(out) as path, path.open("wb") as file:
+            with replace_atomically(out) as path, path.open("wb") as file:
                 write_ledger(file, rows, figures, pictures, _titles(office, period, language), language)
     say(f"{len(rows)} issues in {out}")
 
@@ -413,7 +414,7 @@ def _suffix(path: Path, known: tuple[str, ...]) -> str:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Under another name first: a reader sees all of a paper or the one before."""
-    with _replacing(path) as unfinished:
+    with replace_atomically(path) as unfinished:
         unfinished.write_bytes(content)
 
 
@@ -427,15 +428,3 @@ def _replacing_folder(path: Path) -> Iterator[Path]:
         unfinished.rename(path)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A name to write to, that takes the file's place once all is written; what was there before stays till then."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    try:
-        yield unfinished
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

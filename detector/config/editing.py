@@ -18,6 +18,7 @@ from detector.config.rules import RuleSet
 from detector.config.schema import PointFile, RulesFile, Seen, SiteFile
 from detector.config.settings import Settings
 from detector.core.errors import BadConfig, BadInput, Fault
+from detector.core.files import write_atomically
 from detector.core.values import Point
 
 T = TypeVar("T")
@@ -236,8 +237,8 @@ def save(settings: Settings, kept: KeptFile, text: str, at: datetime) -> Path:
     old = folder / f"{kept.path.stem}-{at:%Y%m%dT%H%M%S%fZ}.yaml"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write_whole(old, kept.text)
-        _write_whole(kept.path, text)
+        write_atomically(old, kept.text.encode())
+        write_atomically(kept.path, text.encode())
     except OSError as error:
         raise BadInput(f"{kept.path} cannot be written: {error.strerror}") from error
     return old
@@ -248,18 +249,6 @@ def _kept(path: Path) -> KeptFile:
         return KeptFile(path, path.read_bytes().decode("utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path} cannot be read: {error}") from error
-
-
-def _write_whole(path: Path, text: str) -> None:
-    unfinished = path.with_name(f".tmp-{path.name}-{os.getpid()}")
-    try:
-        with unfinished.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _checked(settings: Settings, kept: KeptFile, text: str, kind: type[T], seen: Seen) -> T:

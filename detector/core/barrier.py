@@ -6,7 +6,6 @@ the log, and the user gets one sentence.
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import traceback
@@ -16,12 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from detector.core.errors import KerbwatchError, StorageFull
+from detector.core.files import is_disk_full
 
 LOG = logging.getLogger("kerbwatch")
 LOG.addHandler(logging.NullHandler())
-
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-"""Error numbers of the system that mean: no space is left."""
 
 LONGEST_MESSAGE = 200
 """Characters of an exception's message that its sentence repeats."""
@@ -40,7 +37,7 @@ def barrier(what: str, made: Callable[[str], KerbwatchError]) -> Iterator[None]:
     except (KerbwatchError, BrokenPipeError):
         raise
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in DISK_FULL:
+        if is_disk_full(error):
             raise StorageFull from error
         LOG.exception("unexpected error: %s", what)
         raise made(_sentence(error)) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import sqlite3
 import time
@@ -17,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from detector.core.errors import StorageFull
+from detector.core.files import is_disk_full
 from detector.database import migrations
 from detector.database.faults import RESTORE, DatabaseUnusable, translated
 
@@ -161,7 +161,7 @@ def _prepare_file(name: str, url: URL, *, create: bool, may_be_empty: bool) -> N
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        kind = StorageFull if error.errno == errno.ENOSPC else DatabaseUnusable
+        kind = StorageFull if is_disk_full(error) else DatabaseUnusable
         raise kind(f"{name}: {error.strerror}") from error
 
 

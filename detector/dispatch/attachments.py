@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from types import MappingProxyType
 
 from detector.core.errors import BadInput, StorageFull
+from detector.core.files import is_disk_full, write_atomically
 from detector.issues.values import Attachment, AttachmentKind, NewAttachment
 
 LARGEST_BYTES = 20_000_000
@@ -93,22 +92,9 @@ def _too_large(size: int) -> str:
 
 
 def _write_whole(path: Path, content: bytes) -> None:
-    unfinished = path.with_name(f".tmp-{path.name}-{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.rename(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_atomically(path, content)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             raise StorageFull from error
         raise BadInput(f"{path.parent} cannot be written: {error.strerror}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,6 +12,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from detector.core.files import write_atomically
 from detector.core.geometry import Box
 from detector.core.values import Detections, Image
 from detector.evidence.drawing import fit_width
@@ -188,12 +188,9 @@ def _kept(path: Path) -> Detections | None:
 
 
 def _keep(path: Path, seen: Detections) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(f".tmp-{os.getpid()}")
     values = {
         "labels": list(seen.labels),
         "confidences": [round(float(c), 4) for c in seen.confidences],
         "boxes": [[round(float(side), 5) for side in box] for box in seen.boxes],
     }
-    unfinished.write_text(json.dumps(values), encoding="utf-8")
-    unfinished.replace(path)
+    write_atomically(path, json.dumps(values).encode())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -11,6 +10,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from detector.core.errors import BadInput, StorageFull, UnreadableRecording
+from detector.core.files import is_disk_full
 from detector.core.values import Camera, Proof
 from detector.engines.local import end_with_parent
 from detector.evidence import Captions, annotated, jpeg
@@ -164,6 +164,6 @@ def _done(order: Order, open_eyes: OpenEyes, tell: Tell) -> Result | Failure:
     except StorageFull:
         return Why.DISK_FULL, ""
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if not is_disk_full(error):
             raise
         return Why.DISK_FULL, ""

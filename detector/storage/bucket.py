@@ -7,7 +7,6 @@ is published, the file that speaks of the others comes last.
 
 from __future__ import annotations
 
-import errno
 import random
 import tempfile
 import time
@@ -22,6 +21,7 @@ from aiohttp import ClientPayloadError
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 
 from detector.core.errors import BadInput, StorageFull
+from detector.core.files import is_disk_full
 from detector.storage.store import StoreAway, StoredFile
 
 WAITS_S = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
@@ -146,7 +146,7 @@ class BucketStore:
             except (PermissionError, NoCredentialsError) as error:
                 raise BadInput(f"{self.url}: the store refuses us: {error}") from error
             except (OSError, TimeoutError, BotoCoreError, ClientPayloadError) as error:
-                if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+                if is_disk_full(error):
                     raise StorageFull(f"{self.url}: no space left here for a copy") from error
                 if "QuotaExceeded" in str(error) or "XMinioStorageFull" in str(error):
                     raise StorageFull(f"{self.url}: no space left") from error

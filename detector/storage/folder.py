@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import glob
 import os
 import re
@@ -16,6 +15,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from detector.core.errors import BadInput, StorageFull
+from detector.core.files import is_disk_full, sync
 from detector.storage.store import StoredFile
 
 ABANDONED_S = 86_400.0
@@ -52,7 +52,7 @@ class FolderStore:
                     file.flush()
                     os.fsync(file.fileno())
                 scratch.rename(target)
-                _fsync(target.parent)
+                sync(target.parent)
         except BaseException:
             scratch.unlink(missing_ok=True)
             raise
@@ -100,15 +100,15 @@ class FolderStore:
     def publish(self, unfinished: Path, folder: str, last: str) -> None:  # noqa: ARG002  # all appear at once
         target = self.root / folder
         for path in unfinished.iterdir():
-            _fsync(path)
-        _fsync(unfinished)
+            sync(path)
+        sync(unfinished)
         faulty = unfinished.with_name(f"{unfinished.name}-old")
         if target.exists():
             shutil.rmtree(faulty, ignore_errors=True)
             target.rename(faulty)
         try:
             unfinished.rename(target)
-            _fsync(target.parent)
+            sync(target.parent)
         finally:
             shutil.rmtree(faulty, ignore_errors=True)
 
@@ -149,7 +149,7 @@ class FolderStore:
         try:
             yield
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if is_disk_full(error):
                 raise StorageFull(f"{self.root}: no space left") from error
             raise
 
@@ -160,7 +160,7 @@ def make_folder(folder: Path) -> None:
         return
     make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
-    _fsync(folder.parent)
+    sync(folder.parent)
 
 
 def _me() -> str:
@@ -203,11 +203,3 @@ def _is_zombie(pid: int) -> bool:
         )
         return after_name.split()[0] in ("Z", "X")
     return False
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
