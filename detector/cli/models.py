@@ -10,15 +10,18 @@ import typer
 
 from detector.cli.common import AsJson, input_size, manifest_weights
 from detector.cli.output import progress, say, say_json, table
+from detector.config.bin_training import load_bin_training, trains_bins
 from detector.config.manifest import WeightsPart, cache_folder, load_manifest, models_folder, with_entry
 from detector.config.training import View, load_training
 from detector.core.errors import BadInput, BadWeights
 from detector.core.values import Frame, Image
 from detector.decoding.reader import frames_at
+from detector.inference import bin_card
+from detector.inference.bin_training import BinReport, train_bins, write_report
 from detector.inference.detector import calibrate
 from detector.inference.int8 import ranges_file
 from detector.inference.litter_data import read_picture
-from detector.inference.model_card import figures, with_figures
+from detector.inference.model_card import figures, with_block
 from detector.inference.training import LABEL, TrainingReport, train
 from detector.inference.weights import Weights, fetch, verified
 
@@ -115,15 +118,18 @@ def train_(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a detector by a recipe: the same pictures for the same seed. Stopped, it goes on where it was.
+    """Train a model by a recipe: the same pictures for the same seed. A stopped training of a detector goes on.
 
     Writes the weights, their entry in manifest.yaml, the figures in their model card (NAME.md) and all of it as
-    JSON (NAME.json).
+    JSON (NAME.json; of a recipe of `kind: bins`, NAME.scores.json).
 
     Example: kerbwatch models train configs/training/litter.yaml
     """
-    settings = load_training(recipe)
     folder = out or models_folder()
+    if trains_bins(recipe):
+        _train_bins(recipe, folder, as_json=as_json)
+        return
+    settings = load_training(recipe)
     begun = work or cache_folder() / "training" / settings.name
     begun.mkdir(parents=True, exist_ok=True)
     with progress(f"training {settings.name}", settings.fit.epochs) as tick:
@@ -138,6 +144,21 @@ def train_(
         say(f"{folder / report.weights}, {settings.name}.md, {settings.name}.json, manifest.yaml")
 
 
+def _train_bins(recipe: Path, folder: Path, *, as_json: bool) -> None:
+    settings = load_bin_training(recipe)
+    backbone = verified(manifest_weights(settings.backbone), models_folder())
+    head = folder / f"{settings.name}.json"
+    with progress(f"training {settings.name}", 1.0) as tick:
+        report = train_bins(settings, backbone, cache_folder(), head, tick)
+    write_report(report, folder / f"{settings.name}.scores.json")
+    _enter_bins(report, folder)
+    if as_json:
+        say_json(asdict(report))
+    else:
+        say(bin_card.figures(report))
+        say(f"{head}, {settings.name}.md, {settings.name}.scores.json, manifest.yaml")
+
+
 def _enter(report: TrainingReport, folder: Path) -> None:
     """Name the weights in the folder's manifest, and put the figures into their card."""
     part = WeightsPart(
@@ -148,11 +169,28 @@ def _enter(report: TrainingReport, folder: Path) -> None:
         licence="AGPL-3.0",
         sources=[],
     )
-    manifest, card = folder / "manifest.yaml", folder / f"{report.name}.md"
+    _write_entry(folder, report.name, part, figures(report))
+
+
+def _enter_bins(report: BinReport, folder: Path) -> None:
+    """Name the head in the folder's manifest, and put the figures into its card."""
+    part = WeightsPart(
+        file=report.head,
+        sha256=report.sha256,
+        size_bytes=report.size_bytes,
+        classes="clean, dirty",
+        licence="AGPL-3.0",
+        sources=[],
+    )
+    _write_entry(folder, report.name, part, bin_card.figures(report))
+
+
+def _write_entry(folder: Path, name: str, part: WeightsPart, block: str) -> None:
+    manifest, card = folder / "manifest.yaml", folder / f"{name}.md"
     known = manifest.read_text(encoding="utf-8") if manifest.is_file() else ""
-    manifest.write_text(with_entry(known, report.name, part), encoding="utf-8")
-    page = card.read_text(encoding="utf-8") if card.is_file() else f"# {report.name}\n"
-    card.write_text(with_figures(page, report), encoding="utf-8")
+    manifest.write_text(with_entry(known, name, part), encoding="utf-8")
+    page = card.read_text(encoding="utf-8") if card.is_file() else f"# {name}\n"
+    card.write_text(with_block(page, block), encoding="utf-8")
 
 
 def _read_view(path: Path, view: View) -> Image:
