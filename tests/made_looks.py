@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import cv2
 import numpy as np
 
-from detector.core.geometry import Box
+from detector.core.geometry import Box, bounds
 from detector.core.values import (
     EDGES_WH,
     SIGNATURE_WH,
@@ -70,12 +70,13 @@ def street_looks(
     view = random.integers(40, 200, SIGNATURE_WH[::-1])
     edges = random.random(EDGES_WH[::-1]) < 0.25
     ground = cv2.resize(random.integers(60, 180, (18, 32, 3)).astype(np.uint8), (320, 180)).astype(np.int16)
+    full = _stretches(np.random.default_rng([seed, 1]), count, events * 0.3, 60)
     looks = []
     for i, at in enumerate(moments):
         if i in gone:
             continue
         here = [a for a in actors if a.begins <= i < a.ends and random.random() > 0.08]
-        passing = list(_passing(camera, random, busy[i], i))
+        passing = [*_passing(camera, random, busy[i], i), *_containers(camera, i, full=i in full)]
         shown = ground if pictures and i % PICTURE_EVERY == 0 else None
         looks.append(
             Observation(
@@ -129,6 +130,13 @@ def _actors(  # noqa: C901  # a line a kind
             yield Actor(
                 "rubbish", _inside(clean, "rubbish", random), i, i + int(random.integers(15, 90)), 0.8
             )
+
+
+def _containers(camera: Camera, i: int, *, full: bool) -> Iterator[Actor]:
+    """What a classifier says of the containers at the looks that it is asked at."""
+    if i % PICTURE_EVERY == 0:
+        for zone in (zone for zone in camera.zones if zone.kind is ZoneKind.BIN):
+            yield Actor("bin", bounds(zone.polygon), i, i + 1, 0.75 if full else 0.22)
 
 
 def _passing(camera: Camera, random: np.random.Generator, much: float, i: int) -> Iterator[Actor]:

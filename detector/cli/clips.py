@@ -15,8 +15,8 @@ from detector.cli.common import (
     Rules,
     default_model,
     detector_of,
-    litter_detector_of,
     now,
+    second_models_of,
     settings_in,
 )
 from detector.cli.output import say, say_json, table
@@ -66,9 +66,9 @@ def check(
     camera = place.cameras[0]
     start = _start(at, camera)
     model = settings.model if settings else default_model()
-    detector, litter = detector_of(model), litter_detector_of(model)
+    detector, second = detector_of(model), second_models_of(model)
     try:
-        checked = check_files(clip, start, place, camera, ruleset, detector, litter)
+        checked = check_files(clip, start, place, camera, ruleset, detector, second)
     except UnreadableRecording as error:
         raise BadInput(str(error)) from error
     usual = usual_looks(settings, camera, now()) if settings else ()

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,9 @@ from detector.database import Database
 from detector.footage.catalogue import Catalogue
 from detector.footage.templates import parse_template
 from detector.footage.troubles import Troubles
+from detector.inference.bins import BinClassifier, BinHead, LazyBins
 from detector.inference.detector import Detector, WithVerifier, make_ready, open_detector
+from detector.inference.second import BinJudge, SecondModels
 from detector.inference.weights import Weights, verified
 from detector.issues.queue import IssueQueue
 from detector.observing.store import ObservationStore
@@ -118,6 +121,26 @@ def litter_detector_of(settings: ModelSettings, threads: int = 0) -> Detector | 
     return _open(own, threads)
 
 
+def bin_judge_of(settings: ModelSettings, threads: int = 0) -> BinJudge | None:
+    """The classifier of street containers, opened when it is first asked; None where the settings name none."""
+    if not settings.bin_weights:
+        return None
+    head = manifest_weights(settings.bin_weights)
+    return LazyBins(head.sha256[:16], partial(_open_bins, head, threads))
+
+
+def _open_bins(head: Weights, threads: int) -> BinClassifier:
+    folder = models_folder()
+    file = verified(head, folder)
+    backbone = verified(manifest_weights(BinHead.read(file).backbone), folder)
+    return BinClassifier(file, backbone, cache_folder(), threads=threads)
+
+
+def second_models_of(settings: ModelSettings, threads: int = 0) -> SecondModels:
+    """The models that are asked at few samples, as far as the settings name them."""
+    return SecondModels(litter_detector_of(settings, threads), bin_judge_of(settings, threads))
+
+
 def prepare_detector(settings: ModelSettings, *, litter: bool = True) -> None:
     """Check the weights and make their export, so that workers find it ready."""
     wanted = [(settings.weights, settings.imgsz_hw)]
@@ -130,9 +153,9 @@ def prepare_detector(settings: ModelSettings, *, litter: bool = True) -> None:
         make_ready(file, cache_folder(), device=settings.device, input_hw=input_hw)
 
 
-def looks_for_litter(settings: Settings) -> bool:
-    """Whether any camera has a zone that litter is looked for in: else the second model need not be opened."""
-    rule = settings.rules.rules.get(Violation.LITTER)
+def looks_for(settings: Settings, violation: Violation) -> bool:
+    """Whether any camera has a zone in which a violation is looked for: else its model need not be opened."""
+    rule = settings.rules.rules.get(violation)
     return rule is not None and any(
         rule.at(point.category).enabled and any(zone.kind in rule.zones for zone in camera.zones)
         for point in settings.points
@@ -166,9 +189,20 @@ def _shop(settings: Settings, database: Database, threads: int) -> Shop:
         store=ObservationStore(settings.observations_root),
         queue=IssueQueue(database),
         evidence_root=settings.evidence_root,
-        litter=litter_detector_of(settings.model, threads) if looks_for_litter(settings) else None,
+        second=_second_models(settings, threads),
         given_up=Troubles(database).given_up,
         gated=settings.model.gate,
+    )
+
+
+def _second_models(settings: Settings, threads: int) -> SecondModels:
+    """Those that the rules and zones need."""
+    litter, bins = (
+        looks_for(settings, violation) for violation in (Violation.LITTER, Violation.OVERFLOWING_BIN)
+    )
+    return SecondModels(
+        litter_detector_of(settings.model, threads) if litter else None,
+        bin_judge_of(settings.model, threads) if bins else None,
     )
 
 
@@ -182,7 +216,10 @@ def prepare(settings: Settings, cameras: Sequence[tuple[Point, Camera]]) -> None
     for root in (settings.evidence_root, settings.observations_root):
         open_store(root).make_ready()
     Database.open(settings.database_url).close()
-    prepare_detector(settings.model, litter=looks_for_litter(settings))
+    prepare_detector(settings.model, litter=looks_for(settings, Violation.LITTER))
+    bins = bin_judge_of(settings.model)
+    if isinstance(bins, LazyBins) and looks_for(settings, Violation.OVERFLOWING_BIN):
+        bins.open()
 
 
 def settings_in(folder: Path) -> Settings:

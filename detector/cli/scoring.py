@@ -18,8 +18,8 @@ from detector.cli.common import (
     default_model,
     detector_of,
     input_size,
-    litter_detector_of,
     prepare_detector,
+    second_models_of,
     settings_in,
 )
 from detector.cli.output import progress, say, table
@@ -252,7 +252,7 @@ def _detector_of_streets(model: ModelSettings) -> Detector:
 
 
 def _open_eyes(model: ModelSettings, threads: int) -> Eyes:
-    return Eyes(detector_of(model, threads), litter_detector_of(model, threads))
+    return Eyes(detector_of(model, threads), second_models_of(model, threads))
 
 
 def _model(imgsz: str | None, precision: str | None) -> ModelSettings:

@@ -16,8 +16,8 @@ import typer
 from detector.cli.common import (
     Folder,
     detector_of,
-    litter_detector_of,
     now,
+    second_models_of,
     settings_in,
     sight_of,
 )
@@ -26,6 +26,7 @@ from detector.cli.output import say
 from detector.config.settings import ModelSettings, Settings
 from detector.database import Database
 from detector.inference.detector import Detector
+from detector.inference.second import SecondModels
 from detector.scheduling.logs import Log
 from detector.scheduling.stopping import EXIT_WITHIN_S, end_after
 from detector.spotting import SpotChecks
@@ -105,9 +106,9 @@ def _nights(settings: Settings, *, on: bool) -> Iterator[_Nights]:
             timer.cancel()
 
 
-def eyes_of(model: ModelSettings) -> tuple[Detector, Detector | None]:
+def eyes_of(model: ModelSettings) -> tuple[Detector, SecondModels]:
     """What a spot check looks with, opened in its own process."""
-    return detector_of(model), litter_detector_of(model)
+    return detector_of(model), second_models_of(model)
 
 
 @contextmanager

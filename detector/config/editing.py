@@ -15,7 +15,7 @@ import yaml
 
 from detector.config.reading import demand, parse, read
 from detector.config.rules import RuleSet
-from detector.config.schema import PointFile, RulesFile, Seen, SiteFile
+from detector.config.schema import PointFile, Seen, SiteFile, rules_model
 from detector.config.settings import Settings
 from detector.core.errors import BadConfig, BadInput, Fault
 from detector.core.files import write_atomically
@@ -223,7 +223,7 @@ def checked_site(settings: Settings, kept: KeptFile, text: str) -> SiteFile:
 
 def checked_rules(settings: Settings, kept: KeptFile, text: str) -> RuleSet:
     """Raises BadConfig with every fault."""
-    return _checked(settings, kept, text, RulesFile, Seen()).value()
+    return _checked(settings, kept, text, rules_model(), Seen()).value()
 
 
 def save(settings: Settings, kept: KeptFile, text: str, at: datetime) -> Path:

@@ -10,8 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PlainValidator, ValidationInfo, field_validator
 
+from detector.config.fields import Number, Text
 from detector.config.reading import Part, demand, nearest, read, shown, wrong
-from detector.config.schema import Id, Limit, Number, Seen, Text, View, limits_of, numbers_of, seen_in
+from detector.config.schema import Id, Limit, Seen, View, limits_of, numbers_of, seen_in
 from detector.core.errors import Fault
 from detector.core.geometry import Box
 from detector.core.values import Violation, Zone

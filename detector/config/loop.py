@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, PlainValidator, Strict, ValidationInfo, field_validator
 
+from detector.config.fields import Flag, Hours, Seconds, Text
 from detector.config.reading import Part, nearest, read, shown, wrong
 from detector.config.rules import RuleSet
-from detector.config.schema import Flag, Hours, Id, Seconds, Text
+from detector.config.schema import Id
 from detector.core.errors import Fault
 from detector.core.times import DailyHours
 from detector.core.values import Category, Point, Violation

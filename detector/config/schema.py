@@ -5,19 +5,29 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BeforeValidator, Field, PlainValidator, Strict, ValidationInfo, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    Strict,
+    ValidationInfo,
+    create_model,
+    field_validator,
+)
 
 from detector.config.engine import EnginePart
+from detector.config.fields import Flag, Hours, Number, Seconds, Share, Text
 from detector.config.nightly import NightlyPart
 from detector.config.reading import Part, nearest, shown, wrong
-from detector.config.rules import ALL_DAY, CategorySettings, RuleSet, RuleSettings
+from detector.config.rules import RuleSet
+from detector.config.sections import CameraFault
+from detector.config.violations import RULES, RuleEntry
 from detector.core.geometry import Polygon, polygon_fault
-from detector.core.times import DailyHours
-from detector.core.values import Camera, Category, LabelGroup, Point, Violation, Zone, ZoneKind
+from detector.core.values import Camera, Category, Point, Violation, Zone, ZoneKind
 
 PRESETS: Final = ("hikvision", "dahua", "iso")
 """Filename templates that `detector.footage.templates` knows by name."""
@@ -73,15 +83,6 @@ def _size(value: object) -> tuple[int, int]:
     return int(numbers[0]), int(numbers[1])
 
 
-def _hours(value: object) -> DailyHours:
-    if not isinstance(value, str):
-        raise wrong(f"{shown(value)} is not hours such as '07:30-19:00'")
-    try:
-        return DailyHours.parse(value)
-    except ValueError as error:
-        raise wrong(str(error)) from error
-
-
 def _timezone(value: object) -> ZoneInfo:
     known = available_timezones()
     if not isinstance(value, str) or value not in known:
@@ -118,14 +119,8 @@ def _channel(value: object) -> str:
     return value
 
 
-Text = Annotated[str, Strict(), Field(min_length=1)]
-Flag = Annotated[bool, Strict()]
-Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
-Seconds = Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False)]
-Share = Annotated[float, Strict(), Field(gt=0, le=1)]
 Size = Annotated[tuple[int, int], PlainValidator(_size)]
 Corner = Annotated[tuple[float, float], PlainValidator(_corner)]
-Hours = Annotated[DailyHours, PlainValidator(_hours)]
 TimeZone = Annotated[ZoneInfo, PlainValidator(_timezone)]
 Id = Annotated[str, PlainValidator(_id)]
 Template = Annotated[str, PlainValidator(_template)]
@@ -273,128 +268,40 @@ class PointFile(CameraPart):
         return Point(self.id, self.name, self.name_en, self.category, cameras, self.grid)
 
 
-class CategoryPart(Part):
-    """What a category of points does otherwise."""
-
-    enabled: Flag | None = None
-    dwell_s: Seconds | None = None
-    hours: Annotated[list[Hours], Field(min_length=1)] | None = None
-
-
-class StandingRule(Part):
-    """The rule for something that stands in a zone."""
-
-    enabled: Flag = True
-    dwell_s: Seconds
-    zones: Annotated[list[ZoneKind], Field(min_length=1)]
-    exempt_zones: list[ZoneKind] = Field(default_factory=list)
-    hours: Annotated[list[Hours], Field(min_length=1)] = Field(default_factory=lambda: list(ALL_DAY))
-    min_share: Share = 0.5
-    min_confidence: Share = 0.25
-    by_category: dict[Category, CategoryPart] = Field(default_factory=dict)
-
-    @field_validator("exempt_zones")
-    @classmethod
-    def _are_others(cls, value: list[ZoneKind], info: ValidationInfo) -> list[ZoneKind]:
-        if both := set(value) & set(info.data.get("zones", ())):
-            raise wrong(f"{', '.join(sorted(both))} cannot be among the rule's zones and exempt from it")
-        return value
-
-    def value(self, violation: Violation) -> RuleSettings:
-        by_category = {
-            category: CategorySettings(own.enabled, own.dwell_s, tuple(own.hours) if own.hours else None)
-            for category, own in self.by_category.items()
-        }
-        return RuleSettings(
-            violation,
-            self.enabled,
-            self.dwell_s,
-            tuple(self.zones),
-            tuple(self.hours),
-            self.min_share,
-            self.min_confidence,
-            tuple(self.exempt_zones),
-            by_category,
-        )
-
-
-class ParkingRule(StandingRule):
-    """Who stands among others in a queue or a jam has a longer limit."""
-
-    jam_limit_s: Seconds = 1800.0
-    jam_others: Annotated[int, Strict(), Field(ge=1, le=1000)] = 3
-
-    def value(self, violation: Violation) -> RuleSettings:
-        return replace(super().value(violation), jam_limit_s=self.jam_limit_s, jam_others=self.jam_others)
-
-
-class IllegalParking(ParkingRule):
-    # A carriageway holds queues and jams; only its no_parking strips are judged unless the table says otherwise.
-    zones: Annotated[list[ZoneKind], Field(min_length=1)] = Field(
-        default_factory=lambda: [ZoneKind.NO_PARKING]
-    )
-
-
-class SidewalkParking(ParkingRule):
-    zones: Annotated[list[ZoneKind], Field(min_length=1)] = Field(default_factory=lambda: [ZoneKind.SIDEWALK])
-
-
-class DisorderlyBikes(StandingRule):
-    zones: Annotated[list[ZoneKind], Field(min_length=1)] = Field(default_factory=lambda: [ZoneKind.SIDEWALK])
-    min_count: Annotated[int, Strict(), Field(ge=1, le=1000)] = 1
-
-    def value(self, violation: Violation) -> RuleSettings:
-        return replace(super().value(violation), min_count=self.min_count)
-
-
-Thing = Literal[LabelGroup.GOODS, LabelGroup.VEHICLE, LabelGroup.BIKE]
-THINGS: Final[tuple[Thing, ...]] = (LabelGroup.GOODS, LabelGroup.VEHICLE, LabelGroup.BIKE)
-
-
-class StreetVending(StandingRule):
-    zones: Annotated[list[ZoneKind], Field(min_length=1)] = Field(
-        default_factory=lambda: [ZoneKind.NO_VENDING]
-    )
-    things: Annotated[list[Thing], Field(min_length=1)] = Field(default_factory=lambda: list(THINGS))
-
-    def value(self, violation: Violation) -> RuleSettings:
-        return replace(super().value(violation), things=tuple(self.things))
-
-
-class Litter(StandingRule):
-    zones: Annotated[list[ZoneKind], Field(min_length=1)] = Field(
-        default_factory=lambda: [ZoneKind.SANITATION]
-    )
-
-
-class CameraFault(Part):
-    """A camera that shows nothing usable is reported however long that lasts, so there is no limit to set."""
-
-    enabled: Flag = True
-
-    def value(self, violation: Violation) -> RuleSettings:
-        return RuleSettings(violation, self.enabled, 0.0, ())
-
-
 def _given(value: object) -> object:
     if value is None:
         raise wrong("has nothing in it; to switch the rule off, say enabled: false")
     return value
 
 
-class RulesFile(Part):
+class RulesPart(Part):
     """rules.yaml: a section a violation. One that is left out is not looked for; camera faults always are."""
 
-    illegal_parking: Annotated[IllegalParking | None, BeforeValidator(_given)] = None
-    sidewalk_parking: Annotated[SidewalkParking | None, BeforeValidator(_given)] = None
-    disorderly_bikes: Annotated[DisorderlyBikes | None, BeforeValidator(_given)] = None
-    street_vending: Annotated[StreetVending | None, BeforeValidator(_given)] = None
-    litter: Annotated[Litter | None, BeforeValidator(_given)] = None
-    camera_fault: CameraFault = CameraFault()
-
     def value(self) -> RuleSet:
-        sections = {Violation(name): getattr(self, name) for name in type(self).model_fields}
+        """The rules of all sections that are given."""
+        sections = {violation: getattr(self, violation) for violation in RULES}
         return RuleSet({v: section.value(v) for v, section in sections.items() if section is not None})
+
+
+def rules_model() -> type[RulesPart]:
+    """What rules.yaml may hold: a section for each entry of the table of rules."""
+    fields: dict[str, Any] = {
+        violation: (
+            Annotated[entry.section | None, BeforeValidator(_given)],
+            CameraFault() if entry.section is CameraFault else None,
+        )
+        for violation, entry in RULES.items()
+    }
+    return create_model("RulesFile", __base__=RulesPart, **fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A violation in the city-management platform: its code there, and its name in Chinese and English."""
+
+    code: str
+    name: str
+    name_en: str
 
 
 class CodePart(Part):
@@ -403,15 +310,25 @@ class CodePart(Part):
     name_en: Text
 
 
-class CodesFile(Part):
+class CodesPart(Part):
     """codes.yaml: each violation's code in the city-management platform, and what it is called."""
 
-    illegal_parking: CodePart
-    sidewalk_parking: CodePart
-    disorderly_bikes: CodePart
-    street_vending: CodePart
-    litter: CodePart
-    camera_fault: CodePart
+    def value(self) -> dict[Violation, Code]:
+        """The code of each violation; that of the table of rules where the file does not name one."""
+        return {violation: Code(**dict(getattr(self, violation))) for violation in RULES}
+
+
+def codes_model() -> type[CodesPart]:
+    """What codes.yaml may hold: an entry for each violation; those that a county adds later may be left out."""
+    fields: dict[str, Any] = {
+        violation: (CodePart, ... if entry.code_required else _code_of(entry))
+        for violation, entry in RULES.items()
+    }
+    return create_model("CodesFile", __base__=CodesPart, **fields)
+
+
+def _code_of(entry: RuleEntry) -> CodePart:
+    return CodePart(code=entry.code, name=entry.name, name_en=entry.name_en)
 
 
 class DepartmentPart(Part):
@@ -461,6 +378,7 @@ class ModelPart(Part):
     calibrate`), and `bf16` where the processor knows that; or else `f32`. A GPU computes in f32.
     `litter_weights` are those of a second model, trained for bags of rubbish; none where empty. It looks seldom, and
     at a larger picture: what is 20 px wide of 1280 would be 10 px in `imgsz`, and it was trained on enlarged streets.
+    `bin_weights` are those of the classifier of street containers; none where empty, and then no bin is judged.
     `verify_weights` are those of a larger model that names what stands when a candidate is verified; none where empty.
     Where `gate`, the model looks only where something moved since its last look.
     """
@@ -474,6 +392,7 @@ class ModelPart(Part):
     verify_weights: Annotated[str, Strict()] = ""
     litter_weights: Annotated[str, Strict()] = ""
     litter_imgsz: Size = (1088, 1920)
+    bin_weights: Annotated[str, Strict()] = "bins"
     gate: bool = True
 
     @field_validator("imgsz", "litter_imgsz")
@@ -504,15 +423,6 @@ class SiteFile(Part):
     engine: EnginePart = EnginePart()
     nightly: NightlyPart = NightlyPart()
     review: ReviewPart = ReviewPart()
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """A violation in the city-management platform: its code there, and its name in Chinese and English."""
-
-    code: str
-    name: str
-    name_en: str
 
 
 @dataclass(frozen=True, slots=True)

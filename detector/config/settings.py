@@ -19,19 +19,19 @@ from detector.config.reading import demand, faults_of, nearest, parse, read
 from detector.config.rules import RuleSet, rules_with_limits
 from detector.config.schema import (
     Code,
-    CodesFile,
     Department,
     DepartmentPart,
     Device,
     Id,
     ModelPart,
     PointFile,
-    RulesFile,
     Seen,
     SiteFile,
     ZonesFile,
+    codes_model,
     known_database,
     limits_of,
+    rules_model,
 )
 from detector.config.template import template_files
 from detector.core.errors import BadConfig, BadInput, Fault
@@ -71,6 +71,8 @@ class ModelSettings:
     litter_imgsz_hw: tuple[int, int]
     gate: bool
     """Whether the model looks only where something moved since its last look."""
+    bin_weights: str = ""
+    """Of the classifier of street containers; none where empty."""
     verify_weights: str = ""
     """Of a larger model that names what stands when a candidate is verified; none where empty."""
 
@@ -131,8 +133,8 @@ def load_settings(folder: Path) -> Settings:
         raise BadConfig([Fault(str(folder), "", "no such folder; `kerbwatch init` writes one")])
     faults: list[Fault] = []
     site = read(folder / "kerbwatch.yaml", SiteFile, faults)
-    rules = read(folder / "rules.yaml", RulesFile, faults)
-    codes = read(folder / "codes.yaml", CodesFile, faults)
+    rules = read(folder / "rules.yaml", rules_model(), faults)
+    codes = read(folder / "codes.yaml", codes_model(), faults)
     departments = read(folder / "departments.yaml", dict[Id, DepartmentPart], faults)
     points = _points(folder / "points", Seen(rules=rules.value() if rules else None), faults)
     environment = _environment(faults)
@@ -160,7 +162,7 @@ def load_settings(folder: Path) -> Settings:
         period_days=site.period_days,
         points=tuple(places),
         rules=rules.value(),
-        codes={Violation(v): Code(**dict(getattr(codes, v))) for v in CodesFile.model_fields},
+        codes=codes.value(),
         departments={id_: Department(id_, part.name, part.name_en) for id_, part in departments.items()},
         archive_root=home / (environment.archive_root or site.archive.root),
         state_root=state_root,
@@ -200,6 +202,7 @@ def model_settings(
         litter_imgsz_hw=part.litter_imgsz,
         gate=part.gate,
         verify_weights=part.verify_weights,
+        bin_weights=part.bin_weights,
     )
 
 
@@ -215,7 +218,7 @@ def files_version(folder: Path) -> str:
 def load_rules(path: Path) -> RuleSet:
     """The rules of one file in the form of rules.yaml. Raises BadConfig with every fault."""
     faults: list[Fault] = []
-    rules = read(path, RulesFile, faults)
+    rules = read(path, rules_model(), faults)
     demand(faults)
     assert rules
     return rules.value()
@@ -223,7 +226,7 @@ def load_rules(path: Path) -> RuleSet:
 
 def default_rules() -> RuleSet:
     """The rules that `kerbwatch init` writes, for use without a working folder."""
-    return RulesFile.model_validate(parse(template_files()["rules.yaml"])).value()
+    return rules_model().model_validate(parse(template_files()["rules.yaml"])).value()
 
 
 def load_zones(path: Path) -> tuple[tuple[Zone, ...], tuple[int, int], RuleSet | None]:

@@ -164,6 +164,8 @@ ZONE_ZH: Final[dict[ZoneKind, str]] = {
     ZoneKind.NO_VENDING: "禁摆区",
     ZoneKind.SANITATION: "保洁区",
     ZoneKind.CARRIAGEWAY: "车行道",
+    ZoneKind.BIN: "垃圾桶",
+    ZoneKind.TACTILE_PATH: "盲道",
 }
 
 

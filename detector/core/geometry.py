@@ -102,6 +102,25 @@ def box_area(box: Box) -> float:
     return (box[2] - box[0]) * (box[3] - box[1])
 
 
+def bounds(polygon: Sequence[tuple[float, float]]) -> Box:
+    """The smallest box around a polygon."""
+    xs, ys = zip(*polygon, strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def widened(box: Box, margin: float) -> Box:
+    """The box with `margin` times its own width and height added on each side."""
+    across, down = margin * (box[2] - box[0]), margin * (box[3] - box[1])
+    return box[0] - across, box[1] - down, box[2] + across, box[3] + down
+
+
+def covered_share(box: Box, other: Box) -> float:
+    """Which part of a box another covers, in [0, 1]."""
+    width = min(box[2], other[2]) - max(box[0], other[0])
+    height = min(box[3], other[3]) - max(box[1], other[1])
+    return width * height / box_area(box) if width > 0 and height > 0 else 0.0
+
+
 def median_box(boxes: Iterable[Box]) -> Box:
     """Each edge where it usually is. Raises ValueError without a box.
 

@@ -38,16 +38,20 @@ class ZoneKind(StrEnum):
     NO_VENDING = "no_vending"
     SANITATION = "sanitation"
     CARRIAGEWAY = "carriageway"
+    BIN = "bin"
+    """Drawn round one street container."""
+    TACTILE_PATH = "tactile_path"
 
 
 class Violation(StrEnum):
-    """What inspectors mark down, and the fault of a camera."""
+    """What inspectors mark down, and the fault of a camera. What is known of each: `config.violations`."""
 
     ILLEGAL_PARKING = "illegal_parking"
     SIDEWALK_PARKING = "sidewalk_parking"
     DISORDERLY_BIKES = "disorderly_bikes"
     STREET_VENDING = "street_vending"
     LITTER = "litter"
+    OVERFLOWING_BIN = "overflowing_bin"
     CAMERA_FAULT = "camera_fault"
 
 
@@ -59,6 +63,7 @@ class LabelGroup(StrEnum):
     PERSON = "person"
     GOODS = "goods"
     RUBBISH = "rubbish"
+    BIN = "bin"
 
 
 LABEL_GROUPS: Mapping[str, LabelGroup] = {
@@ -67,6 +72,7 @@ LABEL_GROUPS: Mapping[str, LabelGroup] = {
     "person": LabelGroup.PERSON,
     **dict.fromkeys(("chair", "dining table", "umbrella", "bench", "suitcase"), LabelGroup.GOODS),
     "rubbish": LabelGroup.RUBBISH,
+    "bin": LabelGroup.BIN,
 }
 
 TAKEN_FOR: Mapping[str, LabelGroup] = dict.fromkeys(

@@ -18,6 +18,7 @@ from detector.core.values import Camera, Category, Point, Proof, Violation
 from detector.evaluation.kept import Kept
 from detector.evaluation.scores import Finding, Matching, Tally, match, match_faults, tally, tally_faults
 from detector.inference.detector import Detector
+from detector.inference.second import NO_SECOND_MODELS, SecondModels
 from detector.observing.observe import Observed
 from detector.pipeline.clips import Checked, judge_files_by, observe_files, parts_of, prove_files
 from detector.pipeline.flow import Part, sight_of, stretches_of
@@ -38,14 +39,14 @@ class Apart(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Eyes:
-    """The models that look: the general one, and one for litter where there is one."""
+    """The models that look: the general one, and those that are asked at few samples."""
 
     detector: Detector
-    litter: Detector | None = None
+    second: SecondModels = NO_SECOND_MODELS
 
     @property
     def model_id(self) -> str:
-        return self.detector.model_id + (f"+{self.litter.model_id}" if self.litter else "")
+        return "+".join(name for name in (self.detector.model_id, self.second.model_id) if name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +254,7 @@ def score_clip(
         own = _within(seen, group)
         by_group.append(
             [
-                prove_files(group, own, judgement, camera, eyes.detector, eyes.litter, decide)
+                prove_files(group, own, judgement, camera, eyes.detector, eyes.second, decide)
                 for judgement in judge_files_by(group, own, point, camera, rule_sets)
             ]
         )
@@ -359,7 +360,7 @@ def _observed(
     for part, plan in zip(parts, plans, strict=True):
 
         def look(part: Part = part, plan: list[Look] = plan) -> Observed:
-            return observe_files([part], [plan], point, camera, rules, eyes.detector, eyes.litter)
+            return observe_files([part], [plan], point, camera, rules, eyes.detector, eyes.second)
 
         seen.append(kept.observed(part[0], plan, rules, seen_by, look) if kept else look())
     return Observed(tuple(o for one in seen for o in one.seen), tuple(f for one in seen for f in one.failed))

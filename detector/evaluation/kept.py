@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from detector.config.rules import RuleSet
+from detector.config.violations import Pictures, with_pictures
 from detector.core.barrier import barrier
 from detector.core.errors import DamagedObservations, UnexpectedFault
 from detector.core.times import Interval
-from detector.core.values import Incident, Proof, Recording, Violation
+from detector.core.values import Incident, Proof, Recording
 from detector.inference.detector import Detector
+from detector.inference.second import SecondModels
 from detector.inference.weights import sha256_of
 from detector.observing.observe import Failed, Observed
 from detector.observing.store import ObservationStore
@@ -31,6 +33,7 @@ from detector.proving.prove import Dropped
 from detector.proving.verdict import Decide, verdict_on
 from detector.sampling.plan import Look
 
+PICTURED = (Pictures.SLOW, Pictures.DECODED)
 SEEING = ("core", "decoding", "inference", "observing", "sampling")
 DECIDING = (*SEEING, "proving")
 """The rooms whose code decides what is seen, and what a closer look makes of it."""
@@ -54,12 +57,12 @@ class Kept:
     ) -> Observed:
         """What `look` sees of one recording at these moments, or what it saw before.
 
-        Of the rules only that for litter decides what is seen: how many pictures are kept.
+        Of the rules only those that need pictures decide what is seen: how many pictures are kept.
         """
         content, start = sha256_of(Path(recording.path)), recording.interval.start
         looks = [((seen.at - start).total_seconds(), seen.tolerance_s) for seen in plan]
-        litter = repr(rules.rules.get(Violation.LITTER))
-        key = _key("seen", content, start, looks, litter, model_id, code_digest(SEEING))
+        kept = repr([rules.rules.get(v) for kind in PICTURED for v in with_pictures(kind)])
+        key = _key("seen", content, start, looks, kept, model_id, code_digest(SEEING))
         index = self._root / "seen" / f"{key}.json"
         if self._reuse and index.is_file() and (seen := self._seen_before(index, recording)):
             return seen
@@ -88,7 +91,7 @@ class Kept:
         clip = [sha256_of(file) for file in files]
 
         def decided(
-            incident: Incident, looker: Looker, detector: Detector, litter: Detector | None
+            incident: Incident, looker: Looker, detector: Detector, second: SecondModels
         ) -> Proof | Dropped:
             key = _key("verdict", clip, _suspicion(incident), model_id, code_digest(DECIDING))
             file = self._root / "verdicts" / f"{key}.json"
@@ -96,7 +99,7 @@ class Kept:
                 verdict = _verdict_before(incident, file)
                 if verdict is not None:
                     return verdict
-            verdict = verdict_on(incident, looker, detector, litter)
+            verdict = verdict_on(incident, looker, detector, second)
             _write(file, _told(verdict, incident.limit_s))
             return verdict
 

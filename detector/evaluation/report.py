@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from detector.config.violations import RULES
 from detector.core.geometry import Box, Polygon
 from detector.core.values import Violation, ZoneKind
 from detector.evaluation.apart import apart, rows_of
@@ -16,17 +17,6 @@ from detector.evaluation.evaluate import ClipScore, Evaluation, Pictured
 from detector.evaluation.pictures import boxes_of
 from detector.evaluation.scores import Tally, spread
 from detector.evaluation.work import Trials
-
-NAMES: Final[Mapping[Violation, str]] = MappingProxyType(
-    {
-        Violation.ILLEGAL_PARKING: "机动车违停",
-        Violation.SIDEWALK_PARKING: "人行道违停",
-        Violation.DISORDERLY_BIKES: "非机动车乱停放",
-        Violation.STREET_VENDING: "占道经营/流动摊贩",
-        Violation.LITTER: "暴露垃圾",
-        Violation.CAMERA_FAULT: "设备异常",
-    }
-)
 
 KINDS: Final[Mapping[str, str]] = MappingProxyType(
     {"miss": "漏报 Missed", "false": "误报 False alarm", "duplicate": "重复 Duplicate", "match": "命中 Found"}
@@ -40,6 +30,8 @@ ZONE_SHADES: Final[Mapping[ZoneKind, str]] = MappingProxyType(
         ZoneKind.NO_VENDING: "#ff96d7",
         ZoneKind.SANITATION: "#28d7d7",
         ZoneKind.CARRIAGEWAY: "#bebebe",
+        ZoneKind.BIN: "#ffa03c",
+        ZoneKind.TACTILE_PATH: "#e6e678",
     }
 )
 
@@ -164,7 +156,9 @@ Row = tuple[str, Tally, float]
 
 
 def _violation_rows(evaluation: Evaluation) -> list[Row]:
-    rows = [(f"{NAMES[v]} {v}", t, evaluation.hours_watched(v)) for v, t in evaluation.by_violation.items()]
+    rows = [
+        (f"{RULES[v].name} {v}", t, evaluation.hours_watched(v)) for v, t in evaluation.by_violation.items()
+    ]
     return [*rows, ("合计 All", evaluation.overall, evaluation.camera_hours)]
 
 
@@ -318,12 +312,12 @@ def _case(score: ClipScore, picture: Pictured) -> str:
 
 def _title(score: ClipScore, picture: Pictured) -> str:
     if picture.of_fault:
-        return NAMES[Violation.CAMERA_FAULT] + " camera_fault"
+        return RULES[Violation.CAMERA_FAULT].name + " camera_fault"
     if picture.event is not None:
         event = score.clip.events[picture.event]
-        return f"{NAMES[event.violation]} {event.violation} · {event.zone_id}"
+        return f"{RULES[event.violation].name} {event.violation} · {event.zone_id}"
     finding = score.findings[picture.finding or 0]
-    return f"{NAMES[finding.violation]} {finding.violation} · {finding.zone_id}"
+    return f"{RULES[finding.violation].name} {finding.violation} · {finding.zone_id}"
 
 
 def _overlay(score: ClipScore, picture: Pictured) -> str:

@@ -8,19 +8,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from detector.config.violations import RULES
 from detector.core.geometry import Box, Polygon
 from detector.core.values import Image, Violation, Zone, ZoneKind
 from detector.evidence.captions import Captions
 from detector.evidence.text import WHITE, Colour, bar
 
-VIOLATION_COLOURS: Mapping[Violation, Colour] = {
-    Violation.ILLEGAL_PARKING: (70, 70, 255),
-    Violation.SIDEWALK_PARKING: (0, 140, 255),
-    Violation.DISORDERLY_BIKES: (255, 170, 60),
-    Violation.STREET_VENDING: (255, 90, 225),
-    Violation.LITTER: (80, 230, 160),
-    Violation.CAMERA_FAULT: (200, 200, 200),
-}
 ZONE_COLOURS: Mapping[ZoneKind, Colour] = {
     ZoneKind.NO_PARKING: (0, 220, 255),
     ZoneKind.SIDEWALK: (255, 220, 90),
@@ -28,6 +21,8 @@ ZONE_COLOURS: Mapping[ZoneKind, Colour] = {
     ZoneKind.NO_VENDING: (215, 150, 255),
     ZoneKind.SANITATION: (215, 215, 40),
     ZoneKind.CARRIAGEWAY: (190, 190, 190),
+    ZoneKind.BIN: (60, 160, 255),
+    ZoneKind.TACTILE_PATH: (120, 230, 230),
 }
 HALO: Colour = (0, 0, 0)
 ZONE_OPACITY = 0.18
@@ -39,6 +34,12 @@ CLOSEUP_LARGEST = 1280
 CLOSEUP_ASPECT = 4 / 3
 CLOSEUP_CONTEXT = 0.4
 """How much of the box's own size is shown on each side of it."""
+
+
+def colour_of(violation: Violation) -> Colour:
+    """The colour of a violation's boxes, BGR."""
+    red, green, blue = bytes.fromhex(RULES[violation].colour[1:])
+    return blue, green, red
 
 
 def annotated(
@@ -58,7 +59,7 @@ def annotated(
     for zone in zones:
         _outline(drawn, zone)
     for violation, box in boxes:
-        _frame(drawn, box, VIOLATION_COLOURS[violation])
+        _frame(drawn, box, colour_of(violation))
     return _captioned(drawn, captions)
 
 
@@ -164,7 +165,7 @@ def _frame(image: Image, box: Box, colour: Colour) -> None:
 def _captioned(image: Image, captions: Captions) -> Image:
     width = image.shape[1]
     size_px = max(SMALLEST_TEXT_PX, round(8 + width / 96))
-    first = VIOLATION_COLOURS[captions.violation] if captions.violation else WHITE
+    first = colour_of(captions.violation) if captions.violation else WHITE
     above = bar(captions.above, width, size_px, first)
     below = bar(captions.below, width, size_px)
     return np.vstack((above, image, below))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.core.errors import BadInput, BadWeights
-from detector.core.geometry import Box
+from detector.core.geometry import Box, widened
 from detector.core.values import Image
 from detector.inference.backbone import Backbone, Features
+from detector.inference.second import BIN_MARGIN
+from detector.inference.weights import sha256_of
 
-MARGIN = 0.25
-"""So much of a container's width and height is looked at on each side of it: rubbish lies beside containers."""
 LEAST_SIDE_PX = 24
 """A part of a picture whose shorter side is less shows too little to say anything."""
 
@@ -87,12 +88,23 @@ def sigmoid(values: npt.NDArray[np.float64] | float) -> npt.NDArray[np.float64]:
 class BinClassifier:
     """The head and its backbone, on a processor."""
 
+    @property
+    def model_id(self) -> str:
+        """Names the head, which names the backbone."""
+        return self._id
+
+    @property
+    def threshold(self) -> float:
+        """The probability in [0, 1] from which on a container counts as dirty."""
+        return self.head.threshold
+
     def __init__(self, head: Path, backbone: Path, cache: Path, *, threads: int = 0) -> None:
         """`head` and `backbone` are files; `threads` bounds what is used of the processor, 0 is all of it.
 
         Raises BadWeights where the backbone is not the one that the head was trained with.
         """
         self.head = BinHead.read(head)
+        self._id = sha256_of(head)[:16]
         self._backbone = Backbone(backbone, cache, side_px=self.head.side_px, threads=threads)
         if self._backbone.sha256 != self.head.backbone_sha256:
             raise BadWeights(
@@ -115,11 +127,33 @@ class BinClassifier:
         return self.head.probability(self._backbone.features(part))
 
 
+class LazyBins:
+    """A classifier that is opened when it is first asked: most cameras show no container."""
+
+    def __init__(self, model_id: str, opened: Callable[[], BinClassifier]) -> None:
+        self.model_id = model_id
+        self._opened = opened
+        self._open: BinClassifier | None = None
+
+    def open(self) -> BinClassifier:
+        """Raises BadWeights where a file is missing or another one."""
+        self._open = self._open or self._opened()
+        return self._open
+
+    @property
+    def threshold(self) -> float:
+        """The probability in [0, 1] from which on a container counts as dirty."""
+        return self.open().threshold
+
+    def dirty(self, image: Image, container: Box | None = None) -> float:
+        """As `BinClassifier.dirty`."""
+        return self.open().dirty(image, container)
+
+
 def around(image: Image, container: Box) -> Image:
-    """The part of a picture that shows a container (a box in [0, 1]) and MARGIN around it, as far as the picture goes."""
+    """The part of a picture that shows a container (a box in [0, 1]) and BIN_MARGIN around it, as far as the picture goes."""
     height, width = image.shape[:2]
-    x1, y1, x2, y2 = container
-    across, down = MARGIN * (x2 - x1), MARGIN * (y2 - y1)
-    left, right = (round(float(np.clip(x, 0, 1)) * width) for x in (x1 - across, x2 + across))
-    top, bottom = (round(float(np.clip(y, 0, 1)) * height) for y in (y1 - down, y2 + down))
+    x1, y1, x2, y2 = widened(container, BIN_MARGIN)
+    left, right = (round(float(np.clip(x, 0, 1)) * width) for x in (x1, x2))
+    top, bottom = (round(float(np.clip(y, 0, 1)) * height) for y in (y1, y2))
     return image[top:bottom, left:right]

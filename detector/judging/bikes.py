@@ -28,6 +28,7 @@ from detector.core.values import (
 )
 from detector.judging.force import incident_of, longest_possible_s, parts_in_force, zone_named
 from detector.judging.stays import LOOKS_MISSED, find_stays, one_box_each
+from detector.judging.suspects import Looks
 
 _T = TypeVar("_T")
 
@@ -87,6 +88,11 @@ class Cluster:
         seen = zip(self.stay.sightings, self.counts, strict=True)
         counts = sorted(count for sighting, count in seen if start <= sighting.at <= end)
         return counts[len(counts) // 2]
+
+
+def find_clusters(looks: Looks) -> Iterator[Cluster]:
+    """The bicycles that may stand in disorder."""
+    return clusters(looks.observations, looks.point, looks.camera, looks.rules)
 
 
 def clusters(

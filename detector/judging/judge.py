@@ -4,53 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from enum import StrEnum
-from typing import Protocol
 
 import numpy as np
 
 from detector.config.rules import RuleSet
+from detector.config.violations import families, function_of
 from detector.core.times import Interval
-from detector.core.values import Camera, Incident, LabelGroup, Observation, Point, Stay, Violation
-from detector.judging.bikes import clusters
+from detector.core.values import Camera, Incident, Observation, Point, Violation
 from detector.judging.camera_fault import ViewFault, fault_incidents, view_faults
-from detector.judging.jam import count_two_wheelers, traffic_of
-from detector.judging.litter import lying
-from detector.judging.parking import PARKING, parked
-from detector.judging.stays import find_stays
-from detector.judging.vending import stalls
+from detector.judging.suspects import Looks, Suspect
 
 DEFAULT_CADENCE_S = 60.0
-
-
-class Suspect(Protocol):
-    """A stay that some rule may forbid, as far as looks and the rule's ground tell, whatever its limit and hours."""
-
-    @property
-    def stay(self) -> Stay: ...
-
-    def incidents(
-        self, point: Point, camera: Camera, rules: RuleSet, cadence_s: float
-    ) -> Iterator[Incident]: ...
-
-
-class Family(StrEnum):
-    """The rules that are judged by the same suspects."""
-
-    PARKING = "parking"
-    LITTER = "litter"
-    BIKES = "bikes"
-    VENDING = "vending"
-
-
-VIOLATIONS = {
-    Family.PARKING: PARKING,
-    Family.LITTER: (Violation.LITTER,),
-    Family.BIKES: (Violation.DISORDERLY_BIKES,),
-    Family.VENDING: (Violation.STREET_VENDING,),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +27,8 @@ class Gathered:
     cadence_s: float
     """The usual time between looks."""
     faults: tuple[ViewFault, ...]
-    suspects: Mapping[Family, tuple[Suspect, ...]]
-    """Of every family with a rule that is enabled."""
+    suspects: Mapping[str, tuple[Suspect, ...]]
+    """Of every family with a rule that is enabled; a family is named by its function of candidates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +81,7 @@ def judge_each(
             rules,
             earlier=earlier,
             unseen=unseen,
-            families=[family for family in Family if family not in known],
+            only=[family for family in families() if family not in known],
         )
         gathered.append((rules, replace(new, suspects={**known, **new.suspects})))
     return [decide(suspected, point, camera, rules) for rules, suspected in gathered]
@@ -129,50 +95,22 @@ def gather(
     *,
     earlier: Sequence[Observation] = (),
     unseen: Sequence[Interval] = (),
-    families: Iterable[Family] = tuple(Family),
+    only: Iterable[str] | None = None,
 ) -> Gathered:
-    """The part of judging that takes time: see `judge`."""
+    """The part of judging that takes time: see `judge`. Of all families of rules, or of those named in `only`."""
     cadence_s = cadence_of(observations)
     faults: list[ViewFault] = []
     if enabled(rules, Violation.CAMERA_FAULT):
         faults = view_faults(observations, cadence_s, earlier=earlier, unseen=unseen)
     usable = [o for o in observations if not any(o.at in fault.interval for fault in faults)]
+    looks = Looks(usable, point, camera, rules, cadence_s)
+    only = None if only is None else tuple(only)
     suspects = {
-        family: tuple(_suspects(family, usable, point, camera, rules, cadence_s))
-        for family in families
-        if any(enabled(rules, violation) for violation in VIOLATIONS[family])
+        family: tuple(function_of(family)(looks))
+        for family, violations in families().items()
+        if (only is None or family in only) and any(enabled(rules, violation) for violation in violations)
     }
     return Gathered(len(observations), cadence_s, tuple(faults), suspects)
-
-
-def _suspects(
-    family: Family,
-    usable: Sequence[Observation],
-    point: Point,
-    camera: Camera,
-    rules: RuleSet,
-    cadence_s: float,
-) -> Iterable[Suspect]:
-    match family:
-        case Family.PARKING:
-            moments = [o.at for o in usable]
-            clear, faint = (
-                find_stays(usable, LabelGroup.VEHICLE, mistaken=True, faint=faint) for faint in (False, True)
-            )
-            traffic = traffic_of(
-                clear,
-                moments,
-                camera,
-                cadence_s,
-                gathered=count_two_wheelers(usable, camera),
-            )
-            return parked(faint, moments, camera, rules, traffic)
-        case Family.LITTER:
-            return lying(usable, camera, rules)
-        case Family.BIKES:
-            return clusters(usable, point, camera, rules)
-        case Family.VENDING:
-            return stalls(usable, point, camera, rules)
 
 
 def decide(gathered: Gathered, point: Point, camera: Camera, rules: RuleSet) -> Judgement:
@@ -192,9 +130,9 @@ def decide(gathered: Gathered, point: Point, camera: Camera, rules: RuleSet) -> 
     return Judgement(tuple(incidents), gathered.faults)
 
 
-def ground_of(rules: RuleSet, family: Family) -> str:
+def ground_of(rules: RuleSet, family: str) -> str:
     """All of a family's rules that decides who its suspects are, which is everything but limits and hours."""
-    own = [(v, rules.rules.get(v)) for v in VIOLATIONS[family]]
+    own = [(v, rules.rules.get(v)) for v in families()[family]]
     content = [
         {**asdict(rule), "dwell_s": None, "hours": None, "by_category": None}
         for _, rule in own
@@ -203,10 +141,10 @@ def ground_of(rules: RuleSet, family: Family) -> str:
     return json.dumps([content, enabled(rules, Violation.CAMERA_FAULT)], sort_keys=True)
 
 
-def least_limit_s(rules: RuleSet, family: Family, point: Point, camera: Camera) -> float:
+def least_limit_s(rules: RuleSet, family: str, point: Point, camera: Camera) -> float:
     """No limit of the family is shorter for this camera, at whatever hour; inf where no rule is in force."""
     limits_s = [math.inf]
-    for violation in VIOLATIONS[family]:
+    for violation in families()[family]:
         rule = rules.rules.get(violation)
         if rule is not None and rule.enabled and rule.at(point.category).enabled:
             dwell_s = rule.at(point.category).dwell_s

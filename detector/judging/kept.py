@@ -17,10 +17,12 @@ from detector.core.geometry import Box
 from detector.core.times import Interval
 from detector.core.values import LabelGroup, Sighting, Stay, ViewFault, Violation
 from detector.judging.bikes import Cluster
+from detector.judging.found import Found
 from detector.judging.jam import Jams
-from detector.judging.judge import Family, Gathered, Suspect, reach_s
+from detector.judging.judge import Gathered, reach_s
 from detector.judging.litter import Lying
 from detector.judging.parking import Parked
+from detector.judging.suspects import Suspect
 from detector.judging.vending import Stall
 
 Json = Any
@@ -49,7 +51,7 @@ def as_text(gathered: Gathered, key: str) -> str:
     return "\n".join([_dumped(head), *lines]) + "\n"
 
 
-def from_text(text: str, key: str, least_s: Mapping[Family, float]) -> Gathered | None:
+def from_text(text: str, key: str, least_s: Mapping[str, float]) -> Gathered | None:
     """What was kept, of suspects those that may reach `least_s`; None where it was gathered from something else.
 
     None too where lines are missing. Raises ValueError, KeyError, TypeError for a damaged text.
@@ -59,14 +61,14 @@ def from_text(text: str, key: str, least_s: Mapping[Family, float]) -> Gathered 
     if head["key"] != key or head["suspects"] != len(lines):
         return None
     reader = _Reader([_moment(at) for at in head["moments"]], head["words"])
-    suspects: dict[Family, list[Suspect]] = {Family(family): [] for family in head["families"]}
+    suspects: dict[str, list[Suspect]] = {family: [] for family in head["families"]}
     done = ""
     for line in lines:
         family, reach, content = line.split("\t", 2)
         if family == done:
             continue
-        if float(reach) >= least_s[Family(family)]:
-            suspects[Family(family)].append(reader.suspect(json.loads(content)))
+        if float(reach) >= least_s[family]:
+            suspects[family].append(reader.suspect(json.loads(content)))
         else:
             done = family
     return Gathered(
@@ -103,6 +105,8 @@ class _Writer:
             case Stall(stay):
                 rest = [getattr(suspect, name) for name in STALL_FIELDS]
                 return ["stall", self._stay(stay), *rest]
+            case Found(stay, violation, zone_id, share, note, note_zh):
+                return ["found", self._stay(stay), violation, zone_id, share, note, note_zh]
         raise TypeError(f"no text for a {type(suspect).__name__}")
 
     def _stay(self, stay: Stay) -> Json:
@@ -180,11 +184,17 @@ def _stall(stay: Stay, row: Json) -> Suspect:
     return Stall(stay, **{**told, "beside": _box(told["beside"])})
 
 
+def _found(stay: Stay, row: Json) -> Suspect:
+    violation, *rest = row
+    return Found(stay, Violation(violation), *rest)
+
+
 _READERS: Mapping[str, Callable[[Stay, Json], Suspect]] = {
     "parked": _parked,
     "cluster": _cluster,
     "lying": _lying,
     "stall": _stall,
+    "found": _found,
 }
 
 

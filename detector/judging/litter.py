@@ -50,6 +50,7 @@ from detector.decoding.change import (
 from detector.decoding.view import size_of, unpacked
 from detector.judging.force import incident_of, longest_possible_s, zone_named
 from detector.judging.stays import find_stays
+from detector.judging.suspects import Looks
 
 NEW_THING = "object"
 """The label of a sighting that only its being new and still tells of."""
@@ -216,6 +217,11 @@ class Lying:
                 yield incident_of(
                     part, Violation.LITTER, point, self.zone_id, limit_s=limit_s, share=self.share
                 )
+
+
+def find_lying(looks: Looks) -> Iterator[Lying]:
+    """What may be litter."""
+    return lying(looks.observations, looks.camera, looks.rules)
 
 
 def lying(observations: Sequence[Observation], camera: Camera, rules: RuleSet) -> Iterator[Lying]:

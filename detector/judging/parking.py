@@ -17,13 +17,16 @@ from detector.core.times import Interval, subtract
 from detector.core.values import (
     Camera,
     Incident,
+    LabelGroup,
     Point,
     Stay,
     Violation,
     Zone,
 )
 from detector.judging.force import incident_of, longest_possible, parts_in_force, zone_named
-from detector.judging.jam import Jams, Traffic, jams_around
+from detector.judging.jam import Jams, Traffic, count_two_wheelers, jams_around, traffic_of
+from detector.judging.stays import find_stays
+from detector.judging.suspects import Looks
 
 PARKING = (Violation.ILLEGAL_PARKING, Violation.SIDEWALK_PARKING)
 
@@ -71,6 +74,17 @@ class Parked:
                 if self.jams != Jams():
                     incident = replace(incident, excused=self.jams.sure, queues=self.jams.unsure)
                 yield incident
+
+
+def find_parked(looks: Looks) -> Iterator[Parked]:
+    """The vehicles that may stand where a rule of parking forbids it."""
+    clear, faint = (
+        find_stays(looks.observations, LabelGroup.VEHICLE, mistaken=True, faint=faint)
+        for faint in (False, True)
+    )
+    gathered = count_two_wheelers(looks.observations, looks.camera)
+    traffic = traffic_of(clear, looks.moments, looks.camera, looks.cadence_s, gathered=gathered)
+    return parked(faint, looks.moments, looks.camera, looks.rules, traffic)
 
 
 def parked(

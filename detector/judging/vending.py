@@ -28,6 +28,7 @@ from detector.core.values import (
 from detector.judging.force import incident_of, parts_in_force, zone_named
 from detector.judging.litter import NEW_THING, standing_things
 from detector.judging.stays import LOOKS_MISSED, find_stays, one_box_each
+from detector.judging.suspects import Looks
 
 BESIDE_HEIGHTS = 0.7
 """A vendor's feet are no further from the thing's foot than so many of the vendor's heights."""
@@ -170,6 +171,11 @@ class Stall:
             # The vendor's own stay is not bisected later, so what the looks show of it must reach the limit itself.
             if part.seen_s > 0 and part.seen_s + cadence_s >= limit_s:
                 yield _incident(self, part, zone, limit_s, point, camera)
+
+
+def find_stalls(looks: Looks) -> Iterator[Stall]:
+    """What may be vending."""
+    return stalls(looks.observations, looks.point, looks.camera, looks.rules)
 
 
 def stalls(

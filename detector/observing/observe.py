@@ -32,6 +32,7 @@ from detector.core.values import (
 )
 from detector.decoding.view import picture_distance
 from detector.inference.detector import Detector
+from detector.observing.containers import Containers
 from detector.observing.gate import GATE_VERSION, Gate, Grey, Memory, Scene, Standing, changed, small
 from detector.observing.kept_state import kept, restored
 from detector.observing.native import Native, NativeLooks, Seen
@@ -71,6 +72,8 @@ class SlowLooks:
     packed: Callable[[Image], bytes]
     detector: Detector | None = None
     decoded_every_s: float = math.inf
+    containers: Containers | None = None
+    """What is asked about street containers at the looks of `every_s`."""
 
     def large_at(self, offsets_s: Sequence[float]) -> dict[float, tuple[int, int]]:
         """At which of the looks `detector` wants the picture large, and to fit within which width and height."""
@@ -176,6 +179,8 @@ class _Look:
     asks_model: bool
     native: Detections = NO_DETECTIONS
     """What was seen at the camera's own resolution."""
+    containers: Detections = NO_DETECTIONS
+    """What was said about street containers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,7 +400,17 @@ class _Looks:
             yield look, stood
             for _ in range(self._spared(index, look)):
                 shown_s = self._job.offsets_s[index]
-                yield replace(look, shown_s=shown_s, frame=None, packed=None, asks_model=False), NO_DETECTIONS
+                yield (
+                    replace(
+                        look,
+                        shown_s=shown_s,
+                        frame=None,
+                        packed=None,
+                        asks_model=False,
+                        containers=NO_DETECTIONS,
+                    ),
+                    NO_DETECTIONS,
+                )
                 index += 1
 
     def _look_at(self, index: int) -> _Seen | Failed:
@@ -413,11 +428,16 @@ class _Looks:
         if self._gate is not None and seen.small is not None:
             scene, asks = self._gate.admit(seen.small)
         frame, native = seen.frame, Seen()
+        containers = NO_DETECTIONS
+        if slow and slow.containers and self._job.offsets_s[index] in self._slowly:
+            containers = slow.containers.look(frame)
         if self._native is not None:
             at = self._job.recording.interval.start + timedelta(seconds=frame.offset_s)
             native = self._native.look(frame.native, at)
             frame = replace(frame, native=None)  # it waits for the model, and would hold the decoder's memory
-        return _Look(frame.offset_s, frame, seen.view, packed, scene, asks, native.now), native.before
+        return _Look(
+            frame.offset_s, frame, seen.view, packed, scene, asks, native.now, containers
+        ), native.before
 
     def _spared(self, index: int, before: _Look) -> int:
         """How many moments from this one on need no picture, for those before and after them show one scene."""
@@ -508,6 +528,7 @@ def _observation(job: Job, look: _Look, detections: Detections) -> Observation:
     if look.packed is not None and slow is not None and slow.detector is not None and look.frame is not None:
         large = look.frame.image if look.frame.large is None else look.frame.large
         detections = detections.with_those_of(slow.detector.detect([large])[0])
+    detections = detections.with_those_of(look.containers)
     return Observation(
         recording.camera_id,
         recording.interval.start + timedelta(seconds=look.shown_s),

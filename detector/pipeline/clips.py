@@ -26,6 +26,7 @@ from detector.decoding.reader import probe, study
 from detector.footage.archive import read_named_length_s
 from detector.footage.timeline import Bounds, Placed, Unplaceable, disagrees, reconcile
 from detector.inference.detector import Detector
+from detector.inference.second import NO_SECOND_MODELS, SecondModels
 from detector.judging.camera_fault import ViewFault
 from detector.judging.judge import Judgement, judge_each
 from detector.observing.observe import Failed, Observed
@@ -92,13 +93,13 @@ def check_files(
     camera: Camera,
     rules: RuleSet,
     detector: Detector,
-    litter: Detector | None = None,
+    second: SecondModels = NO_SECOND_MODELS,
 ) -> Checked:
     """Run the flow over consecutive files of one camera. Raises UnreadableRecording: a spot check needs its file."""
     parts = parts_of(files, start, camera)
     plans = [plan_part(part, point, camera, rules) for part in parts]
-    seen = observe_files(parts, plans, point, camera, rules, detector, litter)
-    return judge_files(parts, seen, point, camera, rules, detector, litter)
+    seen = observe_files(parts, plans, point, camera, rules, detector, second)
+    return judge_files(parts, seen, point, camera, rules, detector, second)
 
 
 def observe_files(
@@ -108,13 +109,13 @@ def observe_files(
     camera: Camera,
     rules: RuleSet,
     detector: Detector,
-    litter: Detector | None = None,
+    second: SecondModels = NO_SECOND_MODELS,
 ) -> Observed:
     """Look at each part by its plan. Raises UnreadableRecording."""
     observations: list[Observation] = []
     failed: list[Failed] = []
     jobs = (
-        job_of(part, plan, Path(), detector, slow_looks(part, point, camera, rules, litter))
+        job_of(part, plan, Path(), detector, slow_looks(part, point, camera, rules, second))
         for part, plan in zip(parts, plans, strict=True)
     )
     for job, seen in observe_jobs(jobs, detector, sight_of(camera)):
@@ -132,11 +133,11 @@ def judge_files(
     camera: Camera,
     rules: RuleSet,
     detector: Detector,
-    litter: Detector | None = None,
+    second: SecondModels = NO_SECOND_MODELS,
 ) -> Checked:
     """Judge what was seen of the files, and look closer."""
     judgement = judge_files_by(parts, seen, point, camera, [rules])[0]
-    return prove_files(parts, seen, judgement, camera, detector, litter)
+    return prove_files(parts, seen, judgement, camera, detector, second)
 
 
 def judge_files_by(
@@ -152,12 +153,12 @@ def prove_files(
     judgement: Judgement,
     camera: Camera,
     detector: Detector,
-    litter: Detector | None = None,
+    second: SecondModels = NO_SECOND_MODELS,
     decide: Decide = verdict_on,
 ) -> Checked:
     """Look closer at what was suspected of the files, by `decide`."""
     with looker_over(parts, Path(), judgement.faults) as looker:
-        verdicts = verdicts_on(judgement.incidents, looker, closer(detector, camera), litter, decide)
+        verdicts = verdicts_on(judgement.incidents, looker, closer(detector, camera), second, decide)
     return Checked(
         parts=tuple(parts),
         observations=seen.seen,

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from detector.config.violations import RULES
 from detector.core.geometry import Box, iou
 from detector.core.times import Interval
-from detector.core.values import Camera, Incident, Proof, Violation
+from detector.core.values import Camera, Incident, Proof
 from detector.footage.catalogue import Catalogue
 from detector.issues.duplicates import PARKING, SAME_PLACE_IOU
 from detector.issues.filing import GROWING
@@ -28,9 +29,6 @@ from detector.proving.looker import Looker
 
 REACH_S = 3 * 86400.0
 """Over a longer gap nothing is said: that one object stood there all the time would be a guess."""
-
-GROWS = PARKING | {Violation.LITTER}
-"""What stays where it is. Vendors and bicycles come back to their places: their issues are linked at the most."""
 
 CANDIDATES = 6
 """So many issues of one place are compared with, the nearest first."""
@@ -119,7 +117,7 @@ def reach_of(incident: Incident) -> Interval:
 
 
 def _decided(incident: Incident, judged: Sequence[tuple[Issue, Same]]) -> Earlier:
-    grows = incident.violation in GROWS
+    grows = RULES[incident.violation].grows
     continues: int | None = None
     suspects, recurs, others = [], [], []
     for issue, same in judged:

@@ -152,7 +152,7 @@ def work(shop: Shop, job: Job, hands: Hands) -> Result:
         shop,
         begin=hands.begin,
         detector=Attended(shop.detector, before=hands.check),
-        litter=Attended(shop.litter, before=hands.check) if shop.litter else None,
+        second=shop.second.attended(before=hands.check),
     )
     point, camera = shop.settings.camera(job.camera_id)
     if isinstance(job, Survey):

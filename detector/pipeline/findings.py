@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from detector.config.rules import RuleSet
+from detector.config.violations import families
 from detector.core.barrier import barrier
 from detector.core.errors import UnexpectedFault
 from detector.core.times import Interval
@@ -21,7 +22,7 @@ from detector.core.values import Camera, Observation, Point
 from detector.footage.catalogue import ObservedPart
 from detector.judging import kept
 from detector.judging.camera_fault import WORDS
-from detector.judging.judge import Family, Gathered, gather, ground_of, least_limit_s
+from detector.judging.judge import Gathered, gather, ground_of, least_limit_s
 from detector.observing.store import ObservationStore
 from detector.pipeline.flow import Part
 from detector.storage import Root, open_store
@@ -56,12 +57,12 @@ class Ground:
     """
 
     rules: RuleSet
-    by_family: Mapping[Family, str]
+    by_family: Mapping[str, str]
     short: str
 
     @classmethod
     def of(cls, rules: RuleSet) -> Ground:
-        by_family = {family: ground_of(rules, family) for family in Family}
+        by_family = {family: ground_of(rules, family) for family in families()}
         short = hashlib.sha256("\n".join(by_family.values()).encode()).hexdigest()[:10]
         return cls(rules, by_family, short)
 
@@ -91,11 +92,11 @@ class Shown:
         return looks[-REFERENCE_LOOKS:]
 
     def gather(self, store: ObservationStore, point: Point, camera: Camera, rules: RuleSet) -> Gathered:
-        return self.gather_of(tuple(Family), store, point, camera, rules)
+        return self.gather_of(tuple(families()), store, point, camera, rules)
 
     def gather_of(
         self,
-        families: Sequence[Family],
+        only: Sequence[str],
         store: ObservationStore,
         point: Point,
         camera: Camera,
@@ -108,7 +109,7 @@ class Shown:
             rules,
             earlier=self.reference(store),
             unseen=self.unseen,
-            families=families,
+            only=only,
         )
 
     def key(self, camera: Camera, ground: Ground) -> str:
@@ -174,7 +175,7 @@ class FindingsStore:
         self._files.write(_name(camera, window, ground), kept.as_text(gathered, key).encode())
 
     def find(
-        self, camera: Camera, window: Interval, ground: Ground, key: str, least_s: Mapping[Family, float]
+        self, camera: Camera, window: Interval, ground: Ground, key: str, least_s: Mapping[str, float]
     ) -> Gathered | None:
         """Of the suspects those that may reach `least_s`; None where nothing is kept that was gathered so."""
         try:
@@ -205,14 +206,14 @@ class Reader:
         Of what is kept, the suspects that may reach a limit of any of the rule sets `limits`.
         """
         key, rules = seen.key(self.camera, by), by.rules
-        least_s = {family: self._least_limit_s(family, limits) for family in Family}
+        least_s = {family: self._least_limit_s(family, limits) for family in families()}
         found = self.findings.find(self.camera, window, by, key, least_s)
         if found is not None:
             return found
-        everything = dict.fromkeys(Family, 0.0)
+        everything = dict.fromkeys(families(), 0.0)
         known = self.findings.find(self.camera, window, like, seen.key(self.camera, like), everything)
-        same = [f for f in Family if known and by.by_family[f] == like.by_family[f]]
-        differing = [family for family in Family if family not in same]
+        same = [f for f in families() if known and by.by_family[f] == like.by_family[f]]
+        differing = [family for family in families() if family not in same]
         new = seen.gather_of(differing, self.store, self.point, self.camera, rules)
         if known is not None:
             old = {family: known.suspects[family] for family in same if family in known.suspects}
@@ -220,7 +221,7 @@ class Reader:
         self.findings.keep(self.camera, window, by, key, new)
         return new
 
-    def _least_limit_s(self, family: Family, limits: Sequence[RuleSet]) -> float:
+    def _least_limit_s(self, family: str, limits: Sequence[RuleSet]) -> float:
         return min(least_limit_s(rules, family, self.point, self.camera) for rules in limits)
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.config.rules import RuleSet
+from detector.config.violations import Pictures, with_pictures
 from detector.core.errors import UnreadableRecording
-from detector.core.geometry import is_same_object
+from detector.core.geometry import bounds, is_same_object
 from detector.core.stopwatch import Stopwatch
 from detector.core.times import Interval, days_of
 from detector.core.values import (
@@ -26,6 +27,8 @@ from detector.core.values import (
 from detector.decoding.reader import Reader
 from detector.decoding.view import packed, view_state
 from detector.inference.detector import Attended, Detector
+from detector.inference.second import NO_SECOND_MODELS, SecondModels
+from detector.observing.containers import Containers
 from detector.observing.native import Native
 from detector.observing.observe import Job, Observed, PictureAt, Sight, SlowLooks, observe_each
 from detector.observing.watched import watched
@@ -60,19 +63,34 @@ def stretches_of(point: Point, camera: Camera, rules: RuleSet, part: Interval) -
 
 
 def slow_looks(
-    part: Part, point: Point, camera: Camera, rules: RuleSet, litter: Detector | None
+    part: Part, point: Point, camera: Camera, rules: RuleSet, second: SecondModels
 ) -> SlowLooks | None:
-    """How often pictures of a part are kept, for litter and for stalls that no label names; None where never."""
-    litter_s = _shortest_s(Violation.LITTER, part, point, camera, rules)
-    vending_s = _shortest_s(Violation.STREET_VENDING, part, point, camera, rules)
-    if litter_s is None and vending_s is None:
+    """How often pictures of a part are kept, and which models are asked at these samples; None where never."""
+    slow, decoded = (
+        {v: s for v in with_pictures(kind) if (s := _shortest_s(v, part, point, camera, rules)) is not None}
+        for kind in (Pictures.SLOW, Pictures.DECODED)
+    )
+    if not slow and not decoded:
         return None
     return SlowLooks(
-        math.inf if litter_s is None else cadence_for(litter_s).every_s,
+        _every_s(slow.values()),
         packed,
-        litter if litter_s is not None else None,
-        math.inf if vending_s is None else cadence_for(vending_s).every_s,
+        second.litter if Violation.LITTER in slow else None,
+        _every_s(decoded.values()),
+        containers_of(camera, rules, second) if Violation.OVERFLOWING_BIN in slow else None,
     )
+
+
+def _every_s(limits_s: Iterable[float]) -> float:
+    """The time between samples that the shortest limit asks for, in seconds; inf without a limit."""
+    return min((cadence_for(limit_s).every_s for limit_s in limits_s), default=math.inf)
+
+
+def containers_of(camera: Camera, rules: RuleSet, second: SecondModels) -> Containers | None:
+    """The camera's street containers with what judges them; None where there are none, or no classifier."""
+    rule = rules.rules.get(Violation.OVERFLOWING_BIN)
+    boxes = tuple(bounds(zone.polygon) for zone in camera.zones if rule and zone.kind in rule.zones)
+    return Containers(second.bins, boxes) if second.bins is not None and boxes else None
 
 
 def _shortest_s(
@@ -222,10 +240,10 @@ def verdicts_on(
     incidents: Sequence[Incident],
     looker: Looker,
     detector: Detector,
-    litter: Detector | None = None,
+    second: SecondModels = NO_SECOND_MODELS,
     decide: Decide = verdict_on,
 ) -> Verdicts:
-    found = [v for i in incidents for _, v in verdict.verdicts_on(i, looker, detector, litter, decide)]
+    found = [v for i in incidents for _, v in verdict.verdicts_on(i, looker, detector, second, decide)]
     proofs = once_each([p for p in found if isinstance(p, Proof)])
     return Verdicts(tuple(proofs), tuple(d for d in found if isinstance(d, Dropped)))
 

@@ -13,7 +13,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from detector import __version__
+from detector.config.rules import RuleSet
 from detector.config.settings import Settings
+from detector.config.violations import Pictures, with_pictures
 from detector.core.barrier import barrier
 from detector.core.errors import DamagedObservations, UnexpectedFault, UnreadableRecording
 from detector.core.geometry import Box, iou, same_shape
@@ -38,6 +40,7 @@ from detector.footage.archive import Archive, Probe, find_recordings, parts
 from detector.footage.catalogue import BlindStretch, Catalogue, ObservedPart
 from detector.footage.coverage import SEAM_S
 from detector.inference.detector import Attended, Detector
+from detector.inference.second import NO_SECOND_MODELS, SecondModels
 from detector.issues.duplicates import SAME_PLACE_IOU
 from detector.issues.queue import IssueQueue
 from detector.issues.values import NOTHING_EARLIER, Earlier, Filed, Issue, IssueFilter
@@ -51,6 +54,7 @@ from detector.pipeline.findings import FindingsStore, Ground, every_s, shown
 from detector.pipeline.flow import (
     Part,
     closer,
+    containers_of,
     goes_on,
     job_of,
     looker_over,
@@ -102,8 +106,8 @@ class Shop:
     store: ObservationStore
     queue: IssueQueue
     evidence_root: Root
-    litter: Detector | None = None
-    """A detector trained for bags of rubbish, if there is one."""
+    second: SecondModels = NO_SECOND_MODELS
+    """The models that are asked at few samples."""
     begin: Begin = _begin_nothing
     """Told of each recording before it is opened, so that whoever watches knows which one broke a worker."""
     given_up: Callable[[str], Mapping[str, str]] = _nothing_given_up
@@ -117,10 +121,10 @@ class Shop:
     def timed(self) -> Shop:
         """With a stopwatch of its own, which tells inference by itself."""
         watch = Stopwatch()
-        litter = self.litter and Attended(self.litter, around=partial(watch.stage, "infer litter"))
+        second = self.second.attended(around=partial(watch.stage, "infer litter"))
         detector = Attended(self.detector, around=partial(watch.stage, "infer"))
         crops = Attended(self.detector, around=partial(watch.stage, "infer crops"))
-        return replace(self, detector=detector, litter=litter, watch=watch, crops=crops)
+        return replace(self, detector=detector, second=second, watch=watch, crops=crops)
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,15 +381,26 @@ def seen_by(shop: Shop, point: Point, camera: Camera) -> str:
     """What a camera's recordings are looked at with. Another answer is another observation: for litter pictures are
     kept, at a cadence of their own, and a second detector looks.
     """
-    rule = shop.settings.rules.rules.get(Violation.LITTER)
     model_id = f"{shop.detector.model_id}|{sight_of(camera, gated=shop.gated).id}"
+    models = {Violation.LITTER: shop.second.litter, Violation.OVERFLOWING_BIN: shop.second.bins}
+    for violation in with_pictures(Pictures.SLOW):
+        limit_s = _least_limit_s(shop.settings.rules, violation, point, camera)
+        if limit_s is not None:
+            model = models.get(violation)
+            model_id += f"|{violation} {limit_s:g} s|{model.model_id if model else ''}"
+    if (containers := containers_of(camera, shop.settings.rules, shop.second)) is not None:
+        model_id += "|" + ";".join(",".join(f"{edge:.4f}" for edge in box) for box in containers.boxes)
+    return model_id
+
+
+def _least_limit_s(rules: RuleSet, violation: Violation, point: Point, camera: Camera) -> float | None:
+    """The shortest limit that a rule has in any zone of a camera, in seconds; None where it has none."""
+    rule = rules.rules.get(violation)
     if rule is None or not rule.at(point.category).enabled:
-        return model_id
-    own = rule.at(point.category).dwell_s
-    limits_s = [z.limits_s.get(Violation.LITTER, own) for z in camera.zones if z.kind in rule.zones]
-    if not limits_s:
-        return model_id
-    return f"{model_id}|litter {min(limits_s):g} s|{shop.litter.model_id if shop.litter else ''}"
+        return None
+    own_s = rule.at(point.category).dwell_s
+    limits_s = [z.limits_s.get(violation, own_s) for z in camera.zones if z.kind in rule.zones]
+    return min(limits_s, default=None)
 
 
 def archive_of(shop: Shop, camera: Camera, now: datetime) -> Archive:
@@ -491,7 +506,7 @@ def _owed(shop: Shop, report: CameraReport, model: str) -> list[_Owed]:
         seam = before not in (None, cadence)
         if not _closely_enough(done.get(recording.id, ()), model, cadence, interval):
             plan = plan_part(part, point, camera, settings.rules, cadence, seam=seam)
-            slow = slow_looks(part, point, camera, settings.rules, shop.litter)
+            slow = slow_looks(part, point, camera, settings.rules, shop.second)
             job = job_of(part, plan, settings.archive_root, shop.detector, slow, shop.begin, shop.watch)
             if last is not None and before is not None and goes_on(last, part, camera):
                 joins = bool(owed) and owed[-1].part == last
@@ -686,7 +701,7 @@ def _decided(
     failed, unseen = list(report.failed), list(report.unseen)
     looker.forget_copies()
     # The whole suspicion's own verdict comes last: once it is kept, all that is left of it is decided too.
-    for suspicion, verdict in reversed(verdicts_on(incident, looker, detector, shop.litter)):
+    for suspicion, verdict in reversed(verdicts_on(incident, looker, detector, shop.second)):
         key = verdict_key(suspicion, shop.detector.model_id)
         same = _told_by(shop, verdict.incident) if isinstance(verdict, Proof) else None
         if same is not None and same.fingerprint != suspicion.fingerprint:

@@ -24,6 +24,7 @@ from detector.decoding.change import Blob, Compared, blobs_of, changes, is_light
 from detector.inference.detector import Detector
 from detector.proving.likeness import likeness, place_of
 from detector.proving.looker import Looker, Seen
+from detector.proving.models import Models
 from detector.proving.prove import (
     ALIKE,
     LOOKS,
@@ -104,6 +105,11 @@ class _Eyes:
     looker: Looker
     detector: Detector
     litter: Detector | None
+
+
+def prove_lying(incident: Incident, looker: Looker, models: Models) -> Proof | Dropped:
+    """The proof for litter, with the detector for bags where there is one."""
+    return prove_litter(incident, looker, models.detector, models.second.litter)
 
 
 def prove_litter(

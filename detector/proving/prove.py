@@ -26,6 +26,7 @@ from detector.proving.explain import explanation, explanation_zh
 from detector.proving.fault import prove_fault
 from detector.proving.likeness import Place, likeness, paint_apart, place_of, visible_blocks
 from detector.proving.looker import Looker, Seen
+from detector.proving.models import Models
 from detector.proving.naming import vehicle_certainty
 from detector.proving.swap import EMPTY, Swap, swapped
 
@@ -174,6 +175,11 @@ def shows_partly(
     return (
         FEWEST_VISIBLE <= int(visible.sum()) < len(visible) and likeness(reference, place, visible) >= ALIKE
     )
+
+
+def prove_standing(incident: Incident, looker: Looker, models: Models) -> Proof | Dropped:
+    """The proof for all that stands, by the general detector."""
+    return prove(incident, looker, models.detector)
 
 
 def prove(incident: Incident, looker: Looker, detector: Detector) -> Proof | Dropped:

@@ -13,6 +13,7 @@ from detector.core.geometry import Box
 from detector.core.values import LABEL_GROUPS, Incident, LabelGroup, Proof
 from detector.inference.detector import Detector
 from detector.proving.looker import Looker, Seen
+from detector.proving.models import Models
 from detector.proving.prove import NEARBY_SHARE, Dropped, prove
 
 LOOKS = 24
@@ -26,6 +27,11 @@ show so many in three cases of a hundred; a vendor is hidden or missed at some."
 
 SAME_PLACE_HEIGHTS = 0.75
 """The vendor's place reaches so many of the vendor's heights about the usual foot."""
+
+
+def prove_stall(incident: Incident, looker: Looker, models: Models) -> Proof | Dropped:
+    """The proof for vending, by the general detector."""
+    return prove_vending(incident, looker, models.detector)
 
 
 def prove_vending(incident: Incident, looker: Looker, detector: Detector) -> Proof | Dropped:

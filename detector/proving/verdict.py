@@ -5,35 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from detector.config.violations import RULES, function_of
 from detector.core.times import Interval
-from detector.core.values import Incident, Proof, Stay, Violation
+from detector.core.values import Incident, Proof, Stay
 from detector.inference.detector import Detector
-from detector.proving.litter import prove_litter
+from detector.inference.second import NO_SECOND_MODELS, SecondModels
 from detector.proving.looker import Looker
-from detector.proving.prove import Dropped, prove
-from detector.proving.vending import prove_vending
+from detector.proving.models import Models
+from detector.proving.prove import Dropped
 
 
 def verdict_on(
-    incident: Incident, looker: Looker, detector: Detector, litter: Detector | None = None
+    incident: Incident, looker: Looker, detector: Detector, second: SecondModels = NO_SECOND_MODELS
 ) -> Proof | Dropped:
-    """Look closer at a suspicion; `litter` is a detector trained for bags, if there is one."""
-    if incident.violation is Violation.LITTER:
-        return prove_litter(incident, looker, detector, litter)
-    if incident.violation is Violation.STREET_VENDING:
-        return prove_vending(incident, looker, detector)
-    return prove(incident, looker, detector)
+    """Look closer at a suspicion, by the proof that the table of rules names for its violation."""
+    proof = function_of(RULES[incident.violation].proof)
+    verdict: Proof | Dropped = proof(incident, looker, Models(detector, second))
+    return verdict
 
 
-Decide = Callable[[Incident, Looker, Detector, Detector | None], Proof | Dropped]
-"""A closer look at one suspicion, such as `verdict_on`; the detectors are the general one and that for litter."""
+Decide = Callable[[Incident, Looker, Detector, SecondModels], Proof | Dropped]
+"""A closer look at one suspicion, such as `verdict_on`."""
 
 
 def verdicts_on(
     incident: Incident,
     looker: Looker,
     detector: Detector,
-    litter: Detector | None = None,
+    second: SecondModels = NO_SECOND_MODELS,
     decide: Decide = verdict_on,
 ) -> list[tuple[Incident, Proof | Dropped]]:
     """The suspicion with its verdict, and behind it what is left of it with theirs.
@@ -41,11 +40,11 @@ def verdicts_on(
     Boxes alone chain one object to the next that fills its place. When one of them is proven, the sightings before
     and after it are suspicions of their own.
     """
-    verdict = decide(incident, looker, detector, litter)
+    verdict = decide(incident, looker, detector, second)
     found = [(incident, verdict)]
     if isinstance(verdict, Proof):
         for rest in _rests(incident, verdict.incident.interval):
-            found += verdicts_on(rest, looker, detector, litter, decide)
+            found += verdicts_on(rest, looker, detector, second, decide)
     return found
 
 

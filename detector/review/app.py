@@ -19,6 +19,7 @@ from detector import __version__
 from detector.core.errors import KerbwatchError
 from detector.people import Action
 from detector.review.access import Needs, conditions_of
+from detector.review.appearance import serve_made
 from detector.review.bodies import BodyRule
 from detector.review.guard import Guard
 from detector.review.house import House
@@ -85,6 +86,7 @@ def create_inner(house: House) -> FastAPI:
     list(conditions_of(ROUTERS))
     for router in ROUTERS:
         app.include_router(router)
+    serve_made(app)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     return app
 

@@ -15,13 +15,14 @@ from detector.core.values import Camera, Proof
 from detector.engines.local import end_with_parent
 from detector.evidence import Captions, annotated, jpeg
 from detector.inference.detector import Attended, Detector
+from detector.inference.second import SecondModels
 from detector.pipeline.clips import Checked, judge_files, observe_files, parts_of, shape_of
 from detector.pipeline.doubts import Assessment, Subject, assess
 from detector.pipeline.flow import Part, plan_part
 from detector.spotting.values import Finding, Order, Phase, Result, Why
 
-Eyes = tuple[Detector, Detector | None]
-"""What looks: the detector, and the one for litter if there is one."""
+Eyes = tuple[Detector, SecondModels]
+"""What looks: the detector, and the models that are asked at few samples."""
 
 OpenEyes = Callable[[], Eyes]
 """Opens them in the worker's process; picklable. Raises BadInput."""
@@ -57,12 +58,12 @@ def look_at(order: Order, eyes: Eyes, tell: Tell) -> Result:
         so_far = min(total, so_far + number)
         tell(Phase.LOOKING, so_far / total)
 
-    detector, litter = eyes
+    detector, second = eyes
     tell(Phase.LOOKING, 0.0)
     place = (order.point, order.camera, order.rules)
-    seen = observe_files(parts, plans, *place, Attended(detector, after=count), litter)
+    seen = observe_files(parts, plans, *place, Attended(detector, after=count), second)
     tell(Phase.CLOSER, 1.0)
-    checked = judge_files(parts, seen, *place, detector, litter)
+    checked = judge_files(parts, seen, *place, detector, second)
     subject = Subject(*place, shape_of(parts, order.camera), order.usual)
     return _result(checked, assess(checked, subject), order)
 

@@ -48,7 +48,7 @@ BREAKS = [
           "rules.yaml: sidewalk_prking: unknown key; did you mean 'sidewalk_parking'?", hides_others=True),
     Break("rules.yaml", "zones: [no_parking]", "zones: [no_parkin]",
           "rules.yaml: illegal_parking.zones[0]: 'no_parkin' is none of no_parking, sidewalk, parking_bay, "
-          "no_vending, sanitation, carriageway; did you mean 'no_parking'?", hides_others=True),
+          "no_vending, sanitation, carriageway, bin, tactile_path; did you mean 'no_parking'?", hides_others=True),
     Break("rules.yaml", "exempt_zones: [parking_bay]", "exempt_zones: [no_parking]",
           "rules.yaml: illegal_parking.exempt_zones: no_parking cannot be among the rule's zones and exempt from it"),
     Break("rules.yaml", '["07:00-22:00"]', '["07:00-25:00"]',
@@ -112,7 +112,7 @@ BREAKS = [
           f"{P015}: zones[0].limits: no rule illegal_parking looks at zones of kind sidewalk", hides_others=True),
     Break(P015, "kind: sanitation", "limits: {ilegal_parking: {dwell_s: 9}}\n    kind: sanitation",
           f"{P015}: zones[5].limits.ilegal_parking: 'ilegal_parking' is none of illegal_parking, sidewalk_parking, "
-          "disorderly_bikes, street_vending, litter, camera_fault; did you mean 'illegal_parking'?"),
+          "disorderly_bikes, street_vending, litter, overflowing_bin, camera_fault; did you mean 'illegal_parking'?"),
     Break(P025, "resolution_wh: [960, 540]", "resolution_wh: 960x540",
           f"{P025}: resolution_wh: '960x540' is not two whole numbers of pixels above 0"),
     Break(P025, "  - id: clean", "  - id: 4", f"{P025}: zones[3].id: 4 is not an {DASHES}"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from detector.core.values import Violation
 from detector.evidence import Captions, annotated, jpeg
 from detector.evidence.captions import still_captions
-from detector.evidence.drawing import VIOLATION_COLOURS, closeup, fit_width
+from detector.evidence.drawing import closeup, colour_of, fit_width
 
 from .conftest import BOX, ZONE, street
 
@@ -61,7 +61,8 @@ def test_a_zone_shows_what_lies_under_it() -> None:
 
 @pytest.mark.parametrize("brightness", [4, 120, 255])
 def test_a_box_stands_out_by_day_and_by_night(brightness) -> None:
-    for violation, colour in VIOLATION_COLOURS.items():
+    for violation in Violation:
+        colour = colour_of(violation)
         drawn = annotated(street(brightness=brightness), [(violation, BOX)], [], Captions())
         assert (drawn == colour).all(axis=2).sum() > 100
         assert (drawn == 0).all(axis=2).sum() > 100
@@ -70,7 +71,7 @@ def test_a_box_stands_out_by_day_and_by_night(brightness) -> None:
 @given(box=boxes_of())
 def test_every_box_is_visible_on_all_four_sides_even_at_the_edge(box) -> None:
     drawn = annotated(np.full((240, 320, 3), 99, np.uint8), [(Violation.LITTER, box)], [], Captions())
-    rows, columns = np.nonzero((drawn == VIOLATION_COLOURS[Violation.LITTER]).all(axis=2))
+    rows, columns = np.nonzero((drawn == colour_of(Violation.LITTER)).all(axis=2))
     assert rows.min() <= box[1] * 240 + 1
     assert rows.max() >= box[3] * 240 - 2
     assert columns.min() <= box[0] * 320 + 1

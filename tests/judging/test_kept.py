@@ -15,11 +15,12 @@ from made_looks import street_looks
 
 from detector.config.rules import RuleSet
 from detector.config.settings import Settings
+from detector.config.violations import families
 from detector.core.times import DailyHours
-from detector.core.values import Camera, Category, Observation, Point, Violation
-from detector.judging import judge as judging
+from detector.core.values import Camera, Category, Observation, Point, Violation, Zone, ZoneKind
+from detector.judging import litter as litter_rule
+from detector.judging import parking as parking_rule
 from detector.judging.judge import (
-    Family,
     Judgement,
     decide,
     gather,
@@ -32,6 +33,7 @@ from detector.judging.kept import as_text, from_text
 
 SEEDS = st.integers(0, 10_000)
 COUNT = 150
+CONTAINER = Zone("container", ZoneKind.BIN, ((0.02, 0.3), (0.08, 0.3), (0.08, 0.45), (0.02, 0.45)))
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +44,7 @@ def county(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def made(county: Settings, category: Category, seed: int) -> tuple[Point, Camera, list[Observation]]:
     point = next(point for point in county.points if point.category is category)
     camera = point.cameras[0]
+    camera = replace(camera, zones=(*camera.zones, CONTAINER))
     start = datetime(2026, 1, 8, 8, tzinfo=camera.timezone)
     return point, camera, street_looks(camera, start, COUNT, seed, faults=0.2, events=3.0)
 
@@ -73,9 +76,9 @@ def test_other_limits_and_hours_decide_of_what_was_kept_as_of_the_looks(
 ) -> None:
     point, camera, looks = made(county, category, seed)
     other = with_limits(county.rules, factor, hours)
-    assert all(ground_of(other, family) == ground_of(county.rules, family) for family in Family)
+    assert all(ground_of(other, family) == ground_of(county.rules, family) for family in families())
     text = as_text(gather(looks, point, camera, county.rules), "key")
-    least_s = {family: least_limit_s(other, family, point, camera) for family in Family}
+    least_s = {family: least_limit_s(other, family, point, camera) for family in families()}
     gathered = from_text(text, "key", least_s)
     assert gathered is not None
     judged = judge(looks, point, camera, other)
@@ -89,14 +92,14 @@ def test_rule_sets_judged_together_are_judged_as_each_alone_and_gather_once_what
 ) -> None:
     point, camera, looks = made(county, Category.COMMERCIAL_STREET, 3)
     gathered: Counter[str] = Counter()
-    for name in ("parked", "lying"):
-        monkeypatch.setattr(judging, name, counted(gathered, getattr(judging, name)))
+    for room, name in ((parking_rule, "find_parked"), (litter_rule, "find_lying")):
+        monkeypatch.setattr(room, name, counted(gathered, getattr(room, name)))
     shorter = with_limits(county.rules, 0.3, "00:00-24:00")
     parking = shorter.rules[Violation.ILLEGAL_PARKING]
     elsewhere = RuleSet({**shorter.rules, parking.violation: replace(parking, min_share=0.9)})
     sets = [county.rules, shorter, elsewhere]
     together = judge_each(looks, point, camera, sets)
-    assert gathered == {"parked": 2, "lying": 1}
+    assert gathered == {"find_parked": 2, "find_lying": 1}
     assert together == [judge(looks, point, camera, rules) for rules in sets]
     assert len({judgement.incidents for judgement in together}) == len(sets)
 
@@ -124,11 +127,11 @@ def test_the_made_streets_hold_something_of_every_kind(county: Settings) -> None
 def test_what_was_gathered_of_something_else_is_not_used(county: Settings) -> None:
     point, camera, looks = made(county, Category.INTERSECTION, 1)
     text = as_text(gather(looks[:40], point, camera, county.rules), "one")
-    assert from_text(text, "other", dict.fromkeys(Family, 0.0)) is None
+    assert from_text(text, "other", dict.fromkeys(families(), 0.0)) is None
 
 
-@pytest.mark.parametrize("family", Family)
-def test_another_ground_is_told_and_other_limits_are_none(county: Settings, family: Family) -> None:
+@pytest.mark.parametrize("family", families())
+def test_another_ground_is_told_and_other_limits_are_none(county: Settings, family: str) -> None:
     rules = county.rules
     changed = RuleSet({v: replace(rule, min_share=0.9) for v, rule in rules.rules.items()})
     without_faults = RuleSet({v: r for v, r in rules.rules.items() if v is not Violation.CAMERA_FAULT})

@@ -10,6 +10,7 @@ import pytest
 import detector.review
 from detector.core.values import Violation
 from detector.issues import State
+from detector.review.appearance import icons_svg, violations_css, violations_dark_css
 
 STATIC = Path(detector.review.__file__).parent / "static"
 TOKENS = (STATIC / "css" / "tokens.css").read_text(encoding="utf-8")
@@ -23,7 +24,8 @@ BUTTONS = (("accent-ink", "accent"), ("good-ink", "good"), ("bad-ink", "bad"), (
 
 def colours_of(theme: str) -> dict[str, str]:
     """Names and colours; the dark theme is the light one with others in place of some."""
-    texts = (TOKENS,) if theme == "light" else (TOKENS, DARK)
+    light = (TOKENS, violations_css())
+    texts = light if theme == "light" else (*light, DARK, violations_dark_css())
     return {
         name: colour for text in texts for name, colour in re.findall(r"--([\w-]+): (#[0-9a-f]{6});", text)
     }
@@ -76,7 +78,7 @@ def test_the_figures_of_the_calendar_can_be_read(theme: str) -> None:
 
 
 def test_every_state_and_violation_has_its_colour_and_every_violation_its_icon() -> None:
-    icons = set(re.findall(r'<symbol id="([a-z_]+)"', (STATIC / "icons.svg").read_text(encoding="utf-8")))
+    icons = set(re.findall(r'<symbol id="([a-z_]+)"', icons_svg()))
     for theme in ("light", "dark"):
         colours = colours_of(theme)
         assert {f"state-{state}" for state in State} <= colours.keys()
@@ -85,7 +87,7 @@ def test_every_state_and_violation_has_its_colour_and_every_violation_its_icon()
 
 
 def test_every_icon_that_a_page_shows_is_there() -> None:
-    icons = set(re.findall(r'<symbol id="([a-z_]+)"', (STATIC / "icons.svg").read_text(encoding="utf-8")))
+    icons = set(re.findall(r'<symbol id="([a-z_]+)"', icons_svg()))
     room = STATIC.parent
     texts = "\n".join(p.read_text(encoding="utf-8") for p in room.rglob("*") if p.suffix in (".html", ".js"))
     assert set(re.findall(r"""\bicon\(["']([a-z_]+)["']\)""", texts)) <= icons

@@ -47,6 +47,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "zone.no_vending": ("No vending", "禁摆区"),
     "zone.sanitation": ("Kept clean", "保洁区"),
     "zone.carriageway": ("Carriageway", "车行道"),
+    "zone.bin": ("Street container", "垃圾桶"),
+    "zone.tactile_path": ("Tactile path", "盲道"),
     "error.title": ("That did not work", "操作未完成"),
     "error.400": ("The request could not be understood.", "请求无法识别。"),
     "error.401": ("Please sign in first.", "请先登录。"),
