@@ -62,6 +62,17 @@ def contained_share(a: Box, b: Box) -> float:
     return min(1.0, width * height / min(box_area(a), box_area(b)))
 
 
+SAME_PLACE_IOU = 0.5
+"""Two boxes of one camera's picture, seen at any times, that overlap by this IoU are at one place."""
+
+
+def is_same_place(a: Box | None, b: Box | None) -> bool:
+    """Whether two boxes of one camera are at one place; None is the whole view, and is at one place with None alone."""
+    if a is None or b is None:
+        return a is b
+    return iou(a, b) >= SAME_PLACE_IOU
+
+
 SAME_OBJECT_IOU = 0.5
 """Two boxes seen at one time that overlap by this IoU are of one object."""
 

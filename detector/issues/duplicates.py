@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, and_, insert, or_, select
 
-from detector.core.geometry import iou
+from detector.core.geometry import is_same_place
 from detector.core.values import Violation
 from detector.database import schema
 from detector.issues.lifecycle import State
@@ -17,9 +17,6 @@ from detector.issues.values import Issue, Link, LinkKind
 
 SAME_TIMES_S = 120.0
 """Two cameras that see one object see it come and go at most so far apart: clocks differ, and corners hide."""
-
-SAME_PLACE_IOU = 0.5
-"""In one camera's picture, boxes of one object overlap at least so much, whichever zone it was told for."""
 
 PARKING = frozenset({Violation.ILLEGAL_PARKING, Violation.SIDEWALK_PARKING})
 """A car half on the footway may be told as either."""
@@ -59,7 +56,7 @@ def may_be_one(a: Issue, b: Issue) -> bool:
     if a.violation is Violation.CAMERA_FAULT or not a.interval.overlaps(b.interval):
         return False
     if a.camera_id == b.camera_id:
-        return a.box is not None and b.box is not None and iou(a.box, b.box) >= SAME_PLACE_IOU
+        return a.box is not None and is_same_place(a.box, b.box)
     return _agree(
         a.interval.start, b.interval.start, a.start_uncertainty_s, b.start_uncertainty_s
     ) and _agree(a.interval.end, b.interval.end, a.end_uncertainty_s, b.end_uncertainty_s)

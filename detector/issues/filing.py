@@ -14,12 +14,11 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
-from detector.core.geometry import Box, iou
+from detector.core.geometry import is_same_place
 from detector.core.times import Interval, union
 from detector.core.values import Evidence, Incident, Violation
 from detector.database import schema
 from detector.issues import duplicates, events, history, moving
-from detector.issues.duplicates import SAME_PLACE_IOU
 from detector.issues.lifecycle import State
 from detector.issues.rows import issue_of, stretches_row
 from detector.issues.standing import needs_account, standing_en, standing_zh
@@ -129,7 +128,7 @@ def _same_stay(issue: Issue, filing: Filing, gap: timedelta) -> bool:
     to come, are two.
     """
     incident = filing.incident
-    if not _same_place(issue.box, incident.box):
+    if not is_same_place(issue.box, incident.box):
         return False
     own, seen = incident.interval, issue.stretches
     near = [s for s in seen if s.start - gap <= own.end and s.end + gap >= own.start]
@@ -142,12 +141,6 @@ def _same_stay(issue: Issue, filing: Filing, gap: timedelta) -> bool:
         return broke_off or math.isinf(filing.start_uncertainty_s)
     broke_off = near[0] != seen[0] or math.isinf(issue.start_uncertainty_s)
     return broke_off or math.isinf(filing.end_uncertainty_s)
-
-
-def _same_place(a: Box | None, b: Box | None) -> bool:
-    if a is None or b is None:
-        return a is b
-    return iou(a, b) >= SAME_PLACE_IOU
 
 
 def _add(connection: Connection, filing: Filing, at: datetime) -> int:

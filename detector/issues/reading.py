@@ -9,9 +9,8 @@ from enum import StrEnum
 
 from sqlalchemy import ColumnElement, func, select
 
-from detector.core.geometry import iou
+from detector.core.geometry import is_same_place
 from detector.database import Database, schema
-from detector.issues.duplicates import SAME_PLACE_IOU
 from detector.issues.lifecycle import State
 from detector.issues.rows import conditions, issue_of
 from detector.issues.values import Issue, IssueFilter
@@ -131,13 +130,7 @@ class IssueReader:
                 issue_of(row)
                 for row in connection.execute(query.order_by(issues.start).limit(200)).mappings()
             ]
-        return [other for other in near if _same_place(issue, other)][:limit]
-
-
-def _same_place(one: Issue, other: Issue) -> bool:
-    if one.box is None or other.box is None:
-        return one.box is other.box
-    return iou(one.box, other.box) >= SAME_PLACE_IOU
+        return [other for other in near if is_same_place(issue.box, other.box)][:limit]
 
 
 def _claim_of(issue: Issue) -> Claim:

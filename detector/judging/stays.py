@@ -16,7 +16,7 @@ import numpy.typing as npt
 from detector.core.geometry import Box, FloatArray, contained_matrix, iou_matrix, median_box
 from detector.core.values import Detections, LabelGroup, Observation, Sighting, Stay
 
-SAME_PLACE_IOU = 0.55
+SAME_STAY_IOU = 0.55
 """Two boxes that overlap at least so much are in one place."""
 
 ONE_OBJECT_IOU = 0.6
@@ -157,7 +157,7 @@ def _match(still_open: Sequence[_Open], boxes: FloatArray) -> dict[int, int]:
     taken: set[int] = set()
     for flat in np.argsort(-overlaps, axis=None, kind="stable"):
         box, stay = np.unravel_index(flat, overlaps.shape)
-        if overlaps[box, stay] < SAME_PLACE_IOU:
+        if overlaps[box, stay] < SAME_STAY_IOU:
             break
         if int(box) not in matched and int(stay) not in taken:
             matched[int(box)] = int(stay)

@@ -15,7 +15,7 @@ from typing import Any
 
 from detector.config.rules import RuleSet
 from detector.core.errors import BadInput
-from detector.core.geometry import iou
+from detector.core.geometry import is_same_place
 from detector.core.times import Interval, subtract, union
 from detector.core.values import Camera, Image, Point, Zone
 from detector.core.wording import duration_en, duration_zh
@@ -24,7 +24,6 @@ from detector.dispatch.desk import Desk
 from detector.dispatch.routing import loop_of
 from detector.evidence import after_picture, side_by_side
 from detector.footage.archive import parts
-from detector.issues.duplicates import SAME_PLACE_IOU
 from detector.issues.errors import QueueRefusal
 from detector.issues.lifecycle import State
 from detector.issues.values import AttachmentKind, Issue, IssueFilter, IssueOrder
@@ -219,17 +218,11 @@ def _standing(desk: Desk, place: _Place, judged: Sequence[Part]) -> Issue | None
         if (
             one.state not in (State.REJECTED, State.WITHDRAWN)
             and one.zone_id == issue.zone_id
-            and _same_place(one, issue)
+            and is_same_place(one.box, issue.box)
             and stood_s > one.limit_s
         ):
             return one
     return None
-
-
-def _same_place(one: Issue, other: Issue) -> bool:
-    if one.box is None or other.box is None:
-        return one.box is other.box
-    return iou(one.box, other.box) >= SAME_PLACE_IOU
 
 
 def _reopened(shop: Shop, desk: Desk, place: _Place, standing: Issue) -> Inspection:

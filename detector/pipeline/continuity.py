@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from detector.config.violations import RULES
-from detector.core.geometry import Box, iou
+from detector.core.geometry import Box, is_same_place
 from detector.core.times import Interval
 from detector.core.values import Camera, Incident, Proof
 from detector.footage.catalogue import Catalogue
-from detector.issues.duplicates import PARKING, SAME_PLACE_IOU
+from detector.issues.duplicates import PARKING
 from detector.issues.filing import GROWING
 from detector.issues.lifecycle import State
 from detector.issues.queue import IssueQueue
@@ -143,7 +143,7 @@ def may_go_on(issue: Issue, proof: Proof) -> bool:
     own, seen = incident.interval, issue.stretches
     if issue.state is State.MERGED or issue.box is None or incident.box is None:
         return False
-    if iou(issue.box, incident.box) < SAME_PLACE_IOU or any(stretch.overlaps(own) for stretch in seen):
+    if not is_same_place(issue.box, incident.box) or any(stretch.overlaps(own) for stretch in seen):
         return False
     if seen[-1].end <= own.start:
         return math.isinf(issue.end_uncertainty_s) and math.isinf(proof.start_uncertainty_s)

@@ -36,8 +36,8 @@ from detector.pipeline.findings import Shown
 from detector.pipeline.rejudge import windows_seen
 from detector.runs.removals import Removal, Removals
 
-SAME_PLACE_IOU = 0.3
-SAME_PLACE_SHARE = 0.7
+ASKED_PLACE_IOU = 0.3
+ASKED_PLACE_SHARE = 0.7
 """A box is at the place that was asked about if it overlaps it by this IoU, or if one contains this share of the other."""
 
 NEAR_SAMPLES = 2
@@ -80,7 +80,7 @@ class _Question:
     def is_about(self, box: Box | None) -> bool:
         if box is None or self.box is None:
             return box is self.box
-        return iou(box, self.box) >= SAME_PLACE_IOU or contained_share(box, self.box) >= SAME_PLACE_SHARE
+        return iou(box, self.box) >= ASKED_PLACE_IOU or contained_share(box, self.box) >= ASKED_PLACE_SHARE
 
     def name_en(self, violation: Violation) -> str:
         return self.sources.settings.codes[violation].name_en

@@ -10,12 +10,11 @@ from datetime import datetime, timedelta
 from detector.config.rules import RuleSet
 from detector.core.barrier import barrier
 from detector.core.errors import DamagedObservations, UnexpectedFault
-from detector.core.geometry import iou
+from detector.core.geometry import is_same_place
 from detector.core.times import Interval, union
 from detector.core.values import Camera, Incident, Point, Violation
 from detector.footage.archive import parts
 from detector.footage.catalogue import Catalogue, ObservedPart
-from detector.issues.duplicates import SAME_PLACE_IOU
 from detector.issues.queue import IssueQueue
 from detector.issues.values import Issue, IssueFilter
 from detector.judging.judge import decide
@@ -226,7 +225,7 @@ def _whole(suspicions: Iterable[Incident]) -> list[Incident]:
 def _same(a: Incident, b: Incident) -> bool:
     if (a.violation, a.zone_id) != (b.violation, b.zone_id) or not a.interval.overlaps(b.interval):
         return False
-    return a.box is b.box if a.box is None or b.box is None else iou(a.box, b.box) >= SAME_PLACE_IOU
+    return is_same_place(a.box, b.box)
 
 
 def _why_not(
@@ -291,6 +290,4 @@ def _tells(suspicion: Incident, issue: Issue) -> bool:
         return False
     if not any(suspicion.interval.overlaps(stretch) for stretch in issue.stretches):
         return False
-    if suspicion.box is None or issue.box is None:
-        return suspicion.box is issue.box
-    return iou(suspicion.box, issue.box) >= SAME_PLACE_IOU
+    return is_same_place(suspicion.box, issue.box)

@@ -18,7 +18,7 @@ from detector.config.settings import Settings
 from detector.config.violations import Pictures, with_pictures
 from detector.core.barrier import barrier
 from detector.core.errors import DamagedObservations, UnexpectedFault, UnreadableRecording
-from detector.core.geometry import Box, iou, same_shape
+from detector.core.geometry import Box, is_same_place, same_shape
 from detector.core.memory import give_back_memory
 from detector.core.stopwatch import Lap, Stopwatch
 from detector.core.times import Interval, days_of, local_day, union
@@ -41,7 +41,6 @@ from detector.footage.catalogue import BlindStretch, Catalogue, ObservedPart
 from detector.footage.coverage import SEAM_S
 from detector.inference.detector import Attended, Detector
 from detector.inference.second import NO_SECOND_MODELS, SecondModels
-from detector.issues.duplicates import SAME_PLACE_IOU
 from detector.issues.queue import IssueQueue
 from detector.issues.values import NOTHING_EARLIER, Earlier, Filed, Issue, IssueFilter
 from detector.judging.camera_fault import ViewFault
@@ -763,8 +762,7 @@ def _told_by(shop: Shop, incident: Incident) -> Issue | None:
     for issue in shop.queue.find(wanted):
         own = incident.interval
         covers = any(s.start <= own.start and s.end >= own.end for s in issue.stretches)
-        placed = issue.box is None or incident.box is None or iou(issue.box, incident.box) >= SAME_PLACE_IOU
-        if covers and placed and issue.zone_id == incident.zone_id:
+        if covers and is_same_place(issue.box, incident.box) and issue.zone_id == incident.zone_id:
             return issue
     return None
 

@@ -14,6 +14,7 @@ from detector.core.geometry import (
     ground_contact,
     iou,
     iou_matrix,
+    is_same_place,
     median_box,
     polygon_fault,
 )
@@ -117,3 +118,12 @@ def test_a_polygon_may_repeat_its_first_corner_at_the_end() -> None:
 def test_a_polygon_without_fault_can_be_measured_with(polygon: list[tuple[float, float]], box: Box) -> None:
     assume(polygon_fault(polygon) is None)
     assert contact_share((0.0, -3.0, 1.0, 1.0), tuple(polygon)) > 0
+
+
+def test_the_whole_view_is_at_one_place_with_itself_alone() -> None:
+    box = (0.1, 0.1, 0.3, 0.3)
+    assert is_same_place(None, None)
+    assert not is_same_place(None, box)
+    assert not is_same_place(box, None)
+    assert is_same_place(box, (0.12, 0.1, 0.32, 0.3))
+    assert not is_same_place(box, (0.25, 0.1, 0.45, 0.3))
