@@ -105,6 +105,7 @@ def _found(settings: Settings, database: Database, camera: Camera) -> Archive:
         now=now(),
         given_up=Troubles(database).given_up(camera.id),
         study=study,
+        links_outside=settings.links_outside,
     )
 
 

@@ -338,6 +338,8 @@ class DepartmentPart(Part):
 
 class ArchivePart(Part):
     root: Text = "recordings"
+    links_outside: bool = False
+    """True: links in it that lead out of `root` are followed."""
 
 
 class StoragePart(Part):

@@ -100,6 +100,8 @@ class Settings:
     nightly: NightlySettings = field(default_factory=NightlySettings)
     version: str = ""
     """12 hex digits of all configuration files' bytes as they were read."""
+    links_outside: bool = False
+    """Whether links in the archive that lead out of its root are followed."""
     judge_example_zones: bool = False
     """Whether zones that `kerbwatch init` wrote are judged although nobody has confirmed them."""
     uncertain_below: float = 0.0
@@ -164,6 +166,7 @@ def load_settings(folder: Path) -> Settings:
         rules=rules.value(),
         codes=codes.value(),
         departments={id_: Department(id_, part.name, part.name_en) for id_, part in departments.items()},
+        links_outside=site.archive.links_outside,
         archive_root=home / (environment.archive_root or site.archive.root),
         state_root=state_root,
         database_url=_database_url(environment.database_url or storage.database, home, state_root),

@@ -33,6 +33,7 @@ from detector.decoding.breaks import (
 )
 from detector.decoding.edits import has_edit_list
 from detector.decoding.native import DecodedPicture
+from detector.decoding.opening import READ_WITHIN_S, open_container, require_regular
 from detector.decoding.orientation import AS_STORED, HOLDERS, Orientation, orientation_of
 
 if TYPE_CHECKING:
@@ -124,21 +125,22 @@ UNEVEN_S = 60.0
 the file is read whole."""
 
 
-def probe(path: Path) -> MediaInfo:
+def probe(path: Path, *, read_within_s: float = READ_WITHIN_S) -> MediaInfo:
     """What a recording holds. Reads its head and its tail, and of a small file without an index the whole.
 
+    A read that takes longer than `read_within_s` seconds fails.
     Raises UnreadableRecording: empty, not a video, cut short before any picture, or no permission.
     """
-    return _probe(path, whole=False)
+    return _probe(path, read_within_s, whole=False)
 
 
-def study(path: Path) -> MediaInfo:
+def study(path: Path, *, read_within_s: float = READ_WITHIN_S) -> MediaInfo:
     """What a recording holds; the whole of it is read for breaks of its clock. Raises as `probe`."""
-    return _probe(path, whole=True)
+    return _probe(path, read_within_s, whole=True)
 
 
-def _probe(path: Path, *, whole: bool) -> MediaInfo:
-    with Reader(path) as opened:
+def _probe(path: Path, read_within_s: float, *, whole: bool) -> MediaInfo:
+    with Reader(path, read_within_s=read_within_s) as opened:
         opened.require_picture()
         return opened.info(whole=whole)
 
@@ -180,15 +182,18 @@ class Reader:
     picture.
     """
 
-    def __init__(self, path: Path, timeline: Timeline | None = None) -> None:
+    def __init__(
+        self, path: Path, timeline: Timeline | None = None, *, read_within_s: float = READ_WITHIN_S
+    ) -> None:
         self.path = path
+        self._read_within_s = read_within_s
         self.decoded = 0
         """So many pictures were decoded so far, those on the way to a wanted one among them."""
-        _require_file(path)
-        brief = _open_briefly(path)
+        require_regular(path)
+        brief = _open_briefly(path, read_within_s)
         self._is_brief = brief is not None
         self._patient = False
-        self.container = brief or _open(path)
+        self.container = brief or self._open()
         self._rough: VideoCodecContext | None = None
         self._orientation: Orientation | None = None
         """Of the pictures decoded last; None where none was."""
@@ -234,6 +239,22 @@ class Reader:
         self._decoded = []
         self.container.close()
 
+    def _open(self) -> InputContainer:
+        """Patiently: longer for a keyframe, without which the size of a stream's pictures is not known."""
+        require_regular(self.path)
+        try:
+            patience = PATIENCE if self._patient else {}
+            return open_container(self.path, patience, read_within_s=self._read_within_s)
+        except PermissionError as error:
+            raise UnreadableRecording(str(self.path), "no permission to read it") from error
+        except FileNotFoundError as error:
+            raise UnreadableRecording(str(self.path), "the file is gone") from error
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            if _looks_like_video(self.path):
+                reason = "the container breaks off or is damaged; no picture can be read"
+                raise UnreadableRecording(str(self.path), reason) from error
+            raise UnreadableRecording(str(self.path), "not a video file", not_video=True) from error
+
     def _open_stream(self) -> VideoStream:
         """The video stream, ready to be read. A stream that begins long before its first keyframe is opened patiently."""
         streams = self.container.streams.video
@@ -241,7 +262,7 @@ class Reader:
         if context is not None and not context.width and not self._patient:
             self._patient = True
             self.container.close()
-            self.container = _open(self.path, patient=True)
+            self.container = self._open()
         stream = self._video_stream()
         stream.thread_count = 1
         return stream
@@ -649,9 +670,7 @@ class Reader:
         self._restart()
 
     def _rewind(self) -> None:
-        again = _open(
-            self.path, patient=self._patient
-        )  # first: where the file has gone, what is open stays so
+        again = self._open()  # first: where the file has gone, what is open stays so
         self.container.close()
         self.container = again
         self._is_brief = False
@@ -885,26 +904,14 @@ def _ticks_of(timed: Packet[Any] | VideoFrame) -> int | None:
     return timed.pts if timed.pts is not None else timed.dts
 
 
-def _require_file(path: Path) -> None:
-    """Raises UnreadableRecording for what is there and no file: to open a named pipe would wait for a writer for ever."""
-    if path.exists() and not path.is_file():
-        reason = "it is a folder, not a file" if path.is_dir() else "not a regular file"
-        raise UnreadableRecording(str(path), reason, not_video=True)
-
-
-def _open_briefly(path: Path) -> InputContainer | None:
+def _open_briefly(path: Path, read_within_s: float) -> InputContainer | None:
     """An MP4 whose header tells all of its pictures, opened without decoding one, in a sixth of the time; else None."""
     try:
         with path.open("rb") as file:
             if file.read(8)[4:] != b"ftyp":
                 return None
-        container = av.open(
-            str(path),
-            "r",
-            options={"fflags": "+discardcorrupt", "probesize": "32"},
-            stream_options=cast(
-                "list[str]", [{"skip_frame": "all"}] * MOST_STREAMS
-            ),  # as PyAV's stub wants it
+        container = open_container(
+            path, {"probesize": "32"}, [{"skip_frame": "all"}] * MOST_STREAMS, read_within_s=read_within_s
         )
     except (av.error.FFmpegError, OSError, ValueError):
         return None
@@ -914,23 +921,6 @@ def _open_briefly(path: Path) -> InputContainer | None:
         return container
     container.close()
     return None
-
-
-def _open(path: Path, *, patient: bool = False) -> InputContainer:
-    """`patient` waits longer for a keyframe, without which the size of a stream's pictures is not known."""
-    try:
-        if path.stat().st_size == 0:
-            raise UnreadableRecording(str(path), "the file is empty", empty=True)
-        return av.open(str(path), "r", options={"fflags": "+discardcorrupt", **(PATIENCE if patient else {})})
-    except PermissionError as error:
-        raise UnreadableRecording(str(path), "no permission to read it") from error
-    except FileNotFoundError as error:
-        raise UnreadableRecording(str(path), "the file is gone") from error
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        if _looks_like_video(path):
-            reason = "the container breaks off or is damaged; no picture can be read"
-            raise UnreadableRecording(str(path), reason) from error
-        raise UnreadableRecording(str(path), "not a video file", not_video=True) from error
 
 
 def _is_cut(path: Path) -> bool:

@@ -6,7 +6,7 @@ import os
 import stat
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import groupby
@@ -36,8 +36,13 @@ LONGEST = timedelta(days=7)
 
 __all__ = ["SUFFIXES", "Archive", "Unplaced", "find_recordings", "parts", "true_times"]
 
+LEADS_OUT = "a link that leads out of the archive is not followed (kerbwatch.yaml: archive.links_outside)"
+
 _SETTLED = frozenset((RecordingState.READABLE, RecordingState.TRUNCATED, RecordingState.NOT_VIDEO))
 """States that follow from a file's bytes alone, so that an unchanged file need not be opened again."""
+
+AROUND = timedelta(days=2)
+"""A recording that begins so long before a period may reach into it, and one so long after bounds the last in it."""
 
 NEXT_S = 1.0
 """A file whose name begins so shortly after another's is of the same time, as of a second stream; it is not the next."""
@@ -90,6 +95,8 @@ def find_recordings(
     growing_s: float = 120.0,
     given_up: Mapping[str, str] = MappingProxyType({}),
     study: Probe | None = None,
+    around: Interval | None = None,
+    links_outside: bool = False,
 ) -> Archive:
     """Walk `root / camera.folder`; never raises for what lies there.
 
@@ -105,12 +112,18 @@ def find_recordings(
     at again at the next run. An empty file is EMPTY and a text file NOT_VIDEO at any age. One whose id is among
     `given_up` is UNREADABLE for the reason given there and is not opened.
 
+    With `around`, only files whose names say that they begin within AROUND of it are looked at. Links that lead out of
+    `root` are not followed, and reported, unless `links_outside`.
+
     Raises ValueError if the camera's template is not one (see `detector.footage.templates.parse_template`).
     """
     faults: list[str] = []
     counted = Counted()
-    placed, unplaced = _placed(camera, root, _walk(root, camera.folder, faults, counted), now.timestamp())
+    walk = _Walk(root, camera.folder, faults, counted, links_outside=links_outside)
+    placed, unplaced = _placed(camera, root, walk.paths(), now.timestamp())
     channels = channels_of(camera, placed)
+    if around is not None:
+        placed = [one for one in placed if _is_near(true_times(camera, one[1])[0], around)]
     look = _Look(
         camera, root, probe, study or probe, known, now.timestamp(), growing_s, given_up, channels.foreign
     )
@@ -122,7 +135,7 @@ def find_recordings(
     ordered = sorted(_without_repeats(recordings), key=lambda r: (r.interval.start, r.path))
     return Archive(
         tuple(ordered),
-        tuple(unplaced),
+        (*unplaced, *walk.outside),
         "; ".join(faults) or None,
         counted.all(),
         channels.mixture,
@@ -390,43 +403,79 @@ class _Look:
         return self.now_s - recording.modified_ns / 1e9
 
 
-def _walk(root: Path, folder: str, faults: list[str], counted: Counted) -> Iterator[str]:
-    """Paths of files that look like recordings, relative to root, in a fixed order; links are followed, loops not.
+@dataclass(slots=True)
+class _Walk:
+    """One walk over a camera's folder. Links are followed, loops not; those that lead out of the root only if wanted.
 
-    What cannot be read goes to `faults`, and files that do not look like recordings to `counted`.
+    What cannot be read goes to `faults`, files that do not look like recordings to `counted`, and files behind links that
+    are not followed to `outside`.
     """
-    top = root / folder
-    seen: set[tuple[int, int]] = set()
-    _is_new(top, seen)
 
-    def fault(error: OSError) -> None:
-        faults.append(f"cannot read the folder {error.filename}: {_words(error)}")
+    root: Path
+    folder: str
+    faults: list[str]
+    counted: Counted
+    links_outside: bool
+    outside: list[Unplaced] = field(default_factory=list)
+    _seen: set[tuple[int, int]] = field(default_factory=set)
+    _inside: str = ""
 
-    for place, folders, files in os.walk(top, onerror=fault, followlinks=True):
-        within = PurePosixPath(folder, Path(place).relative_to(top).as_posix())
-        folders[:] = [name for name in sorted(folders) if _is_new(Path(place, name), seen)]
-        for name in sorted(files):
+    def paths(self) -> Iterator[str]:
+        """Paths of files that look like recordings, relative to root, in a fixed order."""
+        top = self.root / self.folder
+        self._inside = os.path.realpath(self.root)
+        if self._leads_out(top):
+            self.faults.append(f"{top}: {LEADS_OUT}")
+            return
+        self._is_new(top)
+        for place, folders, files in os.walk(top, onerror=self._fault, followlinks=True):
+            within = PurePosixPath(self.folder, Path(place).relative_to(top).as_posix())
+            folders[:] = [name for name in sorted(folders) if self._is_entered(Path(place, name))]
+            yield from self._files(place, within, sorted(files))
+
+    def _files(self, place: str, within: PurePosixPath, names: Sequence[str]) -> Iterator[str]:
+        for name in names:
             if name.startswith("."):
                 continue
-            if is_recording(name):
-                yield str(within / name)
+            if not is_recording(name):
+                self.counted.add(str(within), name)
+            elif self._leads_out(os.path.join(place, name)):  # noqa: PTH118  # as fast as it can be
+                self.outside.append(Unplaced(str(within / name), LEADS_OUT))
             else:
-                counted.add(str(within), name)
+                yield str(within / name)
+
+    def _fault(self, error: OSError) -> None:
+        self.faults.append(f"cannot read the folder {error.filename}: {_words(error)}")
+
+    def _leads_out(self, path: str | Path) -> bool:
+        if self.links_outside or not os.path.islink(path):  # noqa: PTH114  # as above
+            return False
+        target = os.path.realpath(path)
+        return os.path.commonpath((self._inside, target)) != self._inside
+
+    def _is_entered(self, folder: Path) -> bool:
+        if self._leads_out(folder) and not folder.name.startswith("."):
+            self.faults.append(f"{folder}: {LEADS_OUT}")
+            return False
+        return self._is_new(folder)
+
+    def _is_new(self, folder: Path) -> bool:
+        """Whether a folder has not been walked yet by any name; hidden ones (snapshots, bins) never are."""
+        if folder.name.startswith("."):
+            return False
+        try:
+            status = folder.stat()
+        except OSError:
+            return True  # the walk itself meets the error and tells it
+        identity = (status.st_dev, status.st_ino)
+        if identity in self._seen:
+            return False
+        self._seen.add(identity)
+        return True
 
 
-def _is_new(folder: Path, seen: set[tuple[int, int]]) -> bool:
-    """Whether a folder has not been walked yet by any name; hidden ones (snapshots, bins) never are."""
-    if folder.name.startswith("."):
-        return False
-    try:
-        status = folder.stat()
-    except OSError:
-        return True  # the walk itself meets the error and tells it
-    identity = (status.st_dev, status.st_ino)
-    if identity in seen:
-        return False
-    seen.add(identity)
-    return True
+def _is_near(start: datetime, period: Interval) -> bool:
+    return period.start - AROUND <= start < period.end + AROUND
 
 
 def _without_repeats(recordings: Sequence[Recording]) -> Iterator[Recording]:

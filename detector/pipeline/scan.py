@@ -415,7 +415,14 @@ def archive_of(shop: Shop, camera: Camera, now: datetime) -> Archive:
         return begin_and_look
 
     archive = find_recordings(
-        camera, root, probe=begun(probe), known=known, now=now, given_up=given_up, study=begun(study)
+        camera,
+        root,
+        probe=begun(probe),
+        known=known,
+        now=now,
+        given_up=given_up,
+        study=begun(study),
+        links_outside=shop.settings.links_outside,
     )
     shop.catalogue.remember(camera.id, archive.recordings, now)
     shop.catalogue.mark_surveyed(camera.id, now, archive.fault)

@@ -63,6 +63,14 @@ class Anybody:
         return visitor_of(request)
 
 
+@dataclass(frozen=True, slots=True)
+class Unasked:
+    """The condition of a route that is open to everybody and answers without a thread and without the database."""
+
+    async def __call__(self) -> None:
+        return None
+
+
 SignedIn = Annotated[Visitor, Depends(Needs())]
 Seeing = Annotated[Visitor, Depends(Needs(Action.SEE))]
 Looking = Annotated[Visitor, Depends(Needs(Action.LOOK))]
@@ -70,6 +78,7 @@ Looking = Annotated[Visitor, Depends(Needs(Action.LOOK))]
 LookingUnmasked = Annotated[Visitor, Depends(Needs(Action.LOOK_UNMASKED))]
 Reviewing = Annotated[Visitor, Depends(Needs(Action.REVIEW))]
 Open = Annotated[Visitor | None, Depends(Anybody())]
+OpenAtOnce = Annotated[None, Depends(Unasked())]
 
 
 def visitor_of(request: Request) -> Visitor | None:
@@ -151,17 +160,19 @@ def issue_for(request: Request, visitor: Visitor, public_id: str) -> Issue:
     return issue
 
 
-def conditions_of(routers: Iterable[APIRouter]) -> Iterator[tuple[APIRoute, Needs | Anybody]]:
+def conditions_of(routers: Iterable[APIRouter]) -> Iterator[tuple[APIRoute, Needs | Anybody | Unasked]]:
     """Every route with its condition. Raises ValueError where one has none or two."""
     for router in routers:
         for route in router.routes:
             yield _condition_of(route)
 
 
-def _condition_of(route: BaseRoute) -> tuple[APIRoute, Needs | Anybody]:
+def _condition_of(route: BaseRoute) -> tuple[APIRoute, Needs | Anybody | Unasked]:
     if not isinstance(route, APIRoute):
         raise TypeError(f"{route} is of a kind that can say no condition")
-    found = [part.call for part in route.dependant.dependencies if isinstance(part.call, Needs | Anybody)]
+    found = [
+        part.call for part in route.dependant.dependencies if isinstance(part.call, Needs | Anybody | Unasked)
+    ]
     if len(found) != 1:
         raise ValueError(f"{route.path} must say once who may use it, and says it {len(found)} times")
     return route, found[0]

@@ -95,6 +95,7 @@ def create_inner(house: House) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     await app.state.house.hub.stop()
+    await app.state.house.apart.stop()
 
 
 def _on_error(request: Request, error: Exception) -> Response:

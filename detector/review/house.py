@@ -13,10 +13,12 @@ from starlette.requests import HTTPConnection
 from detector.config.settings import Settings
 from detector.database import Database
 from detector.dispatch import Desk
+from detector.engines.apart import Apart
 from detector.issues.reading import IssueReader
 from detector.review.events import Hub
 from detector.review.looks import Looks
 from detector.review.masks import Masks
+from detector.review.shared import Shared
 from detector.runs.readiness import Probes
 from detector.spotting import SpotChecks
 from detector.storage import Root, Store, open_store
@@ -45,6 +47,9 @@ class House:
     """Whether what else runs in this process goes on."""
     probes: Probes = field(default_factory=Probes)
     """Tell what stands in the way of a run."""
+    ready: Shared[dict[str, str]] = field(default_factory=Shared)
+    apart: Apart = field(default_factory=Apart)
+    """Opens recordings, in processes of its own: no thread of this one waits for a file that may never be read."""
 
     @property
     def evidence(self) -> Store:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
-from detector.core.errors import UnreadableRecording
-from detector.core.values import Camera, Frame
-from detector.decoding.reader import Reader
-from detector.evidence.drawing import jpeg
+from starlette.concurrency import run_in_threadpool
+
+from detector.core.values import Camera
 from detector.footage.catalogue import Catalogue
 from detector.issues import IssueFilter, IssueOrder
+from detector.pipeline.showing import newest_files, picture_of
 from detector.review.house import House
 
-WIDEST = 1920
-NEAR_S = 30.0
-"""Any keyframe so near will do."""
 TRIED = 4
+WITHIN_S = 15.0
+"""A picture, or the names of a folder's files, must be there within so many seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,35 +27,32 @@ class View:
     source: str
 
 
-def view_of(house: House, camera: Camera, number: int = 0) -> View | None:
-    """The `number`th newest picture of a camera; None where there is none at all."""
-    for path in list(_recordings(house, camera))[number : number + TRIED]:
-        picture = _picture(house.settings.archive_root / path)
+async def view_of(house: House, camera: Camera, number: int = 0) -> View | None:
+    """The `number`th newest picture of a camera; None where there is none at all.
+
+    Raises ApartFailed where the archive does not answer in time.
+    """
+    settings = house.settings
+    for path in (await _recordings(house, camera, number + TRIED))[number:]:
+        picture = await house.apart.call(
+            WITHIN_S, picture_of, settings.archive_root, path, links_outside=settings.links_outside
+        )
         if picture is not None:
             return View(picture, path)
-    return _still(house, camera)
+    return await run_in_threadpool(_still, house, camera)
 
 
-def _recordings(house: House, camera: Camera) -> Iterator[str]:
+async def _recordings(house: House, camera: Camera, count: int) -> Sequence[str]:
     """Newest first: those that are known, and before the first scan those that lie in the folder."""
-    known = [one for one in Catalogue(house.database).known(camera.id).values() if one.usable]
+    known = await run_in_threadpool(_known, house, camera)
     if known:
-        yield from (one.path for one in sorted(known, key=lambda one: one.interval.start, reverse=True))
-        return
-    root = house.settings.archive_root
-    folder = root / camera.folder
-    if folder.is_dir():
-        files = sorted((path for path in folder.rglob("*") if path.is_file()), reverse=True)
-        yield from (str(path.relative_to(root)) for path in files)
+        return known[:count]
+    return await house.apart.call(WITHIN_S, newest_files, house.settings.archive_root, camera.folder, count)
 
 
-def _picture(path: Path) -> bytes | None:
-    try:
-        with Reader(path) as opened:
-            found = opened.frame_at(1.0, NEAR_S, (WIDEST, WIDEST))
-    except UnreadableRecording:
-        return None
-    return jpeg(found.image) if isinstance(found, Frame) else None
+def _known(house: House, camera: Camera) -> list[str]:
+    known = [one for one in Catalogue(house.database).known(camera.id).values() if one.usable]
+    return [one.path for one in sorted(known, key=lambda one: one.interval.start, reverse=True)]
 
 
 def _still(house: House, camera: Camera) -> View | None:

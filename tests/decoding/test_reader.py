@@ -127,8 +127,8 @@ def test_a_file_whose_header_tells_all_is_opened_without_decoding(
 ) -> None:
     made = make("libx264", suffix, b_frames=b_frames)
     opened: list[Path] = []
-    real = reader._open
-    monkeypatch.setattr(reader, "_open", lambda path, **how: opened.append(path) or real(path, **how))
+    real = reader.Reader._open
+    monkeypatch.setattr(reader.Reader, "_open", lambda own: opened.append(own.path) or real(own))
     assert shown(made, 0.0, 2.34, 5.9) == [made.shown_at(t) for t in (0.0, 2.34, 5.9)]
     assert len(opened) == thoroughly
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from detector.review.access import Open, Seeing
+from detector.review.access import OpenAtOnce, Seeing
 from detector.review.house import house_of
 from detector.review.refusals import Refused
 from detector.runs.metrics import CONTENT_TYPE, metrics_text
@@ -14,17 +16,17 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/healthz")
-def health(request: Request, _: Open) -> Response:
-    """Alive: this program answers, and the nights' service in it goes on where there is one."""
+async def health(request: Request, _: OpenAtOnce) -> Response:
+    """Alive: this program answers, and the nights' service in it goes on where there is one. Waits for no thread."""
     alive = house_of(request).alive()
     return JSONResponse({"alive": alive}, 200 if alive else 503)
 
 
 @router.get("/readyz")
-def ready(request: Request, _: Open) -> Response:
-    """Ready: database, disk and folders. Whoever is not signed in hears what is wrong, and not where it lies."""
+async def ready(request: Request, _: OpenAtOnce) -> Response:
+    """Ready: database, disk and folders. Says what is wrong, and not where it lies. One question at a time is under way."""
     house = house_of(request)
-    faults = house.probes.faults(house.settings)
+    faults = await house.ready.ask(partial(house.probes.faults, house.settings))
     return JSONResponse({"ready": not faults, "faults": sorted(faults)}, 503 if faults else 200)
 
 

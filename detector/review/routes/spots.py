@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
@@ -16,17 +16,17 @@ from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from detector.core.errors import BadInput, KerbwatchError
+from detector.core.errors import KerbwatchError
 from detector.core.times import Interval, local_day
 from detector.core.values import Camera, Point, Recording, Violation
-from detector.decoding.reader import probe, study
-from detector.footage.archive import find_recordings, parts
+from detector.footage.archive import AROUND, parts
 from detector.footage.catalogue import Catalogue
 from detector.footage.troubles import Troubles
 from detector.observing.store import ObservationStore
 from detector.people import Action, Looked
 from detector.pipeline.doubts import Doubt
 from detector.pipeline.flow import Part
+from detector.pipeline.showing import recordings_around
 from detector.pipeline.usual import stored_looks
 from detector.review.access import Visitor, require_header
 from detector.review.days import today_of
@@ -61,6 +61,8 @@ BLOCK: Final = 1_000_000
 DRAINED: Final = 100_000_000
 ARRIVES_WITHIN_S: Final = 3600.0
 """What is on its way holds a place in the line."""
+LISTED_WITHIN_S: Final = 60.0
+"""A camera's folder must have been looked through within so many seconds."""
 LONGEST_NAME: Final = 120
 NOON: Final = time(12)
 """When a clip begins of which nobody says so: every usual rule is in force."""
@@ -110,16 +112,20 @@ def one_spot(request: Request, spot_id: str, _: SpotChecker) -> SpotOut:
 
 
 @api.post("/spot-checks", status_code=202)
-def check_recordings(request: Request, body: SpotIn, visitor: SpotChecker) -> SpotOut:
+async def check_recordings(request: Request, body: SpotIn, visitor: SpotChecker) -> SpotOut:
     """Look at a stretch of a camera's recordings; it is done later, one after another."""
     house = house_of(request)
     point, camera = camera_for(house, body.camera)
     start = body.start if body.start.utcoffset() is not None else body.start.replace(tzinfo=camera.timezone)
     possible(start.date())
     stretch = Interval(start, start + timedelta(seconds=body.length_s))
-    held = list(_parts(house, camera, stretch))
+    held = _parts(house, await found_in(house, camera, stretch), stretch)
     if not held:
         raise Refused(422, "bad_input", "nothing is recorded at that time")
+    return await run_in_threadpool(_submitted, house, visitor, point, camera, held)
+
+
+def _submitted(house: House, visitor: Visitor, point: Point, camera: Camera, held: Sequence[Part]) -> SpotOut:
     source = ", ".join(PurePath(recording.path).name for recording, _ in held)[:LONGEST_NAME]
     begins = held[0][1].start
     spot = Spot.new(visitor.actor.who, house.desk.now(), point.id, camera.id, source, begins, uploaded=False)
@@ -220,7 +226,7 @@ def picture(request: Request, spot_id: str, name: str, visitor: SpotChecker) -> 
 
 
 @api.get("/cameras/{camera_id}/recordings")
-def recordings(
+async def recordings(
     request: Request,
     camera_id: str,
     _: SpotChecker,
@@ -238,35 +244,49 @@ def recordings(
             usable=one.usable,
             size_bytes=one.size_bytes,
         )
-        for one in found_in(house, camera, local_day(possible(day), camera.timezone))
+        for one in await found_in(house, camera, local_day(possible(day), camera.timezone))
     ]
 
 
-def found_in(house: House, camera: Camera, period: Interval) -> list[Recording]:
-    """A camera's recordings that touch a period. What is found is kept, so that it is not opened again."""
-    catalogue, now = Catalogue(house.database), house.desk.now()
-    try:
-        archive = find_recordings(
-            camera,
-            house.settings.archive_root,
-            probe=probe,
-            known=catalogue.known(camera.id),
-            now=now,
-            given_up=Troubles(house.database).given_up(camera.id),
-            study=study,
-        )
-    except ValueError as error:
-        raise BadInput(f"camera {camera.id}: recordings.template: {error}") from error
-    catalogue.remember(camera.id, archive.recordings, now)
-    catalogue.mark_surveyed(camera.id, now, archive.fault)
+async def found_in(house: House, camera: Camera, period: Interval) -> list[Recording]:
+    """A camera's recordings that touch a period. What is found is kept, so that it is not opened again.
+
+    Raises ApartFailed where the archive does not answer in time.
+    """
+    settings, now = house.settings, house.desk.now()
+    known, given_up = await run_in_threadpool(_known_near, house, camera, period)
+    archive = await house.apart.call(
+        LISTED_WITHIN_S,
+        recordings_around,
+        camera=camera,
+        root=settings.archive_root,
+        period=period,
+        known=known,
+        now=now,
+        given_up=given_up,
+        links_outside=settings.links_outside,
+    )
+    await run_in_threadpool(Catalogue(house.database).remember, camera.id, archive.recordings, now)
     return [one for one in archive.recordings if one.interval.overlaps(period)]
 
 
-def _parts(house: House, camera: Camera, stretch: Interval) -> Iterator[Part]:
+def _known_near(
+    house: House, camera: Camera, period: Interval
+) -> tuple[dict[str, Recording], Mapping[str, str]]:
+    """What is known of the files that will be looked at, and which of them are given up."""
+    around = Interval(period.start - AROUND, period.end + AROUND)
+    known = Catalogue(house.database).known_in(around).get(camera.id, ())
+    return {one.path: one for one in known}, Troubles(house.database).given_up(camera.id)
+
+
+def _parts(house: House, found: Sequence[Recording], stretch: Interval) -> list[Part]:
     """What of a stretch is recorded, with whole paths, each moment in the recording with the best picture of it."""
-    for recording, held in parts(found_in(house, camera, stretch)):
-        if part := held.intersection(stretch):
-            yield replace(recording, path=str(house.settings.archive_root / recording.path)), part
+    root = house.settings.archive_root
+    return [
+        (replace(recording, path=str(root / recording.path)), part)
+        for recording, held in parts(found)
+        if (part := held.intersection(stretch))
+    ]
 
 
 def spot_out(house: House, spot: Spot) -> SpotOut:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
 
 from detector.config.editing import (
     ChangedOnDisk,
@@ -181,7 +182,7 @@ def preview(request: Request, camera_id: str, body: PreviewIn, _: ZoneEditor) ->
         204: {"description": "There is no recording of this camera yet."},
     },
 )
-def picture(
+async def picture(
     request: Request,
     camera_id: str,
     visitor: SpotChecker,
@@ -190,10 +191,13 @@ def picture(
     """A picture out of the camera's newest recording. The log tells that it was looked at."""
     house = house_of(request)
     _, camera = camera_for(house, camera_id)
-    view = view_of(house, camera, number)
+    view = await view_of(house, camera, number)
     if view is None:
         return Response(status_code=204)
-    house.desk.log.add(visitor.actor, Looked.FOOTAGE, file=view.source, details={"masked": False})
+    details = {"masked": False}
+    await run_in_threadpool(
+        house.desk.log.add, visitor.actor, Looked.FOOTAGE, file=view.source, details=details
+    )
     return Response(view.content, media_type="image/jpeg", headers={"Cache-Control": "private, no-store"})
 
 
