@@ -66,6 +66,8 @@ def _plain(value: object) -> object:
 
 
 def _fill(connection: Connection, name: str, rows: Iterable[Row]) -> int:
+    if not inspect(connection).has_table(name):
+        raise DatabaseUnusable(f"this schema has no table {name!r}")
     there = Table(name, MetaData(), autoload_with=connection)
     known = metadata.tables.get(name)
     columns = [

@@ -14,7 +14,7 @@ from typing import Any
 from detector.core.geometry import Box
 from detector.core.values import EvidenceFile, Proof, Still
 from detector.evidence.captions import Scene
-from detector.storage import Store, open_store
+from detector.storage import BadName, Store, open_store
 
 MANIFEST = "manifest.json"
 
@@ -138,16 +138,19 @@ def _box_of(still: Mapping[str, Any]) -> Box | None:
 
 def verify_evidence(folder: Path) -> list[str]:
     """What is wrong with an incident's folder, one line a fault; empty where every file is as its manifest says."""
+    folder = folder.resolve()
     return verify_stored(open_store(folder.parent), folder.name)
 
 
 def verify_stored(store: Store, folder: str) -> list[str]:
     """The same, of a folder in a store. Raises StoreAway."""
-    present = set(store.names(folder)) - {MANIFEST}
     try:
+        present = set(store.names(folder)) - {MANIFEST}
         listed = listed_files(store.read(f"{folder}/{MANIFEST}"))
     except FileNotFoundError:
         return [f"{MANIFEST}: missing"]
+    except BadName as error:
+        return [str(error)]
     except (OSError, ValueError) as error:
         return [f"{MANIFEST}: unreadable ({error})"]
     faults = [f"{name}: not in the manifest" for name in sorted(present - {file.name for file in listed})]

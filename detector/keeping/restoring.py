@@ -8,11 +8,12 @@ import json
 import os
 import shutil
 import tarfile
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from detector.config.settings import Settings, load_settings
@@ -22,13 +23,10 @@ from detector.database.dump import load
 from detector.evidence import verify_stored
 from detector.footage.catalogue import Catalogue
 from detector.issues.queue import IssueQueue
-from detector.keeping.backup import FORMAT, KINDS, MANIFEST, Account, fsync_folder, full_disk_told
+from detector.keeping.backup import KINDS, Account, fsync_folder, full_disk_told
+from detector.keeping.checking import BadBackup, checked_backup
 from detector.runs.removals import Removals
 from detector.storage import FolderStore, Root, Store, StoreAway, open_store
-
-
-class BadBackup(BadInput):
-    """The backup is not whole, or not a backup of kerbwatch; nothing was restored."""
 
 
 def restore(
@@ -49,66 +47,25 @@ def restore(
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadInput(f"{folder} is there already and not an empty folder")
-    manifest = _checked(source)
+    manifest = checked_backup(source)
     given = {"observations": observations, "evidence": evidence}
     places = {kind: _empty_place(root) for kind, root in given.items() if root is not None}
-    scratch = folder.with_name(f".{folder.name}.restoring")
-    shutil.rmtree(scratch, ignore_errors=True)
+    made = _Made(_scratch_of(folder), places)
+    scratch = made.scratch
     try:
         with full_disk_told(folder):
-            _unpacked(source, scratch, places, manifest)
+            _unpacked(source, made, manifest)
         url = database_url or f"sqlite:///{scratch / 'state' / 'kerbwatch.db'}"
         account = Account(manifest["files"], load(url, manifest["schema"], _tables(scratch, manifest)))
         stores = {kind: places.get(kind, FolderStore(scratch / kind)) for kind in given}
         account.faults = [*manifest["faults"], *_counted(account, manifest), *_verified(url, stores)]
         _settle(scratch, folder)
     except BaseException:
-        for kind, store in places.items():
-            _taken_back(kind, store, manifest)
+        made.remove_written()
         raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return account, _environment(load_settings(folder), database_url, observations, evidence)
-
-
-def _checked(source: Path) -> dict[str, Any]:
-    """The manifest of a backup, every byte of which is as the manifest says. Raises BadBackup."""
-    found: dict[str, dict[str, Any]] = {}
-    manifest: Any = None
-    try:
-        with tarfile.open(source, mode="r:") as tar:
-            for member in tar:
-                content = tar.extractfile(member) if _is_safe(member) else None
-                if content is None:
-                    raise BadBackup(f"{source}: {member.name} is no file of a backup")
-                if member.name == MANIFEST:
-                    manifest = json.loads(content.read())
-                else:
-                    digest = hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]
-                    found[member.name] = {"sha256": digest, "size_bytes": member.size}
-    except FileNotFoundError as error:
-        raise BadBackup(f"{source}: no such file") from error
-    except (tarfile.TarError, OSError, ValueError) as error:
-        raise BadBackup(f"{source}: {error}") from error
-    if manifest is None:
-        raise BadBackup(f"{source}: no manifest: it breaks off")
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise BadBackup(f"{source}: not a backup that this version knows")
-    wrong = sorted(
-        name
-        for name in found.keys() | manifest["files"].keys()
-        if found.get(name) != manifest["files"].get(name)
-    )
-    if wrong:
-        raise BadBackup(f"{source}: {len(wrong)} files are not as the manifest says: {', '.join(wrong[:5])}")
-    return manifest
-
-
-def _is_safe(member: tarfile.TarInfo) -> bool:
-    """Whether a member is a file within one of our kinds, and names no other place."""
-    parts = PurePosixPath(member.name).parts
-    known = member.name == MANIFEST or (len(parts) > 1 and parts[0] in KINDS)
-    return member.isreg() and known and ".." not in parts
 
 
 def _empty_place(root: Root) -> Store:
@@ -119,30 +76,57 @@ def _empty_place(root: Root) -> Store:
     return store
 
 
-def _unpacked(source: Path, scratch: Path, places: Mapping[str, Store], manifest: Mapping[str, Any]) -> None:
+def _scratch_of(folder: Path) -> Path:
+    """Make a new folder beside the target; nothing that is there already is used or removed."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=f".{folder.name}.restoring-", dir=folder.parent))
+
+
+@dataclass(slots=True)
+class _Made:
+    """What one restore has made: a folder of its own, and files in the places named for some kinds."""
+
+    scratch: Path
+    places: Mapping[str, Store]
+    written: list[tuple[Store, str]] = field(default_factory=list)
+
+    def write(self, kind: str, name: str, content: bytes) -> None:
+        """Write a file of a place. It is noted first: a write that fails may have left something."""
+        store = self.places[kind]
+        self.written.append((store, name))
+        store.write(name, content)
+
+    def remove_written(self) -> None:
+        """Remove these files again, and nothing else, as far as their places answer."""
+        with suppress(StoreAway, OSError):
+            for store, name in self.written:
+                store.remove(name)
+
+
+def _unpacked(source: Path, made: _Made, manifest: Mapping[str, Any]) -> None:
     """Put every file in its place, and read it back there. Raises BadBackup."""
     for kind in KINDS:
-        (scratch / kind).mkdir(parents=True)
+        (made.scratch / kind).mkdir()
     with tarfile.open(source, mode="r:") as tar:
         for member in tar:
-            if member.name != MANIFEST:
-                sha256 = _put(tar, member, scratch, places)
+            if member.name in manifest["files"]:
+                sha256 = _put(tar, member, made)
                 if sha256 != manifest["files"][member.name]["sha256"]:
                     raise BadBackup(f"{source}: {member.name} does not come back as it was written")
 
 
-def _put(tar: tarfile.TarFile, member: tarfile.TarInfo, scratch: Path, places: Mapping[str, Store]) -> str:
-    """Write a file; the hash of what is there now."""
+def _put(tar: tarfile.TarFile, member: tarfile.TarInfo, made: _Made) -> str:
+    """Write a file; return the hash of what is there now."""
     kind, _, name = member.name.partition("/")
-    if (store := places.get(kind)) is None:
+    if (store := made.places.get(kind)) is None:
         # Older backups do not say when a file was written; retention must not take it for half a century old.
         member.mtime = member.mtime or int(time.time())
-        tar.extract(member, scratch, filter="data")
-        store, name = FolderStore(scratch), member.name
+        tar.extract(member, made.scratch, filter="data")
+        store, name = FolderStore(made.scratch), member.name
     else:
         content = tar.extractfile(member)
         assert content is not None
-        store.write(name, content.read())
+        made.write(kind, name, content.read())
     with store.reading(name) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -161,22 +145,21 @@ def _settle(scratch: Path, folder: Path) -> None:
     fsync_folder(folder.parent)
 
 
-def _taken_back(kind: str, store: Store, manifest: Mapping[str, Any]) -> None:
-    with suppress(StoreAway, OSError):
-        for name in manifest["files"]:
-            if name.startswith(f"{kind}/"):
-                store.remove(name.removeprefix(f"{kind}/"))
-
-
 def _tables(scratch: Path, manifest: Mapping[str, Any]) -> Iterator[tuple[str, Iterator[Mapping[str, Any]]]]:
     for name in manifest["rows"]:
         yield name, _lines(scratch / "database" / f"{name}.jsonl.gz")
 
 
 def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        for line in lines:
-            yield json.loads(line)
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            for line in lines:
+                row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise BadBackup(f"database/{path.name}: {line[:40]!r} is no row")
+                yield row
+    except (ValueError, EOFError, gzip.BadGzipFile, RecursionError) as error:
+        raise BadBackup(f"database/{path.name}: cannot be read: {error}") from error
 
 
 def _counted(account: Account, manifest: Mapping[str, Any]) -> list[str]:

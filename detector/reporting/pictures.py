@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Protocol
 
 import cv2
@@ -27,7 +27,7 @@ from detector.evidence.masking import (
     tiles,
 )
 from detector.inference.detector import Detector
-from detector.storage import Root, open_store
+from detector.storage import BadName, Root, open_store
 
 PAPER_QUALITY = 82
 THUMBNAIL_PX = 640
@@ -70,12 +70,9 @@ def evidence_in(root: Root) -> ReadEvidence:
     store = open_store(root)
 
     def read(folder: str, name: str) -> bytes | None:
-        place = PurePosixPath(folder, name)
-        if place.is_absolute() or ".." in place.parts:
-            return None
         try:
-            return store.read(str(place))
-        except OSError:
+            return store.read(f"{folder}/{name}")
+        except (OSError, BadName):
             return None
 
     return read

@@ -6,9 +6,19 @@ from pathlib import Path
 
 from detector.core.errors import BadInput
 from detector.storage.folder import FolderStore
-from detector.storage.store import Root, Store, StoreAway, StoredFile
+from detector.storage.store import BadName, Root, Store, StoreAway, StoredFile, checked_name, is_normal
 
-__all__ = ["FolderStore", "Root", "Store", "StoreAway", "StoredFile", "open_store"]
+__all__ = [
+    "BadName",
+    "FolderStore",
+    "Root",
+    "Store",
+    "StoreAway",
+    "StoredFile",
+    "checked_name",
+    "is_normal",
+    "open_store",
+]
 
 
 def open_store(root: Root) -> Store:

@@ -22,7 +22,7 @@ from botocore.exceptions import BotoCoreError, NoCredentialsError
 
 from detector.core.errors import BadInput, StorageFull
 from detector.core.files import is_disk_full
-from detector.storage.store import StoreAway, StoredFile
+from detector.storage.store import StoreAway, StoredFile, checked_name
 
 WAITS_S = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """How long is waited before each new try: about a minute in all."""
@@ -73,8 +73,9 @@ class BucketStore:
             raise BadInput(f"{self.url}: there is no such bucket") from error
 
     def names(self, folder: str) -> list[str]:
-        found = self._listed(self._at(folder), deep=False)
-        return sorted(PurePosixPath(name).name for name in found if name != self._at(folder))
+        place = self._at(folder) if folder else self._place
+        found = self._listed(place, deep=False)
+        return sorted(PurePosixPath(name).name for name in found if name != place)
 
     def files(self) -> Iterator[StoredFile]:
         for name, info in sorted(self._listed(self._place, deep=True).items()):
@@ -105,7 +106,7 @@ class BucketStore:
     def as_folder(self, folder: str) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="kerbwatch-") as scratch:
             for name in self.names(folder):
-                Path(scratch, name).write_bytes(self.read(f"{folder}/{name}"))
+                Path(scratch, name).write_bytes(self.read(f"{folder}/{name}" if folder else name))
             yield Path(scratch)
 
     def make_ready(self) -> None:
@@ -121,7 +122,7 @@ class BucketStore:
             self._patiently(lambda: self._fs.rm_file(self._at(PROBE)), ASKED_S)
 
     def _at(self, name: str) -> str:
-        return f"{self._place}/{name}"
+        return f"{self._place}/{checked_name(name)}"
 
     def _listed(self, place: str, *, deep: bool) -> dict[str, Any]:
         """What lies in a folder, or anywhere below it: names to what the store says of each."""

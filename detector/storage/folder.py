@@ -16,7 +16,7 @@ from pathlib import Path
 
 from detector.core.errors import BadInput, StorageFull
 from detector.core.files import is_disk_full, sync
-from detector.storage.store import StoredFile
+from detector.storage.store import StoredFile, checked_name
 
 ABANDONED_S = 86_400.0
 """What another machine has left unfinished for so long was left by a run that died."""
@@ -33,15 +33,15 @@ class FolderStore:
         self.root = root
 
     def read(self, name: str) -> bytes:
-        return (self.root / name).read_bytes()
+        return self._at(name).read_bytes()
 
     @contextmanager
     def reading(self, name: str) -> Iterator[BufferedReader]:
-        with (self.root / name).open("rb") as file:
+        with self._at(name).open("rb") as file:
             yield file
 
     def write(self, name: str, content: bytes) -> None:
-        target = self.root / name
+        target = self._at(name)
         scratch = target.with_name(f".{target.name}.{_me()}")
         try:
             with self._full_disk_told():
@@ -59,7 +59,7 @@ class FolderStore:
 
     def names(self, folder: str) -> list[str]:
         try:
-            return sorted(path.name for path in (self.root / folder).iterdir())
+            return sorted(path.name for path in self._at(folder, root=True).iterdir())
         except (FileNotFoundError, NotADirectoryError):
             return []
 
@@ -74,7 +74,7 @@ class FolderStore:
                     yield StoredFile(path.relative_to(self.root).as_posix(), status.st_size, written)
 
     def remove(self, name: str) -> None:
-        path = self.root / name
+        path = self._at(name)
         if path.is_dir():
             shutil.rmtree(path)
         else:
@@ -86,7 +86,7 @@ class FolderStore:
 
     @contextmanager
     def unfinished(self, folder: str) -> Iterator[Path]:
-        target = self.root / folder
+        target = self._at(folder)
         scratch = target.with_name(f".tmp-{target.name}-{_me().replace('.', '-', 1)}")
         with self._full_disk_told():
             try:
@@ -98,7 +98,7 @@ class FolderStore:
                 shutil.rmtree(scratch, ignore_errors=True)
 
     def publish(self, unfinished: Path, folder: str, last: str) -> None:  # noqa: ARG002  # all appear at once
-        target = self.root / folder
+        target = self._at(folder)
         for path in unfinished.iterdir():
             sync(path)
         sync(unfinished)
@@ -114,7 +114,11 @@ class FolderStore:
 
     @contextmanager
     def as_folder(self, folder: str) -> Iterator[Path]:
-        yield self.root / folder
+        yield self._at(folder, root=True)
+
+    def _at(self, name: str, *, root: bool = False) -> Path:
+        """Return the path of a name. Raises BadName where it may lie outside the root; '' is the root itself."""
+        return self.root if root and not name else self.root / checked_name(name)
 
     def make_ready(self) -> None:
         self.root.mkdir(parents=True, exist_ok=True)

@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from io import BufferedReader
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from detector.core.errors import KerbwatchError
+from detector.core.errors import BadInput, KerbwatchError
 
 Root = Path | str
 """A folder, or the URL of a place in an object store."""
@@ -20,6 +20,27 @@ class StoreAway(KerbwatchError):
     """The object store does not answer, or answers with errors only."""
 
     transient = True
+
+
+class BadName(BadInput):
+    """A name does not stay inside its store: it is absolute, holds '..', or is not in its normal form."""
+
+
+def is_normal(name: str) -> bool:
+    """Return whether a name is relative, stays below its root, and has one spelling only: `a/b`, never `a//b`."""
+    if not name or "\0" in name:
+        return False
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and str(path) == name != "."
+
+
+def checked_name(name: str) -> str:
+    """Return the name as it is. Raises BadName where it is not in its normal form."""
+    if not is_normal(name):
+        raise BadName(
+            f"{name!r} is no name inside a store; use a relative path such as 2026-01-08/p001/clip.mp4"
+        )
+    return name
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +56,8 @@ class Store(Protocol):
     """Files under names such as `2026-01-08/p001/3f9a/clip.mp4`, each there whole or not at all.
 
     Several processes, on several machines, may use one store at once. What a call has written stays written, whatever
-    happens to the machine. Each call may raise StoreAway; then it can be made again.
+    happens to the machine. Each call may raise StoreAway; then it can be made again. Each call with a name raises BadName
+    where `is_normal` refuses it, except that `names` and `as_folder` take '' for the root.
     """
 
     def read(self, name: str) -> bytes:

@@ -21,7 +21,8 @@ from detector.footage.catalogue import Catalogue
 from detector.issues.queue import IssueQueue
 from detector.issues.values import IssueFilter
 from detector.keeping.backup import backup
-from detector.keeping.restoring import BadBackup, restore
+from detector.keeping.checking import BadBackup
+from detector.keeping.restoring import restore
 from detector.keeping.retention import retain
 from detector.runs.lease import Leases, LeaseTaken
 

@@ -19,7 +19,8 @@ from detector.database import Database
 from detector.database.dump import snapshot
 from detector.issues.queue import IssueQueue
 from detector.keeping.backup import backup
-from detector.keeping.restoring import BadBackup, restore
+from detector.keeping.checking import BadBackup
+from detector.keeping.restoring import restore
 from detector.storage import StoreAway, open_store
 
 pytest_plugins = ["bucket_fixture", "database_fixture"]
