@@ -124,10 +124,3 @@ class PiledGoods(StandingRule):
     zones: Annotated[list[ZoneKind], Field(min_length=1)] = Field(
         default_factory=lambda: [ZoneKind.SIDEWALK, ZoneKind.TACTILE_PATH]
     )
-
-
-class ScatteredLitter(Litter):
-    min_count: Annotated[int, Strict(), Field(ge=2, le=1000)] = 6
-
-    def value(self, violation: Violation) -> RuleSettings:
-        return replace(super().value(violation), min_count=self.min_count)

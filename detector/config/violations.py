@@ -149,6 +149,19 @@ RULES: Final[dict[Violation, RuleEntry]] = {
             '<path d="M7 10V6.500h4V10M11 8l4-4 3 3-3 3"/>'
         ),
     ),
+    Violation.PILED_GOODS: RuleEntry(
+        code="0507",
+        name="乱堆物料",
+        name_en="Piled goods",
+        section=sections.PiledGoods,
+        candidates="detector.judging.piled:find_piled",
+        proof="detector.proving.piled:prove_piled",
+        pictures=Pictures.DECODED,
+        colour="#6ee6ff",
+        shades=("#8a2f6b", "#eb9bd2"),
+        icon='<path d="M3 20.500h18M4 20.500v-7h7v7M13 20.500v-7h7v7M8.5 13.500v-7h7v7M7 13.500v2M16.5 13.500v2M12 6.500v2"/>',
+        grows=True,
+    ),
     Violation.CAMERA_FAULT: RuleEntry(
         code="-",
         name="设备异常",

@@ -52,6 +52,7 @@ class Violation(StrEnum):
     STREET_VENDING = "street_vending"
     LITTER = "litter"
     OVERFLOWING_BIN = "overflowing_bin"
+    PILED_GOODS = "piled_goods"
     CAMERA_FAULT = "camera_fault"
 
 

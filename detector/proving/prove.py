@@ -238,7 +238,7 @@ def _timed(
 ) -> _Timed | Dropped:
     start, start_uncertainty_s = _bisect(stand, looker, stay.absent_before, _Edge.ARRIVAL)
     end, end_uncertainty_s = _bisect(stand, looker, stay.absent_after, _Edge.DEPARTURE)
-    moved = _is_seen(start, start_uncertainty_s, looker) or _is_seen(end, end_uncertainty_s, looker)
+    moved = is_seen(start, start_uncertainty_s, looker) or is_seen(end, end_uncertainty_s, looker)
     if not moved and (reason := _is_fixture(incident, stay, (end - start).total_seconds())):
         return Dropped(incident, reason)
     stood_s = incident.counted_s(Interval(start, end)) if end > start else 0.0
@@ -603,10 +603,10 @@ def _moved(stay: Stay, looker: Looker, edge: _Edge, detector: Detector) -> datet
     stand = _Stand(place_of(seen.frame.image, stay.box), aligned, detector, (at,), 1.0, {})
     missed_at = stay.absent_before if edge is _Edge.ARRIVAL else stay.absent_after
     moment, uncertainty_s = _bisect(stand, looker, missed_at, edge)
-    return moment if _is_seen(moment, uncertainty_s, looker) else None
+    return moment if is_seen(moment, uncertainty_s, looker) else None
 
 
-def _is_seen(moment: datetime, uncertainty_s: float, looker: Looker) -> bool:
+def is_seen(moment: datetime, uncertainty_s: float, looker: Looker) -> bool:
     """Whether the object came or left at a moment, and not the recordings began or ended there."""
     run = looker.run_of(moment)
     borders = (run.start, run.end) if run else ()

@@ -112,7 +112,7 @@ BREAKS = [
           f"{P015}: zones[0].limits: no rule illegal_parking looks at zones of kind sidewalk", hides_others=True),
     Break(P015, "kind: sanitation", "limits: {ilegal_parking: {dwell_s: 9}}\n    kind: sanitation",
           f"{P015}: zones[5].limits.ilegal_parking: 'ilegal_parking' is none of illegal_parking, sidewalk_parking, "
-          "disorderly_bikes, street_vending, litter, overflowing_bin, camera_fault; did you mean 'illegal_parking'?"),
+          "disorderly_bikes, street_vending, litter, overflowing_bin, piled_goods, camera_fault; did you mean 'illegal_parking'?"),
     Break(P025, "resolution_wh: [960, 540]", "resolution_wh: 960x540",
           f"{P025}: resolution_wh: '960x540' is not two whole numbers of pixels above 0"),
     Break(P025, "  - id: clean", "  - id: 4", f"{P025}: zones[3].id: 4 is not an {DASHES}"),
