@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +20,7 @@ from detector.keeping.restoring import restore
 from detector.keeping.retention import retain
 from detector.people import Actor, Looked, Role
 from detector.runs.lease import Leases
+from detector.signing import PublicKey
 from detector.storage import Root
 
 
@@ -97,26 +99,58 @@ def restore_(
     evidence: Annotated[
         str | None, typer.Option("--evidence", help="An empty place for it, such as s3://county/evidence.")
     ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            "--key", envvar="KERBWATCH_PUBLIC_KEY", help="The county's public key, which must have signed it."
+        ),
+    ] = None,
+    unsigned: Annotated[
+        bool,
+        typer.Option(
+            "--unsigned", help="Do not ask who made it; only for a file that nobody else could write."
+        ),
+    ] = False,
+    tokens: Annotated[
+        bool | None, typer.Option("--tokens/--no-tokens", help="Restore API tokens too; a terminal is asked.")
+    ] = None,
 ) -> None:
     """Make a working folder out of a backup, and check every byte of it. Exit 1: something in it was wrong before.
 
     Observations and evidence come to lie in the folder, whether they were in one or in a bucket, if no other place is
-    named.
+    named. Nobody is signed in afterwards.
 
-    Example: kerbwatch restore /backups/county.tar county-restored
+    Example: kerbwatch restore /backups/county.tar county-restored --key county.pub
     """
+    if (key is None) is not unsigned:
+        raise BadInput(
+            "--key names the county's public key (`kerbwatch keys show` prints it), which must have signed the backup; "
+            "--unsigned restores it without asking who made it: give one of the two"
+        )
     account, environment = restore(
-        file, target, database, observations=_place(observations), evidence=_place(evidence)
-    )
+        file, target, database, observations=_place(observations), evidence=_place(evidence),
+        key=PublicKey.read(key) if key else None, tokens=_with_tokens(tokens),
+    )  # fmt: skip
     for fault in account.faults:
         complain(fault)
     say(f"{target}: {len(account.files)} files and {sum(account.rows.values())} rows restored and verified")
+    if account.secrets:
+        say("no backup holds secrets; set up again what the folder needs:")
+        for name in account.secrets:
+            say(f"  {name}")
     if environment:
         say("its kerbwatch.yaml names other places; to use it as it lies here, set:")
         for name, value in environment.items():
             say(f"  {name}={value}")
     if account.faults:
         raise typer.Exit(1)
+
+
+def _with_tokens(chosen: bool | None) -> bool:
+    """Whether API tokens are restored: who holds one gets in again, so nobody gets them without being asked."""
+    if chosen is not None or not sys.stdin.isatty():
+        return bool(chosen)
+    return typer.confirm("restore the API tokens, too? Whoever holds one can use it again", default=False)
 
 
 def _place(text: str | None) -> Root | None:

@@ -17,6 +17,7 @@ from detector.cli import (
     explain,
     issues,
     keeping,
+    keys,
     models,
     nightly,
     points,
@@ -50,6 +51,7 @@ app.add_typer(points.app, name="points")
 app.add_typer(issues.app, name="issues")
 app.add_typer(report.app, name="report")
 app.add_typer(users.app, name="users")
+app.add_typer(keys.app, name="keys")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(models.app, name="models")
 app.add_typer(demo.app, name="demo")

@@ -343,12 +343,14 @@ class ArchivePart(Part):
 
 
 class StoragePart(Part):
-    """Where results go. `observations` lies below `state` unless said otherwise, and so does the database."""
+    """Where results go. `observations`, `heads` and the database lie below `state` unless said otherwise."""
 
     state: Text = "state"
     database: Text | None = None
     observations: Text | None = None
     evidence: Text = "evidence"
+    key_file: Text = "keys/county.key"
+    heads: Text | None = None
 
     @field_validator("database")
     @classmethod

@@ -50,6 +50,8 @@ class Environment(BaseSettings):
     database_url: Annotated[str, AfterValidator(known_database)] | None = None
     observations_root: str | None = None
     evidence_root: str | None = None
+    key_file: str | None = None
+    heads_file: str | None = None
     model_weights: str | None = None
     model_device: Device | None = None
     judge_example_zones: bool | None = None
@@ -106,6 +108,10 @@ class Settings:
     """Whether zones that `kerbwatch init` wrote are judged although nobody has confirmed them."""
     uncertain_below: float = 0.0
     """Certainty in [0, 1] below which issues come last in the review."""
+    key_file: Path = Path("keys/county.key")
+    """The private key that signs backups, evidence and the heads of the history; it may lie outside the folder."""
+    heads_file: Path = Path("state/heads.jsonl")
+    """Where the signed heads of history and log are added, one a line."""
     loop: LoopSettings | None = None
     """How the closed loop goes; None where the folder has no tables for it."""
 
@@ -172,6 +178,8 @@ def load_settings(folder: Path) -> Settings:
         database_url=_database_url(environment.database_url or storage.database, home, state_root),
         observations_root=_place(observations, home) if observations else state_root / "observations",
         evidence_root=_place(environment.evidence_root or storage.evidence, home),
+        key_file=home / (environment.key_file or storage.key_file),
+        heads_file=home / (environment.heads_file or storage.heads or state_root / "heads.jsonl"),
         model=model_settings(model, weights=environment.model_weights, device=environment.model_device),
         engine=site.engine.value(),
         nightly=site.nightly.value(environment.mail_password or ""),

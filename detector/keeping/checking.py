@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from detector.core.errors import BadInput
-from detector.keeping.backup import FORMAT, KINDS, MANIFEST
+from detector.keeping.backup import FORMAT, KINDS, MANIFEST, PURPOSE, SIGNATURE, is_configuration
+from detector.signing import PublicKey
 from detector.storage import is_normal
 
 LARGEST_MANIFEST = 512_000_000
@@ -25,10 +26,17 @@ class BadBackup(BadInput):
     """The backup is not whole, or not a backup of kerbwatch; nothing was restored."""
 
 
-def checked_backup(source: Path) -> dict[str, Any]:
-    """The manifest of a backup, every byte of which is as the manifest says. Raises BadBackup."""
+class UnsignedBackup(BadBackup):
+    """Nobody says that the backup is the county's; nothing was restored."""
+
+
+def checked_backup(source: Path, key: PublicKey | None = None) -> dict[str, Any]:
+    """The manifest of a backup, every byte of which is as the manifest says; with `key`, one that its holder signed.
+
+    Raises BadBackup, UnsignedBackup.
+    """
     try:
-        found, content = _hashed_members(source)
+        found, content, signature = _hashed_members(source)
     except FileNotFoundError as error:
         raise BadBackup(f"{source}: no such file") from error
     except (tarfile.TarError, OSError, ValueError) as error:
@@ -36,6 +44,8 @@ def checked_backup(source: Path) -> dict[str, Any]:
     if content is None:
         raise BadBackup(f"{source}: no manifest: it breaks off")
     manifest = _manifest_in(source, content)
+    if key is not None:
+        _demand_signature(source, manifest, content, signature, key)
     wrong = sorted(
         name
         for name in found.keys() | manifest["files"].keys()
@@ -46,25 +56,43 @@ def checked_backup(source: Path) -> dict[str, Any]:
     return manifest
 
 
-def _hashed_members(source: Path) -> tuple[dict[str, dict[str, Any]], bytes | None]:
-    """The hash and size of every file of a backup, and the manifest's content. Raises BadBackup."""
+def _demand_signature(
+    source: Path, manifest: Mapping[str, Any], content: bytes, signature: bytes | None, key: PublicKey
+) -> None:
+    """Raises UnsignedBackup where the holder of the key did not sign the manifest."""
+    if signature is None:
+        raise UnsignedBackup(
+            f"{source}: has no signature; a version before signatures made it, or it was removed. Restore it with "
+            "--unsigned only if you know where the file has been"
+        )
+    if manifest.get("purpose") != PURPOSE or not key.verifies(signature, content):
+        raise UnsignedBackup(
+            f"{source}: is not signed by the key {key.fingerprint}, it names the key {manifest.get('key')!r}; it was "
+            "changed, or another county made it"
+        )
+
+
+def _hashed_members(source: Path) -> tuple[dict[str, dict[str, Any]], bytes | None, bytes | None]:
+    """The hash and size of every file of a backup, the manifest's content and its signature. Raises BadBackup."""
     found: dict[str, dict[str, Any]] = {}
-    manifest: bytes | None = None
+    alone: dict[str, bytes] = {}
     with tarfile.open(source, mode="r:") as tar:
         for member in tar:
             content = tar.extractfile(member) if is_safe(member) else None
-            if content is None or member.name in found or (member.name == MANIFEST and manifest is not None):
+            if content is None or member.name in found or member.name in alone:
                 raise BadBackup(f"{source}: {member.name!r} is no file of a backup")
-            if member.name != MANIFEST:
+            if member.name not in (MANIFEST, SIGNATURE):
                 digest = hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]
                 found[member.name] = {"sha256": digest, "size_bytes": member.size}
             elif member.size > LARGEST_MANIFEST:
-                raise BadBackup(f"{source}: its manifest has {member.size} bytes, {LARGEST_MANIFEST} at most")
+                raise BadBackup(
+                    f"{source}: {member.name} has {member.size} bytes, {LARGEST_MANIFEST} at most"
+                )
             else:
-                manifest = content.read()
+                alone[member.name] = content.read()
     if both := _files_and_folders(found):
         raise BadBackup(f"{source}: {both!r} is a file and a folder at once")
-    return found, manifest
+    return found, alone.get(MANIFEST), alone.get(SIGNATURE)
 
 
 def is_safe(member: tarfile.TarInfo) -> bool:
@@ -78,7 +106,13 @@ def is_safe(member: tarfile.TarInfo) -> bool:
     parts = PurePosixPath(name).parts
     if parts[0] == "state" and (parts[1:2] == ("observations",) or parts[-1].startswith(_DATABASE)):
         return False
-    return name == MANIFEST or (len(parts) > 1 and parts[0] in KINDS)
+    return name in (MANIFEST, SIGNATURE) or (len(parts) > 1 and parts[0] in KINDS)
+
+
+def is_restored(name: str) -> bool:
+    """Return whether a file of a checked backup is written: of the configuration only what a working folder knows."""
+    kind, _, rest = name.partition("/")
+    return kind != "config" or is_configuration(rest)
 
 
 def _files_and_folders(names: Iterable[str]) -> str | None:

@@ -24,9 +24,15 @@ from detector.evidence import verify_stored
 from detector.footage.catalogue import Catalogue
 from detector.issues.queue import IssueQueue
 from detector.keeping.backup import KINDS, Account, fsync_folder, full_disk_told
-from detector.keeping.checking import BadBackup, checked_backup
+from detector.keeping.checking import BadBackup, checked_backup, is_restored
 from detector.runs.removals import Removals
+from detector.signing import PublicKey
 from detector.storage import FolderStore, Root, Store, StoreAway, open_store
+
+WITHHELD = frozenset({"sessions"})
+"""Tables that are never restored: who had signed in signs in again."""
+
+TOKENS = "tokens"
 
 
 def restore(
@@ -36,18 +42,23 @@ def restore(
     *,
     observations: Root | None = None,
     evidence: Root | None = None,
+    key: PublicKey | None = None,
+    tokens: bool = False,
 ) -> tuple[Account, dict[str, str]]:
     """A working folder out of a backup, and what the environment must say where the configuration names other places.
 
     Observations and evidence come to lie in the folder, or where it is said, such as s3://county-2/evidence. The
     whole file is checked before anything is written, and each file is read back and compared with the manifest; then
-    the rows, the chain of the history and every issue's evidence are, before the folder appears. Raises BadBackup;
+    the rows, the chain of the history and every issue's evidence are, before the folder appears. With `key`, only what its
+    holder signed is restored; without, the caller vouches for the file. Sessions are never restored, API tokens with
+    `tokens` only. Raises BadBackup, UnsignedBackup;
     BadInput where the folder or a place is there and not empty; StoreAway, StorageFull, DatabaseBusy. After these what was
     put into a place is gone again, as far as it can be reached; a server's database may have to be emptied.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadInput(f"{folder} is there already and not an empty folder")
-    manifest = checked_backup(source)
+    manifest = checked_backup(source, key)
+    withheld = WITHHELD if tokens else WITHHELD | {TOKENS}
     given = {"observations": observations, "evidence": evidence}
     places = {kind: _empty_place(root) for kind, root in given.items() if root is not None}
     made = _Made(_scratch_of(folder), places)
@@ -56,9 +67,10 @@ def restore(
         with full_disk_told(folder):
             _unpacked(source, made, manifest)
         url = database_url or f"sqlite:///{scratch / 'state' / 'kerbwatch.db'}"
-        account = Account(manifest["files"], load(url, manifest["schema"], _tables(scratch, manifest)))
+        rows = load(url, manifest["schema"], _tables(scratch, manifest, withheld))
+        account = Account(manifest["files"], rows, secrets=_secrets_in(manifest))
         stores = {kind: places.get(kind, FolderStore(scratch / kind)) for kind in given}
-        account.faults = [*manifest["faults"], *_counted(account, manifest), *_verified(url, stores)]
+        account.faults = [*manifest["faults"], *_counted(rows, manifest, withheld), *_verified(url, stores)]
         _settle(scratch, folder)
     except BaseException:
         made.remove_written()
@@ -109,7 +121,7 @@ def _unpacked(source: Path, made: _Made, manifest: Mapping[str, Any]) -> None:
         (made.scratch / kind).mkdir()
     with tarfile.open(source, mode="r:") as tar:
         for member in tar:
-            if member.name in manifest["files"]:
+            if member.name in manifest["files"] and is_restored(member.name):
                 sha256 = _put(tar, member, made)
                 if sha256 != manifest["files"][member.name]["sha256"]:
                     raise BadBackup(f"{source}: {member.name} does not come back as it was written")
@@ -121,6 +133,7 @@ def _put(tar: tarfile.TarFile, member: tarfile.TarInfo, made: _Made) -> str:
     if (store := made.places.get(kind)) is None:
         # Older backups do not say when a file was written; retention must not take it for half a century old.
         member.mtime = member.mtime or int(time.time())
+        member.mode = 0o600
         tar.extract(member, made.scratch, filter="data")
         store, name = FolderStore(made.scratch), member.name
     else:
@@ -145,8 +158,15 @@ def _settle(scratch: Path, folder: Path) -> None:
     fsync_folder(folder.parent)
 
 
-def _tables(scratch: Path, manifest: Mapping[str, Any]) -> Iterator[tuple[str, Iterator[Mapping[str, Any]]]]:
-    for name in manifest["rows"]:
+def _secrets_in(manifest: Mapping[str, Any]) -> list[str]:
+    named = manifest.get("secrets")
+    return [str(name) for name in named] if isinstance(named, list) else []
+
+
+def _tables(
+    scratch: Path, manifest: Mapping[str, Any], withheld: frozenset[str]
+) -> Iterator[tuple[str, Iterator[Mapping[str, Any]]]]:
+    for name in (name for name in manifest["rows"] if name not in withheld):
         yield name, _lines(scratch / "database" / f"{name}.jsonl.gz")
 
 
@@ -162,8 +182,9 @@ def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
         raise BadBackup(f"database/{path.name}: cannot be read: {error}") from error
 
 
-def _counted(account: Account, manifest: Mapping[str, Any]) -> list[str]:
-    return [] if account.rows == manifest["rows"] else ["the rows are not those that the manifest counts"]
+def _counted(rows: Mapping[str, int], manifest: Mapping[str, Any], withheld: frozenset[str]) -> list[str]:
+    wanted = {name: count for name, count in manifest["rows"].items() if name not in withheld}
+    return [] if rows == wanted else ["the rows are not those that the manifest counts"]
 
 
 def _verified(url: str, stores: Mapping[str, Store]) -> list[str]:

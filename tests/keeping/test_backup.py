@@ -214,7 +214,10 @@ def test_the_commands_say_what_they_did(tmp_path: Path) -> None:
     assert "0 faults" in made.out
     (row,) = kerbwatch("users", "log", "-C", settings.folder, "--json").json
     assert (row["what"], row["file"], row["details"]) == ("export", "backup b.tar", {"masked": False})
-    back = kerbwatch("restore", tmp_path / "b.tar", tmp_path / "r")
+    public = tmp_path / "county.pub"
+    public.write_text(kerbwatch("keys", "show", "-C", settings.folder).out)
+    assert kerbwatch("restore", tmp_path / "b.tar", tmp_path / "r").code == 2
+    back = kerbwatch("restore", tmp_path / "b.tar", tmp_path / "r", "--key", public)
     assert back.code == 0, back.err
     assert "restored and verified" in back.out
     assert kerbwatch("backup", tmp_path / "b.tar", "-C", settings.folder).code == 2

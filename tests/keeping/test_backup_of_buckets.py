@@ -101,13 +101,15 @@ def test_the_commands_go_from_bucket_and_postgresql_to_bucket_and_postgresql(
     places = [f"--{kind}={bucket.url}-2/{kind}" for kind in KINDS]
     if settings.database_url == postgresql_url:  # the fixture made one database only
         postgresql_url = f"sqlite:///{tmp_path}/2.db"
-    back = kerbwatch("restore", tmp_path / "b.tar", tmp_path / "r", "--database", postgresql_url, *places)
+    back = kerbwatch(
+        "restore", tmp_path / "b.tar", tmp_path / "r", "--unsigned", "--database", postgresql_url, *places
+    )
     assert back.code == 0, back.err
     assert f"KERBWATCH_EVIDENCE_ROOT={bucket.url}-2/evidence" in back.out.replace("\n", "")
     monkeypatch.setenv("KERBWATCH_EVIDENCE_ROOT", f"{bucket.url}-2/evidence")
     monkeypatch.setenv("KERBWATCH_DATABASE_URL", postgresql_url)
     assert kerbwatch("issues", "verify", "-C", tmp_path / "r").code == 0
-    again = kerbwatch("restore", tmp_path / "b.tar", tmp_path / "r2", *places)
+    again = kerbwatch("restore", tmp_path / "b.tar", tmp_path / "r2", "--unsigned", *places)
     assert (again.code, "is not empty" in again.err) == (2, True)
 
 
@@ -191,7 +193,7 @@ def test_the_manifest_names_everything(settings: Settings, bucket, tmp_path: Pat
         content = tar.extractfile("manifest.json")
         assert content is not None
         manifest = json.loads(content.read())
-    assert set(manifest["files"]) == set(members) - {"manifest.json"}
+    assert set(manifest["files"]) == set(members) - {"manifest.json", "manifest.sig"}
     assert all(members[name] > 1_600_000_000 for name in manifest["files"])
     with Database.open(settings.database_url) as database:
         named = {f"evidence/{row.folder}/{row.name}" for issue in IssueQueue(database).find()
