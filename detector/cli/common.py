@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -30,6 +30,7 @@ from detector.issues.queue import IssueQueue
 from detector.observing.store import ObservationStore
 from detector.pipeline.scan import Shop
 from detector.reporting.pictures import Sight
+from detector.signing import BadKey, make_key, signing_key
 from detector.storage import open_store
 
 Folder = Annotated[
@@ -189,6 +190,7 @@ def _shop(settings: Settings, database: Database, threads: int) -> Shop:
         store=ObservationStore(settings.observations_root),
         queue=IssueQueue(database),
         evidence_root=settings.evidence_root,
+        key=signing_key(settings.key_file),
         second=_second_models(settings, threads),
         given_up=Troubles(database).given_up,
         gated=settings.model.gate,
@@ -216,10 +218,21 @@ def prepare(settings: Settings, cameras: Sequence[tuple[Point, Camera]]) -> None
     for root in (settings.evidence_root, settings.observations_root):
         open_store(root).make_ready()
     Database.open(settings.database_url).close()
+    _prepare_key(settings)
     prepare_detector(settings.model, litter=looks_for(settings, Violation.LITTER))
     bins = bin_judge_of(settings.model)
     if isinstance(bins, LazyBins) and looks_for(settings, Violation.OVERFLOWING_BIN):
         bins.open()
+
+
+def _prepare_key(settings: Settings) -> None:
+    """Make the county's key before workers sign with it; evidence stays unsigned where none can be written.
+
+    Raises BadKey for a key that is there and cannot be used.
+    """
+    if signing_key(settings.key_file) is None:
+        with suppress(BadKey):
+            make_key(settings.key_file)
 
 
 def settings_in(folder: Path) -> Settings:

@@ -15,7 +15,7 @@ from detector.cli.engines import crew_of, on_engine
 from detector.cli.report import Office, brief_document, brief_of, write_whole
 from detector.config.engine import EngineName
 from detector.config.settings import Settings
-from detector.core.errors import StorageFull
+from detector.core.errors import BadInput, StorageFull
 from detector.core.times import utc_now
 from detector.core.wording import duration_en
 from detector.database import Database
@@ -23,6 +23,7 @@ from detector.dispatch.desk import Desk
 from detector.dispatch.webhooks import deliver
 from detector.evidence import sweep
 from detector.keeping.backup import LEASE as KEEPING
+from detector.keeping.heads import add_head
 from detector.keeping.retention import retain
 from detector.people.roles import PROGRAM
 from detector.pipeline.accept import inspect_all
@@ -125,10 +126,21 @@ def _in_night(works: Works, settings: Settings) -> bool:
 def summary(works: Works, settings: Settings) -> None:
     """The morning summary, to whoever is to know, and kept below `state/mornings`."""
     with Database.open(settings.database_url) as database:
+        sign_head(works, settings, database)
         told = morning_of(settings, database, works.now())
     send(settings, told, works.log)
     content = json.dumps(told.to_json(), ensure_ascii=False, indent=1)
     write_whole(_summary_file(settings, told.at), content.encode())
+
+
+def sign_head(works: Works, settings: Settings, database: Database) -> None:
+    """Sign the last rows of history and log; what keeps that from being done is logged and costs nothing else."""
+    try:
+        head = add_head(settings, database, works.now())
+    except BadInput as error:
+        works.log.failure("the head of the history was not signed", why=str(error))
+    else:
+        works.log.info("signed", head=head.words)
 
 
 def _summary_file(settings: Settings, at: datetime) -> Path:
@@ -150,6 +162,7 @@ def brief(works: Works, settings: Settings) -> None:
     at = works.now().astimezone(settings.timezone)
     path = _brief_file(settings, at)
     with Database.open(settings.database_url) as database:
+        sign_head(works, settings, database)
         office = Office(settings, Desk(database, settings, works.now), PROGRAM, at)
         made = brief_of(office, path.stem, None)
         write_whole(path, brief_document(office, made, office.pictures(full=False, none=False)))

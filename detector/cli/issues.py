@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +12,7 @@ import typer
 
 from detector.cli import loop
 from detector.cli.actors import ME, Who, actor_of, desk_of, opened_desk
-from detector.cli.common import AsJson, Folder, Points, settings_in
+from detector.cli.common import AsJson, Folder, Points, now, settings_in
 from detector.cli.loop import local
 from detector.cli.output import say, say_json, table
 from detector.config.settings import Settings
@@ -23,7 +25,9 @@ from detector.dispatch.desk import Desk
 from detector.evidence import verify_stored
 from detector.issues.lifecycle import REJECT_REASONS, State
 from detector.issues.values import HistoryRow, Issue, IssueFilter
+from detector.keeping.heads import Head, add_head, keys_for, read_heads, verify_heads
 from detector.runs.removals import Removals
+from detector.signing import PublicKey, timestamp_request
 from detector.storage import open_store
 
 app = typer.Typer(
@@ -252,8 +256,16 @@ def reject(
 
 
 @app.command()
-def verify(folder: Folder = Path()) -> None:
-    """Check the database, the history's chain and the hash of every evidence and attached file.
+def verify(
+    folder: Folder = Path(),
+    heads: Annotated[
+        Path | None, typer.Option("--heads", help="A copy of the signed heads that was kept elsewhere.")
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option("--key", help="The public key to trust; those of the folder if left out.")
+    ] = None,
+) -> None:
+    """Check the database, the chains of history and log, the signed heads, and the hash of every evidence and attached file.
 
     Exit 1: something is wrong, 2: the database itself is damaged.
 
@@ -265,7 +277,10 @@ def verify(folder: Folder = Path()) -> None:
         database.check()
     with desk_of(settings) as desk:
         queue = desk.queue
-        faults = queue.verify()
+        faults = [*queue.verify(), *desk.log.verify()]
+        signed = read_heads(heads or settings.heads_file)
+        keys = (PublicKey.read(key),) if key else keys_for(settings)
+        faults += verify_heads(signed, queue, desk.log, keys)
         issues = queue.find()
         folders = {row.folder for issue in issues for row in queue.evidence(issue.id)}
         attached = [file for issue in issues for file in queue.attachments(issue.id)]
@@ -275,6 +290,42 @@ def verify(folder: Folder = Path()) -> None:
     faults += [f"{name}: {fault}" for name in sorted(folders) for fault in verify_stored(store, name)]
     for fault in faults:
         say(fault)
+    say(_signed_words(signed))
     say(f"{len(issues)} issues, {len(folders)} folders of evidence, {len(faults)} faults")
     if faults:
         raise typer.Exit(1)
+
+
+def _signed_words(signed: Sequence[Head]) -> str:
+    if not signed:
+        return "no signed head: nothing shows whether all of it was written anew (`kerbwatch issues sign` adds one)"
+    return f"{len(signed)} signed heads, the last: {signed[-1].words}"
+
+
+@app.command()
+def sign(
+    folder: Folder = Path(),
+    request: Annotated[
+        Path | None,
+        typer.Option(
+            "--request", help="Write a time stamp request (RFC 3161) for the head to this new file."
+        ),
+    ] = None,
+) -> None:
+    """Sign the last rows of history and log, and add them to the file of heads. The nightly service does it every day.
+
+    A time stamp authority's answer to the request proves when the head existed: send it with
+    `curl -H 'Content-Type: application/timestamp-query' --data-binary @head.tsq URL`.
+
+    Example: kerbwatch issues sign -C county --request head.tsq
+    """
+    settings = settings_in(folder)
+    if request is not None and request.exists():
+        raise BadInput(f"{request} is there already")
+    with Database.open(settings.database_url) as database:
+        head = add_head(settings, database, now())
+    say(f"{settings.heads_file}: {head.words}")
+    if request is not None:
+        request.write_bytes(timestamp_request(head.line, secrets.randbits(63)))
+        request.with_suffix(".json").write_bytes(head.line)
+        say(f"{request}: a time stamp request for {request.with_suffix('.json')}, which holds the head")

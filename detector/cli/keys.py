@@ -30,7 +30,7 @@ def make(folder: Folder = Path()) -> None:
 def show(folder: Folder = Path()) -> None:
     """Print the public key, to be given to those who check backups and evidence. Exit 2: there is none.
 
-    Example: kerbwatch keys show -C county > county.pub
+    Example: kerbwatch keys show -C county
     """
     path = settings_in(folder).key_file
     key = signing_key(path)

@@ -14,6 +14,7 @@ from detector.cli import (
     calendar,
     clips,
     demo,
+    evidence,
     explain,
     issues,
     keeping,
@@ -51,6 +52,7 @@ app.add_typer(points.app, name="points")
 app.add_typer(issues.app, name="issues")
 app.add_typer(report.app, name="report")
 app.add_typer(users.app, name="users")
+app.add_typer(evidence.app, name="evidence")
 app.add_typer(keys.app, name="keys")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(models.app, name="models")

@@ -39,6 +39,7 @@ from detector.dispatch import Desk
 from detector.footage.coverage import PointCoverage
 from detector.issues import Issue, IssueFilter, State
 from detector.issues.values import AWAITING_ANSWER
+from detector.keeping.heads import last_head
 from detector.people import Actor
 from detector.reporting.brief import Brief, CameraSeen, brief_html, write_brief
 from detector.reporting.documents import template_file, write_templates
@@ -274,7 +275,16 @@ def brief_of(
     seen = None
     if coverage:
         seen = _seen(coverage_of(settings, chosen(settings, None), last, quiet=True), settings)
-    return Brief(settings.name, the_day, office.at, days or settings.period_days, tuple(rows), seen)
+    head = last_head(settings.heads_file)
+    return Brief(
+        settings.name,
+        the_day,
+        office.at,
+        days or settings.period_days,
+        tuple(rows),
+        seen,
+        head.words if head else "",
+    )
 
 
 def brief_document(office: Office, brief: Brief, pictures: Pictures) -> bytes:

@@ -96,8 +96,8 @@ class Database:
         SQLite allows one such at a time. PostgreSQL allows many, but one at a time of those with the same `lock`.
         """
         with translated(self.name), self._writer.begin() as connection:
-            if lock is not None and self.dialect == "postgresql":
-                connection.execute(select(func.pg_advisory_xact_lock(_lock_number(lock))))
+            if lock is not None:
+                take_lock(connection, lock)
             yield connection
 
     @contextmanager
@@ -227,6 +227,15 @@ def _begin_sqlite(connection: Connection) -> None:
     # A transaction that reads first and writes later cannot wait for its lock; so a writer locks at once.
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def take_lock(connection: Connection, name: str) -> None:
+    """Wait until no other transaction has this lock, and hold it until the end of this one.
+
+    A transaction that writes to SQLite is the only one anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_lock_number(name))))
 
 
 def _lock_number(name: str) -> int:

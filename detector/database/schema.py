@@ -346,6 +346,8 @@ audit = Table(
     Column("file", Text),
     Column("address", Text),
     Column("details", JSON, nullable=False),
+    Column("prev_hash", Text, nullable=False),
+    Column("hash", Text, nullable=False),
     sqlite_autoincrement=True,
 )
 

@@ -3,7 +3,7 @@
 from detector.evidence.acceptance import after_picture, side_by_side
 from detector.evidence.captions import Captions, Scene
 from detector.evidence.drawing import annotated, jpeg
-from detector.evidence.manifest import verify_evidence, verify_stored
+from detector.evidence.manifest import verify_evidence, verify_signed, verify_stored
 from detector.evidence.writing import sweep, write_evidence
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "side_by_side",
     "sweep",
     "verify_evidence",
+    "verify_signed",
     "verify_stored",
     "write_evidence",
 ]

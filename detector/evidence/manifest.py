@@ -14,9 +14,12 @@ from typing import Any
 from detector.core.geometry import Box
 from detector.core.values import EvidenceFile, Proof, Still
 from detector.evidence.captions import Scene
+from detector.signing import PublicKey
 from detector.storage import BadName, Store, open_store
 
 MANIFEST = "manifest.json"
+SIGNATURE = "manifest.sig"
+"""The signature of the bytes of MANIFEST by the county's key, 64 bytes; not every folder has one."""
 
 
 def canonical(value: object) -> bytes:
@@ -142,10 +145,27 @@ def verify_evidence(folder: Path) -> list[str]:
     return verify_stored(open_store(folder.parent), folder.name)
 
 
+def verify_signed(folder: Path, keys: Iterable[PublicKey]) -> list[str]:
+    """What is wrong with a folder that was handed over, without the database: its files, or who signed its manifest.
+
+    `keys` are those of whom the receiver trusts; one of them must have signed.
+    """
+    faults = verify_evidence(folder)
+    try:
+        content, signature = (folder / MANIFEST).read_bytes(), (folder / SIGNATURE).read_bytes()
+    except OSError as error:
+        return [*faults, f"{SIGNATURE}: {error.strerror}: nobody says who made this evidence"]
+    if not manifest_in(content).get("fingerprint"):
+        faults.append(f"{MANIFEST}: is no manifest of evidence")
+    if not any(key.verifies(signature, content) for key in keys):
+        faults.append(f"{SIGNATURE}: none of the keys given has signed the manifest")
+    return faults
+
+
 def verify_stored(store: Store, folder: str) -> list[str]:
     """The same, of a folder in a store. Raises StoreAway."""
     try:
-        present = set(store.names(folder)) - {MANIFEST}
+        present = set(store.names(folder)) - {MANIFEST, SIGNATURE}
         listed = listed_files(store.read(f"{folder}/{MANIFEST}"))
     except FileNotFoundError:
         return [f"{MANIFEST}: missing"]

@@ -11,6 +11,7 @@ from detector.evidence.clips import Shot, incident_zones, write_clips
 from detector.evidence.drawing import annotated, closeup, fit_width, jpeg
 from detector.evidence.manifest import (
     MANIFEST,
+    SIGNATURE,
     canonical,
     file_of,
     file_with,
@@ -18,13 +19,16 @@ from detector.evidence.manifest import (
     manifest_of,
     verify_stored,
 )
+from detector.signing import SigningKey
 from detector.storage import FolderStore, Root, Store, open_store
 
 SCENE_LARGEST = 1920
 
 
-def write_evidence(root: Root, proof: Proof, scene: Scene, clip: Iterable[Shot]) -> Evidence:
-    """Pictures, clip and manifest of an incident under `root`/local date/camera/fingerprint.
+def write_evidence(
+    root: Root, proof: Proof, scene: Scene, clip: Iterable[Shot], key: SigningKey | None = None
+) -> Evidence:
+    """Pictures, clip and manifest of an incident under `root`/local date/camera/fingerprint; signed where `key` is given.
 
     The same input gives the same bytes. A folder that is there already and verifies is returned as it is and
     `clip` is not touched; one with faults is replaced. Without shots there is no clip; without boxes there are
@@ -37,6 +41,8 @@ def write_evidence(root: Root, proof: Proof, scene: Scene, clip: Iterable[Shot])
         return _evidence_in(store, folder)
     with store.unfinished(folder) as unfinished:
         _write_files(unfinished, proof, scene, clip)
+        if key is not None:
+            (unfinished / SIGNATURE).write_bytes(key.sign((unfinished / MANIFEST).read_bytes()))
         try:
             store.publish(unfinished, folder, last=MANIFEST)
         except OSError:

@@ -1,7 +1,8 @@
 """The history of all issues: one append-only chain, in which a changed or missing row is found.
 
 Each row's hash covers the row and the hash of the row before it. The chain alone cannot show that its last
-rows are missing; the issues can, for an issue's version is the number of its rows.
+rows are missing; the issues can, for an issue's version is the number of its rows, and so can signed heads
+(`detector.keeping.heads`), which show, too, that all of it was written anew.
 """
 
 from __future__ import annotations
@@ -53,11 +54,9 @@ def append(
     details: Mapping[str, Any] | None = None,
 ) -> None:
     """Adds one row to the end of the chain. The caller holds the queue's lock, so the end stays the end."""
-    last = connection.execute(
-        select(schema.history.c.seq, schema.history.c.hash).order_by(schema.history.c.seq.desc()).limit(1)
-    ).first()
+    last_seq, last_hash = last_row(connection)
     row = HistoryRow(
-        seq=last.seq + 1 if last else 1,
+        seq=last_seq + 1,
         issue_id=issue_id,
         version=version,
         who=who,
@@ -68,11 +67,23 @@ def append(
         reason=reason,
         note=note,
         details=details or {},
-        prev_hash=last.hash if last else GENESIS,
+        prev_hash=last_hash,
         hash="",
     )
     values = {name: getattr(row, name) for name in schema.history.c.keys()}  # noqa: SIM118 - not a dict
     connection.execute(insert(schema.history).values(**values | {"hash": digest(row)}))
+
+
+def last_row(connection: Connection) -> tuple[int, str]:
+    """The number and the hash of the last row; 0 and GENESIS where there is none."""
+    table = schema.history.c
+    row = connection.execute(select(table.seq, table.hash).order_by(table.seq.desc()).limit(1)).first()
+    return (int(row.seq), str(row.hash)) if row else (0, GENESIS)
+
+
+def hash_of(connection: Connection, seq: int) -> str | None:
+    """The hash of a row; None where there is no such row."""
+    return connection.scalar(select(schema.history.c.hash).where(schema.history.c.seq == seq))
 
 
 def settable_json(value: object) -> object:

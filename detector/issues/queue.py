@@ -290,6 +290,16 @@ class IssueQueue:
         with self._database.read() as connection:
             return list(history.verify(connection))
 
+    def last_row(self) -> tuple[int, str]:
+        """The number and the hash of the last row of the history; 0 and GENESIS where there is none."""
+        with self._database.read() as connection:
+            return history.last_row(connection)
+
+    def hash_of(self, seq: int) -> str | None:
+        """The hash of a row of the history; None where there is no such row."""
+        with self._database.read() as connection:
+            return history.hash_of(connection, seq)
+
     # What people do
 
     def claim(self, issue_id: int, who: str, lease_s: float = LEASE_S) -> Issue:

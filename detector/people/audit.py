@@ -1,10 +1,16 @@
-"""The log of who signed in, who looked at footage, and who took what out. It is added to and read, never changed."""
+"""The log of who signed in, who looked at footage, and who took what out. It is added to and read, never changed.
+
+Each row holds the hash of the row before it, so that a changed or removed row is found; signed heads show where the last
+rows are missing (`detector.keeping.heads`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -12,10 +18,16 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from detector.core.times import Interval
-from detector.database import Database, schema
+from detector.database import Database, schema, take_lock
 from detector.people.roles import Actor
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+LOCK = "audit"
+"""Held by a transaction from its first row of the log to its end, so that the last row stays the last."""
+
+GENESIS = "0" * 64
+"""What stands for the hash before the first row."""
 
 
 class Looked(StrEnum):
@@ -45,6 +57,8 @@ class AuditRow:
     file: str | None
     address: str | None
     details: Mapping[str, Any]
+    prev_hash: str
+    hash: str
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -110,6 +124,54 @@ class AuditLog:
         with self._database.read() as connection:
             return [AuditRow(**row) for row in connection.execute(query).mappings()]
 
+    def last(self) -> tuple[int, str]:
+        """The number and the hash of the last row; 0 and GENESIS where there is none."""
+        with self._database.read() as connection:
+            return _last(connection)
+
+    def hash_of(self, number: int) -> str | None:
+        """The hash of a row; None where there is no such row."""
+        table = schema.audit.c
+        with self._database.read() as connection:
+            return connection.scalar(select(table.hash).where(table.id == number))
+
+    def verify(self) -> list[str]:
+        """Every fault of the chain, in words; an empty list where all is well."""
+        with self._database.read() as connection:
+            query = select(schema.audit).order_by(schema.audit.c.id).execution_options(yield_per=1000)
+            return list(_faults(AuditRow(**row) for row in connection.execute(query).mappings()))
+
+
+def _last(connection: Connection) -> tuple[int, str]:
+    table = schema.audit.c
+    row = connection.execute(select(table.id, table.hash).order_by(table.id.desc()).limit(1)).first()
+    return (int(row.id), str(row.hash)) if row else (0, GENESIS)
+
+
+def _faults(rows: Iterator[AuditRow]) -> Iterator[str]:
+    before, prev_hash = 0, GENESIS
+    for row in rows:
+        if row.prev_hash != prev_hash:
+            yield f"log row {row.id}: does not follow from row {before}: rows between them were removed or changed"
+        if row.hash != digest(row):
+            yield f"log row {row.id}: was changed, its hash does not fit"
+        before, prev_hash = row.id, row.hash
+
+
+def digest(row: AuditRow) -> str:
+    """SHA-256, 64 hex digits, over a row and the hash of the row before it, as canonical JSON without its number."""
+    content = {
+        "at": row.at.astimezone(UTC).isoformat(timespec="microseconds"),
+        "who": row.who,
+        "what": str(row.what),
+        "issue": row.issue_id,
+        "file": row.file,
+        "address": row.address,
+        "details": row.details,
+        "prev_hash": row.prev_hash,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
 
 def write(
     connection: Connection,
@@ -123,8 +185,13 @@ def write(
     details: Mapping[str, Any] = NOTHING,
 ) -> None:
     """One row, in the transaction of what it tells."""
+    take_lock(connection, LOCK)
+    plain = json.loads(json.dumps(dict(details)))
+    _, prev_hash = _last(connection)
+    row = AuditRow(0, at, who, str(what), issue_id, file, address, plain, prev_hash, "")
     connection.execute(
         insert(schema.audit).values(
-            at=at, who=who, what=what, issue_id=issue_id, file=file, address=address, details=dict(details)
+            at=at, who=who, what=what, issue_id=issue_id, file=file, address=address, details=plain,
+            prev_hash=prev_hash, hash=digest(row),
         )
-    )
+    )  # fmt: skip

@@ -67,6 +67,7 @@ from detector.proving.looker import COPY_WH, Looker
 from detector.proving.prove import Dropped
 from detector.proving.verdict import verdicts_on
 from detector.sampling.plan import Cadence, cadence_for
+from detector.signing import SigningKey
 from detector.storage import Root
 
 PROOF_VERSION = "13"
@@ -111,6 +112,8 @@ class Shop:
     """Told of each recording before it is opened, so that whoever watches knows which one broke a worker."""
     given_up: Callable[[str], Mapping[str, str]] = _nothing_given_up
     """By recording of a camera, why it is not to be opened any more."""
+    key: SigningKey | None = None
+    """What signs the manifests of evidence; None where this machine has no key."""
     gated: bool = True
     """Whether the model's last answer serves again where nothing moved."""
     watch: Stopwatch = field(default_factory=Stopwatch)
@@ -794,6 +797,7 @@ def _file(
         proof,
         scene_of(shop, report.point, report.camera, proof.incident),
         _clip(proof, looker),
+        shop.key,
     )
     return shop.queue.file(
         proof.incident,

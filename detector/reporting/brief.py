@@ -84,6 +84,8 @@ class Brief:
     rows: tuple[LedgerRow, ...]
     cameras: tuple[CameraSeen, ...] | None = None
     """None where nobody asked the archive."""
+    head: str = ""
+    """The newest signed head of history and log in words; '' where there is none."""
 
     @property
     def figures(self) -> Statistics:
@@ -158,6 +160,7 @@ def _fields(brief: Brief, pictures: Pictures, shown: Callable[[Pair], dict[str, 
         "coverage": _coverage(brief.cameras),
         "standing": "" if brief.state is None else f"当日录像状态：{brief.state.zh}。",
         "finding": FINDINGS[brief.state],
+        "head": f"签名链首：{brief.head}" if brief.head else "",
         "pictured": pictured,
         "pictured_more": len(own) - len(pictured),
         "has_pictures": bool(pictured),

@@ -20,7 +20,8 @@ import pytest
 from sync_spy import synced
 
 from detector.core.errors import StorageFull
-from detector.evidence import sweep, verify_evidence, write_evidence
+from detector.evidence import sweep, verify_evidence, verify_signed, write_evidence
+from detector.signing import make_key
 
 from .conftest import BOX, START, street
 
@@ -120,6 +121,14 @@ def test_a_fault_of_the_camera_has_stills_without_closeups(tmp_path, make_proof,
     manifest = json.loads((tmp_path / evidence.folder / "manifest.json").read_bytes())
     assert manifest["zone"] is None
     assert manifest["stills"][0]["box"] is None
+
+
+def test_a_key_signs_the_manifest_and_is_no_file_of_the_issue(tmp_path, proof, scene) -> None:
+    key = make_key(tmp_path / "keys" / "county.key")
+    evidence = write_evidence(tmp_path / "evidence", proof, scene, [], key)
+    folder = tmp_path / "evidence" / evidence.folder
+    assert verify_signed(folder, [key.public]) == verify_evidence(folder) == []
+    assert "manifest.sig" not in {file.name for file in evidence.files}
 
 
 def test_without_pictures_for_a_clip_there_is_none(tmp_path, proof, scene) -> None:
