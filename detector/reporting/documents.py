@@ -16,11 +16,16 @@ from docx.opc.packuri import PackURI
 from docx.package import ImageParts
 from docx.parts.image import ImagePart
 from docx.shared import Mm
-from docxtpl import DocxTemplate, InlineImage
-from jinja2 import Environment, StrictUndefined, TemplateError
+from docxtpl import InlineImage
+from jinja2 import TemplateError
+from jinja2.exceptions import SecurityError
 
 from detector.core.errors import BadInput
 from detector.reporting.pictures import Picture
+from detector.reporting.sandbox import TemplateSandbox, WordTemplate
+
+_BROKEN = (SyntaxError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError)
+"""What filling in a template raises besides Jinja's own errors: the template's fault, never the program's."""
 
 TEMPLATES = ("letter.docx", "brief.docx")
 OWN_TEMPLATES = "templates"
@@ -53,7 +58,7 @@ class Document:
     def __init__(self, file: str, template: bytes) -> None:
         self._file = file
         try:
-            self._template = DocxTemplate(io.BytesIO(template))
+            self._template = WordTemplate(io.BytesIO(template))
             self._template.init_docx()
             package = self._template.docx.part.package
         except (
@@ -77,18 +82,24 @@ class Document:
 
     def filled(self, fields: Mapping[str, Any]) -> bytes:
         """The document with its fields filled in. Raises BadInput, naming the template and what is wrong with it."""
-        environment = Environment(
-            undefined=StrictUndefined, autoescape=True
-        )  # else '&' in a name breaks the file
+        # Its autoescape keeps an '&' in a name from breaking the file.
         try:
-            self._template.render(dict(fields), environment, autoescape=True)
+            self._template.render(dict(fields), TemplateSandbox(), autoescape=True)
         except TemplateError as error:
-            raise BadInput(f"{self._file}: the template is broken: {error.message}") from error
-        except (SyntaxError, TypeError, ValueError) as error:
-            raise BadInput(f"{self._file}: the template is broken: {error}") from error
+            raise self._broken(error, error.message or "") from error
+        except _BROKEN as error:
+            raise self._broken(error, str(error) or type(error).__name__) from error
         made = io.BytesIO()
         self._template.save(made)
         return made.getvalue()
+
+    def _broken(self, error: BaseException, what: str) -> BadInput:
+        refused = (
+            "asks for something that templates may not do"
+            if isinstance(error, SecurityError)
+            else "is broken"
+        )
+        return BadInput(f"{self._file}: {self._template.place_of(error)}the template {refused}: {what}")
 
 
 class _ImageParts(ImageParts):

@@ -151,6 +151,48 @@ def test_a_broken_template_is_told_by_name_and_fault(old: str, new: str, said: s
     assert str(told.value).startswith("templates/letter.docx: ")
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "''.__class__.__mro__[1].__subclasses__()",
+        "cycler.__init__.__globals__.os.popen('id').read()",
+        "issues.append(1)",
+        "issues[0].scene.tpl.save('/tmp/kerbwatch-written')",
+        "issues[0]['scene']['tpl']",
+        "issues[0].scene|attr('tpl')",
+        "lipsum()",
+        "'a' * 1000000000",
+        "2 ** 100000000",
+        "range(1000000000)|list",
+        "'%1000000000d'|format(1)",
+        "'%1000000000d' % 1",
+        "'{:1000000000d}'.format(1)",
+        "'{0.__class__}'.format(1)",
+        "'a'.ljust(1000000000)",
+        "'a'|center(1000000000)",
+    ],
+)
+def test_a_template_that_asks_for_more_than_its_fields_is_refused_by_name_and_line(
+    code: str, tmp_path: Path
+) -> None:
+    template = changed(DEFAULT[1], "{{ recipient }}", "{{ " + code.replace("<", "&lt;") + " }}")
+    with pytest.raises(BadInput) as told:
+        write_letter(LETTER, ("templates/letter.docx", template), Made())
+    assert re.match(r"templates/letter\.docx: line \d+ \(.*\): the template ", str(told.value)), str(
+        told.value
+    )
+
+
+def test_a_template_may_repeat_choose_format_and_define() -> None:
+    code = (
+        "{% set n = namespace(x=0) %}{% for i in issues %}{% set n.x = n.x + loop.index %}{% endfor %}"
+        "{% macro m(a) %}{{ a|upper }}{% endmacro %}{{ n.x }} {{ m('ok') }} {{ '%03d'|format(7) }} {{ 'a-b'.split('-')[1] }}"
+        " {{ '{:>4}'.format(8) }} {{ issues|length > 0 and 'x' * 3 }}"
+    )
+    template = changed(DEFAULT[1], "{{ recipient }}", code.replace(">", "&gt;"))
+    assert "OK 007 b    8 xxx" in text_of(write_letter(LETTER, ("letter.docx", template), no_pictures))
+
+
 @pytest.mark.parametrize("content", [b"", b"not a zip", DEFAULT[1][: len(DEFAULT[1]) // 2]])
 def test_a_file_that_is_no_word_document_is_told(content: bytes) -> None:
     with pytest.raises(BadInput, match="not a Word document"):
