@@ -105,6 +105,28 @@ def disable(
 
 
 @app.command()
+def unlock(
+    login: Annotated[str | None, typer.Argument(help="The account that must wait.")] = None,
+    address: Annotated[str | None, typer.Option("--address", help="The address that must wait.")] = None,
+    folder: Folder = Path(),
+    who: Who = ME,
+) -> None:
+    """Let an account, or an address, sign in again after too many wrong passwords.
+
+    Example: kerbwatch users unlock wang
+    """
+    if (login is None) == (address is None):
+        raise BadInput("name an account or an --address")
+    with opened_desk(folder) as desk:
+        actor = _admin(desk, who)
+        if login is not None:
+            forgiven = desk.people.unlock(actor, login)
+        else:
+            forgiven = desk.people.unlock_address(actor, address or "")
+    say(f"{login or address} need not wait any more; {forgiven} wrong passwords are forgotten")
+
+
+@app.command()
 def role(
     login: Login,
     role: Annotated[Role, typer.Option("--role", help="What the account is for from now on.")],

@@ -7,16 +7,17 @@ import hmac
 import http.client
 import json
 import os
-import ssl
+import socket
+import threading
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from email.message import Message
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
+from urllib.parse import urlsplit
 
 from detector import __version__
 from detector.config.loop import Endpoint
@@ -34,6 +35,12 @@ CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 
 REFUSALS_BORNE = 10
 """An endpoint that says so often that an event itself is wrong (400 to 499) is not asked again."""
+
+ROUND_S = 60.0
+"""An endpoint takes so many seconds of a round at most; the rest waits for the next round."""
+
+LONGEST_ANSWER = 1024
+"""Bytes of an endpoint's answer that are read."""
 
 PASSING = frozenset({408, 425, 429})
 """Answers below 500 that say 'later' and not 'never'."""
@@ -82,7 +89,7 @@ def deliver(
     only: Sequence[str] = (),
     at_most: int = 10_000,
 ) -> list[Delivered]:
-    """One round: everything that each endpoint is due to be told, oldest first.
+    """One round: everything that each endpoint is due to be told, oldest first; the endpoints side by side.
 
     Killed at any moment it loses nothing: an event that was under way is sent again under the same id. Several
     processes may do this at once. Raises BadInput where a key is missing; nothing was sent then.
@@ -91,9 +98,14 @@ def deliver(
     chosen = [endpoint for endpoint in endpoints if not only or endpoint.name in only]
     keys = {endpoint.name: key_of(endpoint, settings.folder) for endpoint in chosen}
     deliveries = Deliveries(database, now)
-    return [
-        _round(deliveries, endpoint, keys[endpoint.name], settings, clock, at_most) for endpoint in chosen
-    ]
+    if not chosen:
+        return []
+    with ThreadPoolExecutor(len(chosen), "webhook") as rounds:
+        under_way = [
+            rounds.submit(_round, deliveries, endpoint, keys[endpoint.name], settings, clock, at_most)
+            for endpoint in chosen
+        ]
+    return [one.result() for one in under_way]
 
 
 def _round(
@@ -105,7 +117,8 @@ def _round(
     at_most: int,
 ) -> Delivered:
     sent = failed = 0
-    while sent + failed < at_most:
+    ends = time.monotonic() + ROUND_S
+    while sent + failed < at_most and time.monotonic() < ends:
         due = deliveries.take(endpoint.name, endpoint.moves, lease_s=2 * endpoint.timeout_s + 5)
         if due is None:
             break
@@ -193,30 +206,57 @@ def _named(issue: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     }
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect is an answer like another: what was signed for one address goes to no other."""
-
-    def redirect_request(
-        self,
-        req: urllib.request.Request,  # noqa: ARG002
-        fp: IO[bytes],  # noqa: ARG002
-        code: int,  # noqa: ARG002
-        msg: str,  # noqa: ARG002
-        headers: Message,  # noqa: ARG002
-        newurl: str,  # noqa: ARG002
-    ) -> None:
-        return None
-
-
 def _post(endpoint: Endpoint, body: bytes, headers: Mapping[str, str]) -> None:
-    """Raises Refused and Unreachable."""
-    request = urllib.request.Request(endpoint.url, body, dict(headers), method="POST")  # noqa: S310  # http(s) only
-    opener = urllib.request.build_opener(_NoRedirect, urllib.request.ProxyHandler({}))
+    """One request, over after `endpoint.timeout_s` seconds in all: an endpoint may send one byte after another for ever.
+
+    A redirect is an answer like another: what was signed for one address goes to no other. Raises Refused, Unreachable.
+    """
+    with closing(_connection(endpoint)) as connection, _ended_after(endpoint, connection) as over:
+        try:
+            connection.connect()
+            if over.is_set():
+                raise TimeoutError  # nobody was there to shut down
+            connection.request("POST", _target(endpoint.url), body, dict(headers))
+            answer = connection.getresponse()
+            answer.read(LONGEST_ANSWER)
+        except (http.client.HTTPException, OSError, ValueError) as error:
+            why = (
+                f"took longer than {endpoint.timeout_s:g} s" if over.is_set() else f"does not answer: {error}"
+            )
+            raise Unreachable(why) from error
+        if not 200 <= answer.status < 300:
+            raise Refused(answer.status, answer.reason)
+
+
+def _connection(endpoint: Endpoint) -> http.client.HTTPConnection:
+    """Raises Unreachable where the address is none."""
     try:
-        with opener.open(request, timeout=endpoint.timeout_s) as answer:
-            answer.read(1024)
-    except urllib.error.HTTPError as error:
-        with error:
-            raise Refused(error.code, str(error.reason)) from error
-    except (urllib.error.URLError, http.client.HTTPException, OSError, ssl.SSLError, ValueError) as error:
+        parts = urlsplit(endpoint.url)
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        return kind(parts.hostname or "", parts.port, timeout=endpoint.timeout_s)
+    except (http.client.HTTPException, ValueError) as error:
         raise Unreachable(f"does not answer: {error}") from error
+
+
+def _target(url: str) -> str:
+    parts = urlsplit(url)
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+@contextmanager
+def _ended_after(endpoint: Endpoint, connection: http.client.HTTPConnection) -> Iterator[threading.Event]:
+    """Shuts the connection down after the endpoint's time. Gives an event that is set then."""
+    over = threading.Event()
+
+    def end() -> None:
+        over.set()
+        with suppress(OSError, AttributeError):  # it is not connected yet, or no more
+            connection.sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(endpoint.timeout_s, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield over
+    finally:
+        timer.cancel()

@@ -192,6 +192,18 @@ class IssueQueue:
             moving.load(connection, issue_id)
             return [attachment_of(row) for row in connection.execute(query).mappings()]
 
+    def attachments_of(self, issue_ids: Sequence[int]) -> dict[int, list[Attachment]]:
+        """Every file attached to the moves of many issues, oldest first, by issue; one without any is left out."""
+        table = schema.attachments
+        found: dict[int, list[Attachment]] = {}
+        with self._database.read() as connection:
+            for first in range(0, len(issue_ids), MOST_BOUND):
+                asked = table.c.issue_id.in_(issue_ids[first : first + MOST_BOUND])
+                query = select(table).where(asked).order_by(table.c.version, table.c.id)
+                for row in connection.execute(query).mappings():
+                    found.setdefault(row["issue_id"], []).append(attachment_of(row))
+        return found
+
     def attachment(self, public_id: str) -> Attachment | None:
         """The attached file of an id that cannot be guessed."""
         query = select(schema.attachments).where(schema.attachments.c.public_id == public_id)

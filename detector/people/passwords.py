@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from detector.core.errors import KerbwatchError
 from detector.people.errors import PeopleRefusal
 
 SHORTEST = 10
 LONGEST = 256
 
+AT_ONCE = 2
+"""Passwords that are hashed at a time: each takes 64 MB."""
+
+WITHIN_S = 20.0
+"""So long one waits for its turn."""
+
 _HASHER = PasswordHasher()
+_TURNS = threading.BoundedSemaphore(AT_ONCE)
+
+
+class TooManySignIns(KerbwatchError):
+    """Too many people sign in at the moment; try again."""
+
+    transient = True
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Raises TooManySignIns."""
+    if not _TURNS.acquire(timeout=WITHIN_S):
+        raise TooManySignIns("too many people sign in at the moment; try again")
+    try:
+        yield
+    finally:
+        _TURNS.release()
 
 
 def hashed(password: str, login: str) -> str:
@@ -25,13 +53,15 @@ def hashed(password: str, login: str) -> str:
         raise PeopleRefusal("a password must not hold the login")
     if len(set(password)) < 4:
         raise PeopleRefusal("a password must hold 4 different characters or more")
-    return _HASHER.hash(password)
+    with _turn():
+        return _HASHER.hash(password)
 
 
 def matches(password: str, kept: str | None) -> bool:
     """Whether a password is the one that was kept. Takes as long where there is none."""
     try:
-        _HASHER.verify(kept or _nobodys(), password[: LONGEST + 1])
+        with _turn():
+            _HASHER.verify(kept or _nobodys(), password[: LONGEST + 1])
     except (VerificationError, InvalidHashError):
         return False
     return kept is not None

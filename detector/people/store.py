@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
@@ -29,6 +29,11 @@ IDLE_S = 2 * 3600.0
 
 SEEN_EVERY_S = 60.0
 """A session's use is noted at most so often, for a note is a write."""
+
+KEYS_EACH = 500
+
+CLOCK_STEP = timedelta(seconds=120)
+"""A clock that is set back by more ends the sessions that are open."""
 
 TOKEN_PREFIX = "kw_"  # noqa: S105  # it is in every token
 TOKEN_SHOWN = 10
@@ -146,6 +151,8 @@ class People:
         """
         name, place, at = login.strip().casefold()[:64], address or "local", self._now()
         with self._database.begin(lock="sign-in") as connection:
+            throttle.settle(connection, at)
+        with self._database.begin(lock="sign-in") as connection:
             attempt = throttle.count(connection, name, place, at)  # counted before it is known to be wrong
         with self._database.read() as connection:
             row = (
@@ -167,6 +174,21 @@ class People:
                 )
             audit.write(connection, at, name, Looked.SIGNED_IN, address=address)
         return _user_of(row)
+
+    def unlock(self, by: Actor, login: str) -> int:
+        """Forgets the wrong passwords of an account; returns how many there were. Raises UnknownUser."""
+        with self._database.begin(lock="sign-in") as connection:
+            user = _user(connection, login)
+            forgiven = throttle.forgive(connection, login=user.login)
+            self._tell(connection, by, user.login, "unlocked", forgiven=forgiven)
+        return forgiven
+
+    def unlock_address(self, by: Actor, address: str) -> int:
+        """Forgets the wrong passwords that came from an address; returns how many there were."""
+        with self._database.begin(lock="sign-in") as connection:
+            forgiven = throttle.forgive(connection, address=address)
+            self._tell(connection, by, "", "unlocked", address=address, forgiven=forgiven)
+        return forgiven
 
     # Browser sessions
 
@@ -201,6 +223,8 @@ class People:
             found = _session(connection, key)
         if found is None or not found.user.active or found.expires_at <= at:
             return None
+        if max(found.created_at, found.last_seen_at) > at + CLOCK_STEP:
+            return None  # the clock was set back, so its age cannot be told any more
         unused_s = (at - found.last_seen_at).total_seconds()
         if unused_s > idle_s:
             return None
@@ -208,6 +232,29 @@ class People:
             with self._database.begin() as connection:
                 table = schema.sessions
                 connection.execute(update(table).where(table.c.hash == key).values(last_seen_at=at))
+        return found
+
+    @staticmethod
+    def key_of(secret: str) -> str:
+        """What names the session or token of a secret in the database."""
+        return _digest(secret)
+
+    def living(self, keys: Collection[str]) -> dict[str, User]:
+        """Of sessions and tokens, by their keys, those that are not over, each with its user as it is now."""
+        at, found = self._now(), dict[str, User]()
+        with self._database.read() as connection:
+            for table, more in (
+                (schema.sessions, ()),
+                (schema.tokens, (schema.tokens.c.revoked_at.is_(None),)),
+            ):
+                query = (
+                    select(schema.users, table.c.hash)
+                    .join(table, schema.users.c.id == table.c.user_id)
+                    .where(schema.users.c.active.is_(True), table.c.expires_at > at, *more)
+                )
+                for part in _batched(keys):
+                    rows = connection.execute(query.where(table.c.hash.in_(part))).mappings()
+                    found |= {row["hash"]: _user_of(row) for row in rows}
         return found
 
     def close_session(self, secret: str) -> None:
@@ -360,6 +407,13 @@ def _session(connection: Connection, key: str) -> Session | None:
         return None
     own = {name: row[name] for name in SESSION_COLUMNS}
     return Session(key=key, user=_user_of(row), created_at=row["session_created_at"], **own)
+
+
+def _batched(keys: Collection[str]) -> Iterator[list[str]]:
+    """In parts that a database takes as parameters of one query."""
+    every = list(keys)
+    for first in range(0, len(every), KEYS_EACH):
+        yield every[first : first + KEYS_EACH]
 
 
 def _digest(secret: str) -> str:

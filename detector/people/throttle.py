@@ -18,20 +18,29 @@ FREE_TRIES = 5
 FIRST_WAIT_S = 5.0
 
 FROM_ANYWHERE = 30
-"""Of one login from all addresses, and of one address for all logins, before it waits for the window's end."""
+"""Of one login from all addresses, and of one address for all logins, before it waits for the window's end. A login does
+not wait at an address from which it has signed in within KEPT_S: a stranger elsewhere must not lock somebody out."""
 
-KEPT_S = 86_400.0
+KEPT_S = 7 * 86_400.0
+
+
+def settle(connection: Connection, at: datetime) -> None:
+    """Takes tries of later than now for tries of now: the clock was set back, and nobody waits longer than the window.
+
+    In a transaction of its own, for a refused try leaves nothing of its transaction.
+    """
+    table = schema.sign_ins
+    connection.execute(update(table).where(table.c.at > at).values(at=at))
 
 
 def count(connection: Connection, login: str, address: str, at: datetime) -> int:
     """Counts a try as wrong until it is known to be right; returns its number. Raises SignInThrottled."""
     table = schema.sign_ins
     connection.execute(delete(table).where(table.c.at < at - timedelta(seconds=KEPT_S)))
-    wait_s = max(
-        _wait_of_pair(connection, login, address, at),
-        _wait_of_many(connection, table.c.login == login, at),
-        _wait_of_many(connection, table.c.address == address, at),
-    )
+    wait_s = _wait_of_pair(connection, login, address, at)
+    if not _is_known(connection, login, address):
+        many = (table.c.login == login, table.c.address == address)
+        wait_s = max(wait_s, *(_wait_of_many(connection, one, at) for one in many))
     if wait_s > 0:
         raise SignInThrottled(wait_s)
     values = {"login": login, "address": address, "at": at, "succeeded": False}
@@ -41,6 +50,20 @@ def count(connection: Connection, login: str, address: str, at: datetime) -> int
 def succeeded(connection: Connection, attempt: int) -> None:
     table = schema.sign_ins
     connection.execute(update(table).where(table.c.id == attempt).values(succeeded=True))
+
+
+def forgive(connection: Connection, **which: str) -> int:
+    """Forgets the wrong passwords of a login or of an address; returns how many there were."""
+    table = schema.sign_ins
+    own = [table.c[name] == value for name, value in which.items()]
+    return connection.execute(delete(table).where(table.c.succeeded.is_(False), *own)).rowcount
+
+
+def _is_known(connection: Connection, login: str, address: str) -> bool:
+    """Whether a login has signed in from an address within KEPT_S."""
+    table = schema.sign_ins.c
+    right = select(table.id).where(table.login == login, table.address == address, table.succeeded.is_(True))
+    return connection.execute(right.limit(1)).first() is not None
 
 
 def _wait_of_pair(connection: Connection, login: str, address: str, at: datetime) -> float:

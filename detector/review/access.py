@@ -29,6 +29,8 @@ class Visitor:
     user: User
     actor: Actor
     csrf: str = ""
+    key: str = ""
+    """Names the session or the token in the database."""
 
     def may(self, action: Action) -> bool:
         return may(self.actor, action)
@@ -97,30 +99,43 @@ def _look_up(request: Request) -> Visitor | None:
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme:
         user = people.token_user(secret.strip()) if scheme.lower() == "bearer" else None
-        return Visitor(user, user.actor(address)) if user else None
+        return Visitor(user, user.actor(address), key=people.key_of(secret.strip())) if user else None
     secret = request.cookies.get(SESSION_COOKIE, "")
     session = people.session(secret) if secret else None
-    return Visitor(session.user, session.user.actor(address), session.csrf) if session else None
+    if session is None:
+        return None
+    return Visitor(session.user, session.user.actor(address), session.csrf, session.key)
 
 
 def address_of(request: Request) -> str | None:
     return request.client.host if request.client else None
 
 
+class ChecksToken:
+    """A dependency that itself looks at the token against forgery, in a field of the form that it reads."""
+
+
 def _refuse_forged(request: Request, visitor: Visitor) -> None:
     """Raises Refused where another site may have made the browser send this.
 
-    A script sends the session's token in a header. A form sends it in a field, at which `forms` looks; a route that
-    takes a form and does not read it through there would be open, so a test tries every one.
+    A script sends the session's token in a header. A form sends it in a field, at which `forms` looks: only where the
+    route reads the form. A request without a body has the header too.
     """
-    if request.method in SAFE_METHODS or not visitor.csrf:
+    if not visitor.csrf or request.method in SAFE_METHODS:
         return
     refuse_other_sites(request)
     sent = request.headers.get(CSRF_HEADER)
-    if sent is None and is_form(request):
+    if sent is None and _reads_token(request.scope.get("route")):
         return
     if sent is None or not same(sent, visitor.csrf):
         raise Refused(403, "forged", f"the header {CSRF_HEADER} is missing or is not this session's")
+
+
+def _reads_token(route: BaseRoute | None) -> bool:
+    """Whether a route looks at a form's token by itself."""
+    return isinstance(route, APIRoute) and any(
+        isinstance(part.call, ChecksToken) for part in route.dependant.dependencies
+    )
 
 
 def require_header(request: Request, visitor: Visitor) -> None:
@@ -173,6 +188,9 @@ def _condition_of(route: BaseRoute) -> tuple[APIRoute, Needs | Anybody | Unasked
     found = [
         part.call for part in route.dependant.dependencies if isinstance(part.call, Needs | Anybody | Unasked)
     ]
+    changes = bool((route.methods or set()) - SAFE_METHODS)
+    if changes and not isinstance(found[0] if found else None, Needs) and not _reads_token(route):
+        raise ValueError(f"{route.path} is open to everybody and must look at a form's token")
     if len(found) != 1:
         raise ValueError(f"{route.path} must say once who may use it, and says it {len(found)} times")
     return route, found[0]

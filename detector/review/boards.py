@@ -15,7 +15,7 @@ from detector.footage.calendar import DayFactsOf
 from detector.footage.daystate import DayState, combined, day_state, state_of
 from detector.issues import AttachmentKind, Issue, IssueFilter, IssueOrder, State
 from detector.issues.calendar import DayCounts, counts_by_day
-from detector.issues.values import AWAITING_ANSWER, COUNTED
+from detector.issues.values import AWAITING_ANSWER, COUNTED, Attachment, HistoryRow
 from detector.people import Action
 from detector.review.access import Visitor
 from detector.review.days import cuts_of, facts_of, faulty_on, part_out, point_day, today_of
@@ -309,7 +309,12 @@ def _column(house: House, visitor: Visitor, department: str | None, states: tupl
     late = _total(house, replace(own, overdue=True)) if own else 0
     known = house.settings.departments.get(department or "")
     name = Names(en=known.name_en, zh=known.name) if known else named("board.to_dispatch")
-    cards = [_card(house, visitor, issue, now) for issue in urgent]
+    out = [issue.id for issue in urgent if issue.dispatched_at]
+    histories, attached = house.desk.queue.histories(out), house.desk.queue.attachments_of(out)
+    cards = [
+        _card(house, visitor, issue, now, histories.get(issue.id, []), attached.get(issue.id, []))
+        for issue in urgent
+    ]
     return ColumnOut(department=department, name=name, total=_total(house, own), overdue=late, cards=cards)
 
 
@@ -317,13 +322,18 @@ def _total(house: House, wanted: IssueFilter | None) -> int:
     return sum(house.desk.queue.counts("state", wanted).values()) if wanted else 0
 
 
-def _card(house: House, visitor: Visitor, issue: Issue, now: datetime) -> CardOut:
+def _card(
+    house: House,
+    visitor: Visitor,
+    issue: Issue,
+    now: datetime,
+    history: Sequence[HistoryRow],
+    attached: Sequence[Attachment],
+) -> CardOut:
     looks, unmasked = visitor.may(Action.LOOK), visitor.may(Action.LOOK_UNMASKED)
-    settings, queue = house.settings, house.desk.queue
-    history = queue.history(issue.id) if issue.dispatched_at else []
+    settings = house.settings
     answer = next((row.note for row in reversed(history) if row.move == "rectify"), None)
     back = next((row.reason for row in reversed(history) if row.move == "reopen"), None)
-    attached = queue.attachments(issue.id) if unmasked and issue.dispatched_at else []
     return CardOut(
         issue=issue_out(house, issue),
         overdue=issue.is_overdue(now),
@@ -341,7 +351,7 @@ def _card(house: House, visitor: Visitor, issue: Issue, now: datetime) -> CardOu
                 path=f"/api/v1/attachments/{one.public_id}",
                 at=local(settings, one.at),
             )
-            for one in reversed(attached)
+            for one in reversed(attached if unmasked else [])
             if one.kind is not AttachmentKind.BEFORE
         ],
         answer=answer,

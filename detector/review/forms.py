@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
-from detector.review.access import is_form, refuse_other_sites, same, visitor_of
+from detector.review.access import ChecksToken, is_form, refuse_other_sites, same, visitor_of
 from detector.review.refusals import Refused
 
 VISIT_COOKIE = "kerbwatch_visit"
@@ -62,4 +62,11 @@ def require_token(request: Request, sent: str) -> None:
         raise Refused(403, "forged", "the form is too old, or was not sent by this page")
 
 
-Fields = Annotated[Form, Depends(form_of)]
+class ReadsForm(ChecksToken):
+    """`form_of` as a dependency."""
+
+    async def __call__(self, request: Request) -> Form:
+        return await form_of(request)
+
+
+Fields = Annotated[Form, Depends(ReadsForm())]

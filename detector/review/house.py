@@ -16,6 +16,7 @@ from detector.dispatch import Desk
 from detector.engines.apart import Apart
 from detector.issues.reading import IssueReader
 from detector.review.events import Hub
+from detector.review.kept import Kept
 from detector.review.looks import Looks
 from detector.review.masks import Masks
 from detector.review.shared import Shared
@@ -47,6 +48,8 @@ class House:
     """Whether what else runs in this process goes on."""
     probes: Probes = field(default_factory=Probes)
     """Tell what stands in the way of a run."""
+    kept: Kept = field(default_factory=Kept)
+    """Contents of pages that were computed a moment ago."""
     ready: Shared[dict[str, str]] = field(default_factory=Shared)
     apart: Apart = field(default_factory=Apart)
     """Opens recordings, in processes of its own: no thread of this one waits for a file that may never be read."""
@@ -57,7 +60,8 @@ class House:
 
     def with_settings(self, settings: Settings) -> House:
         """The same house under other settings, after somebody has changed the files that they come from."""
-        return replace(self, settings=settings, desk=Desk(self.database, settings, self.desk.now))
+        desk = Desk(self.database, settings, self.desk.now)
+        return replace(self, settings=settings, desk=desk, kept=Kept())
 
 
 def house_of(request: HTTPConnection) -> House:
@@ -82,7 +86,7 @@ def open_house(
         database,
         desk,
         reader,
-        Hub(desk.queue, reader),
+        Hub(desk.queue, reader, desk.people),
         Looks(desk),
         spot_checks,
         masks,

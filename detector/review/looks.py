@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
 
 from detector.dispatch import Desk
 from detector.issues import Issue
 from detector.people import Actor, Looked
 
-ONE_LOOK = timedelta(minutes=5)
+ONE_LOOK_S = 300.0
 REMEMBERED = 10_000
+STRIPES = 64
+"""Looks whose keys fall on different ones of so many locks are logged side by side."""
 
 
 class Looks:
-    """Remembers who has just looked at what. Safe to share between threads."""
+    """Remembers who has just looked at what. Safe to share between threads.
 
-    def __init__(self, desk: Desk) -> None:
+    `clock` gives monotonic seconds: a clock that is set back must not leave looks unlogged.
+    """
+
+    def __init__(self, desk: Desk, clock: Callable[[], float] = time.monotonic) -> None:
         self._desk = desk
+        self._clock = clock
         self._lock = threading.Lock()
-        self._told: OrderedDict[tuple[str, str], datetime] = OrderedDict()
+        self._stripes = [threading.Lock() for _ in range(STRIPES)]
+        self._told: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     def tell(self, actor: Actor, issue: Issue, file: str, *, masked: bool = False) -> None:
         """Logs the look before the first byte is sent. Raises NotAllowed, UnknownIssue."""
@@ -38,19 +45,21 @@ class Looks:
 
     @contextmanager
     def _once(self, actor: Actor, what: str) -> Iterator[bool]:
-        """Whether a look must be logged; it counts as logged if the block does not raise."""
-        key, at = (actor.who, what), self._desk.now()
-        with self._lock:
+        """Whether a look must be logged; it counts as logged once the block has ended without an error.
+
+        Who asks for the same meanwhile waits for that, so that nothing is sent before it is logged.
+        """
+        key = (actor.who, what)
+        with self._stripes[hash(key) % STRIPES]:
             last = self._told.get(key)
-            due = last is None or at - last >= ONE_LOOK
+            due = last is None or self._clock() - last >= ONE_LOOK_S
+            yield due
             if due:
-                self._told[key] = at
-                self._told.move_to_end(key)
+                self._remember(key)
+
+    def _remember(self, key: tuple[str, str]) -> None:
+        with self._lock:
+            self._told[key] = self._clock()
+            self._told.move_to_end(key)
             if len(self._told) > REMEMBERED:
                 self._told.popitem(last=False)
-        try:
-            yield due
-        except BaseException:
-            with self._lock:
-                self._told.pop(key, None)
-            raise

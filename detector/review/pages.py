@@ -63,7 +63,7 @@ def page(
     """A template filled in. `current` is the key of the menu's entry under which the page stands.
 
     Every template has: t (the words), site (the settings), visitor (or None), may_edit_zones, theme, csrf (for forms), here (the
-    path), menu, icon(name), duration(seconds), moment(datetime), clock (the county's).
+    path), menu, icon(name), duration(seconds), moment(datetime), clock (the county's), kept (a block's text as it is rendered).
     """
     visitor = visitor_of(request)
     csrf, visit = csrf_of(request)
@@ -79,6 +79,7 @@ def page(
         "here": _here(request),
         "menu": _menu_of(visitor),
         "current": current,
+        "kept": lambda caller: caller(),
         "icon": icon,
         "duration": duration_en if tongue.language == "en" else duration_zh,
         "moment": lambda at: moment(house, at),

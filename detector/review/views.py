@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +31,10 @@ def named(key: str) -> Names:
     return Names(en=en, zh=zh)
 
 
+TO_DEPARTMENTS = frozenset({"dispatch", "rectify", "reopen", "recall", "close"})
+"""Moves whose notes and reasons a department reads; those of the review are internal."""
+
+
 def issue_out(house: House, issue: Issue) -> IssueOut:
     return IssueOut(**_fields(house, issue))
 
@@ -52,7 +57,10 @@ def detail_out(house: House, visitor: Visitor, issue: Issue) -> IssueDetail:
         before_30_days=count,
         alike=_alike(house, visitor, issue),
         suspects=_suspects(house, visitor, issue),
-        history=[_move_out(house.settings, row) for row in house.desk.queue.history(issue.id)],
+        history=[
+            _move_out(house.settings, row, told=own is None or row.move in TO_DEPARTMENTS)
+            for row in house.desk.queue.history(issue.id)
+        ],
         model_id=issue.model_id,
         rules_version=issue.rules_version,
     )
@@ -185,8 +193,10 @@ def _manifest(house: House, folder: str) -> bytes | None:
         return None
 
 
-def _move_out(settings: Settings, row: HistoryRow) -> MoveOut:
+def _move_out(settings: Settings, row: HistoryRow, *, told: bool) -> MoveOut:
+    """`told`: whether note and reason are the visitor's business."""
     key = f"move.{row.move}"
+    row = row if told else replace(row, note=None, reason=None)
     reason = REJECT_REASONS.get(row.reason or "")
     return MoveOut(
         version=row.version,

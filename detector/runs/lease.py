@@ -138,26 +138,39 @@ class Leases:
 
 
 def this_process() -> str:
-    """Names this process among all that ever ran: machine, boot, number and when it began."""
+    """Names this process among all that ever ran: machine, boot, number, PID namespace and when it began."""
     return _process(os.getpid())
 
 
 def _process(pid: int) -> str:
-    return f"{socket.gethostname()} {_boot()} {pid} {_began(pid)}"
+    return f"{socket.gethostname()} {_boot()} {pid} {_namespace()} {_began(pid)}"
 
 
 def _is_gone(holder: str) -> bool:
-    """Whether a holder was a process of this machine that is no more. Of other machines nothing can be said."""
-    host, boot, pid, began = (holder.split() + [""] * 4)[:4]
+    """Whether a holder was a process of this machine that is no more.
+
+    Of other machines nothing can be said, nor of other containers: their numbers of processes are not ours.
+    """
+    host, boot, pid, namespace, began = (holder.split() + [""] * 5)[:5]
     if not boot or host != socket.gethostname() or not pid.isdigit():
         return False
-    return boot != _boot() or began != _began(int(pid))
+    if boot != _boot():
+        return True
+    return namespace == _namespace() != "" and began != _began(int(pid))
 
 
 def _boot() -> str:
     """Names this machine's start; '' where the system does not say."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def _namespace() -> str:
+    """Names the PID namespace of this process; '' where the system does not say."""
+    try:
+        return Path("/proc/self/ns/pid").readlink().name.strip("pid:[]")
     except OSError:
         return ""
 

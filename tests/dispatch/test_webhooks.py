@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -176,3 +179,42 @@ def test_old_events_are_removed_once_everybody_was_told(
     assert deliveries.prune(clock.at - timedelta(days=1), ["platform"]) == 0
     assert deliveries.prune(later, ["platform"]) == 3
     assert desk.queue.events_after(0) == []
+
+
+def dripping() -> Iterator[str]:
+    """An endpoint that answers with one byte after another and never ends."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+
+        def drip() -> None:
+            with suppress(OSError):
+                connection, _ = listener.accept()
+                with connection:
+                    while True:
+                        connection.sendall(b"H")
+                        time.sleep(0.1)
+
+        threading.Thread(target=drip, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def test_an_endpoint_that_drips_is_given_up_and_holds_no_other(
+    desk: Desk, database: Database, receiver: Receiver
+) -> None:
+    dispatched(desk)
+    settings = with_endpoint(desk.settings, receiver.url)
+    assert settings.loop
+    (well,) = settings.loop.endpoints
+    with contextmanager(dripping)() as url:
+        slow = replace(well, name="slow", url=url, timeout_s=1.5)
+        settings = replace(settings, loop=replace(settings.loop, endpoints=(slow, well)))
+        began = time.monotonic()
+        at: list[float] = []
+        receiver.answer = lambda _event: at.append(time.monotonic() - began) or 204
+        done = deliver(database, settings, desk.now)
+    assert time.monotonic() - began < 10
+    assert max(at) < 1.5
+    assert [(one.endpoint, one.sent) for one in done] == [("slow", 0), ("platform", 3)]
+    assert done[0].stopped == "took longer than 1.5 s"

@@ -98,6 +98,7 @@ WHO_MAY: Mapping[str, frozenset[Role | None]] = {
     "POST /api/v1/users": ADMIN,
     "PATCH /api/v1/users/{login}": ADMIN,
     "PUT /api/v1/users/{login}/password": ADMIN,
+    "POST /api/v1/users/{login}/unlock": ADMIN,
     "PUT /api/v1/me/password": SIGNED_IN,
     "GET /api/v1/log": ADMIN,
     "GET /api/v1/settings": ADMIN,

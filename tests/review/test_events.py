@@ -9,9 +9,12 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+import pytest
 from made_county import Served
 
+from detector.database import DatabaseBusy
 from detector.people import Role
+from detector.review.access import SESSION_COOKIE
 
 pytest_plugins = ["review_fixture"]
 
@@ -88,3 +91,41 @@ def test_a_server_stops_although_pages_listen(served: Served) -> None:
     began = time.monotonic()
     served.stop()
     assert time.monotonic() - began < 20  # 3 s of grace, on a machine that others use
+
+
+def test_a_stream_ends_with_its_session_its_token_and_its_account(served: Served) -> None:
+    people = served.house.desk.people
+    admin = people.user("admin").actor()
+    leaving, closed, token = (
+        served.signed_in(Role.VIEWER), served.signed_in(Role.REVIEWER), served.with_token(Role.DISPATCHER),
+    )  # fmt: skip
+    ears = [Ear(client) for client in (leaving, closed, token)]
+    staying = Ear(served.signed_in(Role.ADMIN))
+    people.close_session(leaving.cookies[SESSION_COOKIE])
+    people.set_active(admin, "reviewer", active=False)
+    (issued,) = people.tokens("dispatcher")
+    people.revoke_token(admin, "dispatcher", issued.prefix)
+    for ear in ears:
+        ear.join(SOON_S)
+        assert not ear.is_alive()
+    assert staying.is_alive()
+
+
+def test_live_events_go_on_after_the_database_was_busy(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("detector.review.events.AGAIN_AFTER_S", 0.2)
+    issue, desk = served.issues[0], served.house.desk
+    ear = Ear(served.signed_in(Role.VIEWER))
+    real, failures = served.house.hub._news, []
+
+    def busy() -> Any:
+        if len(failures) < 3:
+            failures.append(1)
+            raise DatabaseBusy("the database is busy")
+        return real()
+
+    monkeypatch.setattr(served.house.hub, "_news", busy)
+    desk.confirm(desk.people.user("admin").actor(), issue["number"])
+    assert [kind for kind, _ in ear.wait_for(1)] == ["moved"]
+    assert len(failures) == 3

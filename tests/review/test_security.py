@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
 from collections.abc import Iterator
+from datetime import timedelta
 from http.cookies import SimpleCookie
 from typing import Any
 
@@ -18,8 +21,9 @@ from detector.core.values import Image
 from detector.database import Database, schema
 from detector.evidence import jpeg
 from detector.people import Looked, Role
-from detector.review.access import SESSION_COOKIE
+from detector.review.access import FORM_KINDS, SESSION_COOKIE
 from detector.review.bodies import LARGEST_BODY
+from detector.review.looks import ONE_LOOK_S, Looks
 from detector.review.pages import local
 
 pytest_plugins = ["review_fixture", "model_fixture"]
@@ -86,8 +90,6 @@ def test_wrong_passwords_must_wait_and_say_nothing_of_who_exists(served: Served)
 
 
 def test_a_session_ends_when_it_was_idle_for_long(served: Served) -> None:
-    from datetime import timedelta
-
     from sqlalchemy import update
 
     client = served.signed_in(Role.REVIEWER)
@@ -180,6 +182,24 @@ def test_every_form_and_every_change_wants_its_token(served: Served) -> None:
         )
         assert answer.status_code in (403, 415, 422), kind
     assert served.house.desk.queue.counts("state") == {"flagged": 30}
+
+
+def test_a_request_without_a_body_wants_the_token_too_whatever_kind_it_names(served: Served) -> None:
+    """A form of another site chooses the kind; where nothing reads the form, nothing looks at its token."""
+    issue, client = served.issues[0], served.signed_in(Role.ADMIN)
+    client.headers.pop("X-CSRF-Token")
+    own = f"/api/v1/issues/{issue['id']}"
+    served.signed_in(Role.ADMIN).post(f"{own}/claim", json={})
+    for kind in FORM_KINDS:
+        for method, path in (
+            ("POST", f"{own}/release"),
+            ("POST", "/api/v1/users/admin/unlock"),
+            ("DELETE", "/api/v1/tokens/kw_x"),
+            ("DELETE", "/api/v1/spot-checks/none"),
+        ):
+            answer = client.request(method, path, headers={"Content-Type": kind})
+            assert (answer.status_code, answer.json()["error"]) == (403, "forged"), (path, kind)
+    assert served.house.reader.claims()
 
 
 def test_a_request_that_comes_from_another_site_is_refused_even_with_the_token(served: Served) -> None:
@@ -319,6 +339,57 @@ def test_every_look_at_footage_is_logged_once(served: Served) -> None:
     ]
     served.signed_in(Role.ADMIN).get(issue["thumb"])
     assert len(served.house.desk.log.find(what=Looked.FOOTAGE)) == 2
+
+
+def test_a_look_is_logged_before_anybody_is_shown_the_picture(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two ask for the same at the same time, and the first one's row is slow."""
+    house, issue = served.house, served.house.desk.queue.get(served.issues[0]["number"])
+    actor = house.desk.people.user("reviewer").actor()
+    real, began = house.desk.look, threading.Event()
+
+    def slow(*args: Any, **kwargs: Any) -> Any:
+        began.set()
+        time.sleep(0.3)
+        return real(*args, **kwargs)
+
+    looks = Looks(house.desk)
+    monkeypatch.setattr(type(house.desk), "look", lambda _, *args, **kwargs: slow(*args, **kwargs))
+    first = threading.Thread(target=looks.tell, args=(actor, issue, "clip.mp4"))
+    first.start()
+    assert began.wait(5)
+    looks.tell(actor, issue, "clip.mp4")
+    assert len(house.desk.log.find(what=Looked.FOOTAGE)) == 1
+    first.join()
+
+
+def test_a_clock_that_is_set_back_leaves_no_look_unlogged(served: Served) -> None:
+    house, issue = served.house, served.house.desk.queue.get(served.issues[0]["number"])
+    actor, at = house.desk.people.user("reviewer").actor(), [0.0]
+    looks = Looks(house.desk, lambda: at[0])
+    for seconds in (0.0, ONE_LOOK_S - 1, ONE_LOOK_S + 1):
+        at[0] = seconds
+        looks.tell(actor, issue, "clip.mp4")
+    assert len(house.desk.log.find(what=Looked.FOOTAGE)) == 2
+
+
+def test_a_department_reads_what_is_said_to_it_and_no_note_of_the_review(served: Served) -> None:
+    desk, issue = served.house.desk, served.issues[0]
+    admin = desk.people.user("admin").actor()
+    desk.confirm(admin, issue["number"], note="the owner is known to us")
+    desk.dispatch(
+        admin,
+        [issue["number"]],
+        department="traffic_police",
+        due_at=desk.now() + timedelta(days=1),
+        note="urgent",
+    )
+    path = f"/api/v1/issues/{issue['id']}"
+    told = {role: served.signed_in(role).get(path).text for role in (Role.DEPARTMENT, Role.REVIEWER)}
+    assert "the owner is known to us" in told[Role.REVIEWER]
+    assert "the owner is known to us" not in told[Role.DEPARTMENT]
+    assert "urgent" in told[Role.DEPARTMENT]
 
 
 def test_a_viewer_sees_stills_with_people_blurred_and_no_clip(served: Served, bus: Image) -> None:

@@ -155,3 +155,14 @@ def test_every_process_names_itself_otherwise() -> None:
     with context.Pool(1) as pool:
         other = pool.apply(this_process)
         assert other != this_process() == this_process()
+
+
+def test_a_holder_in_another_container_is_not_taken_for_dead(database: Database) -> None:
+    """It has the machine's name and boot, and a number of a process that is nobody's here."""
+    host, boot, pid, namespace, began = this_process().split()
+    leases = Leases(database)
+    leases.take("night", f"{host} {boot} {pid} {int(namespace) + 1} {int(began) + 1}")
+    with pytest.raises(LeaseTaken):
+        leases.take("night")
+    leases.take("day", f"{host} {boot} {pid} {namespace} {int(began) + 1}")
+    assert leases.take("day").token == 2

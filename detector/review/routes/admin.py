@@ -121,6 +121,16 @@ def set_password(request: Request, login: str, body: PasswordIn, visitor: Managi
     return _account(house, house.desk.people.set_password(visitor.actor, user.login, body.password))
 
 
+@api.post("/users/{login}/unlock")
+def unlock_user(request: Request, login: str, visitor: Managing) -> AccountOut:
+    """Let an account sign in again that must wait after too many wrong passwords."""
+    require_password(visitor)
+    house = house_of(request)
+    user = _user(house, login)
+    house.desk.people.unlock(visitor.actor, user.login)
+    return _account(house, user)
+
+
 @api.put("/me/password", status_code=204)
 def own_password(request: Request, body: OwnPasswordIn, visitor: SignedIn) -> Response:
     """Give oneself another password; every session of one's own ends, this one too."""

@@ -39,7 +39,7 @@ async def events(request: Request, visitor: Seeing) -> StreamingResponse:
 async def _stream(hub: Hub, visitor: Visitor) -> AsyncIterator[str]:
     ends = time.monotonic() + LONGEST_S
     yield "retry: 2000\n\n: listening\n\n"
-    async for told in hub.listen():
+    async for told in hub.listen(visitor):
         if time.monotonic() > ends:
             return
         if told is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from datetime import date, timedelta
 from typing import Annotated
 
@@ -13,12 +14,13 @@ from detector.dispatch.routing import calendar_warning
 from detector.footage.daystate import DayState
 from detector.issues import State
 from detector.people import Action
-from detector.review.access import Seeing
+from detector.review.access import Seeing, Visitor
 from detector.review.boards import board_of, calendar_of, day_of, days_until, point_detail
 from detector.review.days import today_of
 from detector.review.house import House, house_of
+from detector.review.kept import fragment
 from detector.review.models_boards import BoardOut, CalendarOut, DayOut, PointDetailOut
-from detector.review.pages import page
+from detector.review.pages import page, tongue_of
 from detector.review.refusals import Refused, not_found
 from detector.review.routes.api import PROBLEMS
 
@@ -38,11 +40,13 @@ Until = Annotated[date | None, Query(description="The last local day; yesterday 
 def today_page(request: Request, visitor: Seeing) -> Response:
     house = house_of(request)
     day = _day(house, request.query_params.get("day"))
+    key = _key(house, visitor, "today", day, today_of(house))
     return page(
         request,
         "today.html",
         "nav.today",
-        board=day_of(house, visitor, day),
+        board=house.kept.get(key, lambda: day_of(house, visitor, day)),
+        kept=fragment(house.kept, (key, tongue_of(request).language)),
         before=day - timedelta(days=1),
         after=day + timedelta(days=1) if day < today_of(house) else None,
         states=list(State),
@@ -55,11 +59,13 @@ def calendar_page(request: Request, visitor: Seeing) -> Response:
     last = _day(house, request.query_params.get("until"))
     days = days_until(last, house.settings.period_days)
     category = next((c for c in Category if c == request.query_params.get("category")), None)
+    key = _key(house, visitor, "calendar", last, len(days), category, today_of(house))
     return page(
         request,
         "calendar.html",
         "nav.calendar",
-        calendar=calendar_of(house, visitor, days, category),
+        calendar=house.kept.get(key, lambda: calendar_of(house, visitor, days, category)),
+        kept=fragment(house.kept, (key, tongue_of(request).language)),
         category=category,
         categories=list(Category),
         before=days[0] - timedelta(days=1),
@@ -96,11 +102,13 @@ def point_page(request: Request, point_id: str, visitor: Seeing) -> Response:
 def dispatch_page(request: Request, visitor: Seeing) -> Response:
     house = house_of(request)
     closed = request.query_params.get("closed") == "yes"
+    key = _key(house, visitor, "dispatch", closed)
     return page(
         request,
         "dispatch.html",
         "nav.dispatch",
-        board=board_of(house, visitor, closed=closed),
+        board=house.kept.get(key, lambda: board_of(house, visitor, closed=closed)),
+        kept=fragment(house.kept, (key, tongue_of(request).language)),
         closed=closed,
         lacking=calendar_warning(house.settings, house.desk.now()),
         may_dispatch=visitor.may(Action.DISPATCH),
@@ -127,7 +135,8 @@ def calendar(
     """Issues and what is recorded, by point and day."""
     house = house_of(request)
     last = possible(until) if until else today_of(house) - timedelta(days=1)
-    return calendar_of(house, visitor, days_until(last, days), category)
+    key = _key(house, visitor, "calendar", last, days, category, today_of(house))
+    return house.kept.get(key, lambda: calendar_of(house, visitor, days_until(last, days), category))
 
 
 @api.get("/points/{point_id}", tags=["boards"])
@@ -170,6 +179,12 @@ def possible(day: date) -> date:
     if not FIRST_DAY <= day <= LAST_DAY:
         raise Refused(422, "bad_input", f"the day must lie between {FIRST_DAY} and {LAST_DAY}")
     return day
+
+
+def _key(house: House, visitor: Visitor, *what: Hashable) -> Hashable:
+    """Names a page's content: what those of a role and a department see of it after the last move."""
+    actor = visitor.actor
+    return (*what, actor.role, actor.bound_to, house.desk.queue.last_event())
 
 
 def _day(house: House, asked: str | None) -> date:

@@ -23,6 +23,11 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "users.made": ("Made", "创建时间"),
     "users.tokens": ("Tokens", "令牌"),
     "users.closed": ("Closed", "已停用"),
+    "users.unlock": ("Unlock sign-in", "解除登录限制"),
+    "users.unlock_hint": (
+        "After too many wrong passwords an account must wait; this lets it sign in at once.",
+        "密码多次输错后账号须等待；解除后可立即登录。",
+    ),
     "users.close": ("Close", "停用"),
     "users.open": ("Open again", "启用"),
     "users.close_sure": (
