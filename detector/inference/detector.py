@@ -162,11 +162,8 @@ class View:
         x1, y1 = math.floor(part[0] * width), math.floor(part[1] * height)
         x2, y2 = max(x1 + 1, math.ceil(part[2] * width)), max(y1 + 1, math.ceil(part[3] * height))
         scale = min(input_hw[0] / height, input_hw[1] / width)
-        cut_hw = [
-            min(full, _up_to_stride(round(side * scale)))
-            for full, side in zip(input_hw, (y2 - y1, x2 - x1), strict=True)
-        ]
-        boxed, scale = letterbox(image[y1:y2, x1:x2], (cut_hw[0], cut_hw[1]), scale=scale)
+        cut_hw = part_input_hw(part, (width, height), input_hw)
+        boxed, scale = letterbox(image[y1:y2, x1:x2], cut_hw, scale=scale)
         return cls(boxed, scale, (x1, y1), (width, height))
 
     def whole(self, boxes: FloatArray) -> FloatArray:
@@ -174,6 +171,18 @@ class View:
         corner = np.array([*self.origin_xy, *self.origin_xy], np.float32)
         limits = np.array([*self.image_wh, *self.image_wh], np.float32)
         return np.asarray(np.clip((boxes / self.scale + corner) / limits, 0.0, 1.0), np.float32)
+
+
+def part_input_hw(part: Box, image_wh: tuple[int, int], input_hw: tuple[int, int]) -> tuple[int, int]:
+    """The height and width of the model's input for `part`, a box in [0, 1], of a picture of `image_wh` pixels."""
+    width, height = image_wh
+    scale = min(input_hw[0] / height, input_hw[1] / width)
+    x1, y1 = math.floor(part[0] * width), math.floor(part[1] * height)
+    x2, y2 = max(x1 + 1, math.ceil(part[2] * width)), max(y1 + 1, math.ceil(part[3] * height))
+    return (
+        min(input_hw[0], _up_to_stride(round((y2 - y1) * scale))),
+        min(input_hw[1], _up_to_stride(round((x2 - x1) * scale))),
+    )
 
 
 def _up_to_stride(side: int) -> int:

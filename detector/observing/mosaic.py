@@ -71,13 +71,11 @@ def pack(crops: Sequence[Crop], sheet_wh: tuple[int, int]) -> list[Cell]:
     return [cells[index] for index in range(len(crops))]
 
 
-def sheets_of(
-    pictures: Sequence[NativePicture], cells: Sequence[Cell], sheet_wh: tuple[int, int]
-) -> list[Image]:
-    """The sheets, each height x width x 3, BGR, uint8. Each cell's crop is of the picture of the same index."""
+def sheets_of(picture: NativePicture, cells: Sequence[Cell], sheet_wh: tuple[int, int]) -> list[Image]:
+    """The sheets with the picture's crops in their cells, each height x width x 3, BGR, uint8."""
     count = max((cell.sheet for cell in cells), default=-1) + 1
     sheets: list[Image] = [np.full((sheet_wh[1], sheet_wh[0], 3), GREY, np.uint8) for _ in range(count)]
-    for picture, cell in zip(pictures, cells, strict=True):
+    for cell in cells:
         crop = cell.crop
         cut = picture.crop(crop.x1, crop.y1, crop.x2, crop.y2)
         width, height = crop.cell_wh

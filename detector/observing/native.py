@@ -24,7 +24,7 @@ from detector.core.values import (
     LabelGroup,
     NativePicture,
 )
-from detector.inference.detector import Detector
+from detector.inference.detector import STRIDE, Detector, part_input_hw
 from detector.observing.mosaic import Crop, found_in, pack, sheets_of
 from detector.observing.regions import (
     COVERED,
@@ -63,11 +63,16 @@ SEEN_WHOLE_PX: Final = 90
 """What is wider than this in the model's input is seen in the whole picture; narrower, it is looked at in a crop."""
 
 MOST_SHEETS: Final = 3
-"""So many inputs of the model, at most, are asked for a sample's regions. Regions that find no place wait for the next
-sample; those that waited longest come first."""
+"""The area of so many whole inputs of the model, at most, is asked about for a sample's regions. Regions that find no place
+wait for the next sample; those that waited longest come first."""
+
+SHEET_SHARE: Final = 0.5
+"""Regions are packed into inputs of this part of the model's width and of its height: few regions do not fill a whole input,
+and the model's time follows the area."""
 
 SURVEYS: Final = 2
-"""So often, at successive samples, the watched part is surveyed where nothing is known of it."""
+"""At so many successive samples the watched part is surveyed where nothing is known of it: at the first one all of it, then
+what differs from the one before."""
 
 SURVEY_EVERY_S: Final = 3600.0
 """Where the background has changed since it was surveyed, it is surveyed again so often."""
@@ -80,6 +85,9 @@ SURVEY_ALL_EVERY_S: Final = 6 * 3600.0
 
 TILES_OVERLAP_PX: Final = 160
 """Tiles of a survey overlap by so much in pixels of the picture: what is no wider is whole in one of them."""
+
+
+WHOLE_INPUT: Final[Box] = (0.0, 0.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +191,8 @@ class NativeLooks:
         self._part = part
         self._detector = detector
         self._watch = watch
-        self._sheet_wh = (detector.input_hw[1], detector.input_hw[0])
+        self._input_wh = (detector.input_hw[1], detector.input_hw[0])
+        self._sheet_wh = sheet_of(self._input_wh)
         self.state = state
         self._before: NativePicture | None = None
 
@@ -205,7 +214,7 @@ class NativeLooks:
             return Seen(once_each(_together(region.found for region in state.regions)), once_each(before))
 
     def _is_worth_it(self, wh: tuple[int, int]) -> bool:
-        return min(self._sheet_wh[0] / wh[0], self._sheet_wh[1] / wh[1]) < WORTH_SCALE
+        return min(self._input_wh[0] / wh[0], self._input_wh[1] / wh[1]) < WORTH_SCALE
 
     @property
     def serves(self) -> int | None:
@@ -240,16 +249,16 @@ class NativeLooks:
         state.ground = found.ground
         if found.new_scene:
             state.surveyed, state.surveys_left = flat, self._native.surveys
-        small, new = (
+        small, alone, new = (
             [box for box in boxes if self._is_small(place.pixels(box), place)]
-            for boxes in (found.regions, found.new)
+            for boxes in (found.regions, found.alone, found.new)
         )
         state.arriving = bool(new)
-        return state, mark_standing(state.regions, small)
+        return state, mark_standing(state.regions, small, alone)
 
     def _is_small(self, box: Box, place: Place) -> bool:
         """Whether the whole picture shows it too small. A row of vehicles is as large as one of them is."""
-        scale = min(side / full for side, full in zip(self._sheet_wh, place.picture_wh, strict=True))
+        scale = min(side / full for side, full in zip(self._input_wh, place.picture_wh, strict=True))
         return min(box[2] - box[0], 2 * (box[3] - box[1])) * scale < SEEN_WHOLE_PX
 
     def _ask_regions(
@@ -260,7 +269,7 @@ class NativeLooks:
         Returns what the new ones show at the sample before.
         """
         asked: list[tuple[Region, Crop]] = []
-        left_px = MOST_SHEETS * 0.8 * self._sheet_wh[0] * self._sheet_wh[1]
+        left_px = MOST_SHEETS * 0.8 * self._input_wh[0] * self._input_wh[1]
         waiting = []
         for region in list(state.regions):
             crop = crop_around(place.pixels(region.box), place.picture_wh, self._sheet_wh)
@@ -273,16 +282,10 @@ class NativeLooks:
                 asked.append((region, crop))
             else:
                 region.answer_again()
-        earlier = self._before
-        early = [(region, crop) for region, crop in asked if earlier is not None and region in new]
-        pictures = [picture] * len(asked) + ([earlier] * len(early) if earlier is not None else [])
-        answers = self._ask(pictures, [crop for _, crop in (*asked, *early)])
-        for (region, _), found in zip(asked, answers[: len(asked)], strict=True):
+        answers = self._ask(picture, [crop for _, crop in asked], self._sheet_wh)
+        for (region, _), found in zip(asked, answers, strict=True):
             region.answered(of_region(found, place.fraction(region.box)))
-        before = _together(
-            of_region(found, place.fraction(region.box))
-            for (region, _), found in zip(early, answers[len(asked) :], strict=True)
-        )
+        before = self._ask_before([(r, crop) for r, crop in asked if r in new and is_named(r.found)], place)
         for region, _ in asked:
             if not region.fitted and is_named(region.found):
                 best = region.found.boxes[int(region.found.confidences.argmax())]
@@ -291,13 +294,27 @@ class NativeLooks:
             state.regions = [*waiting, *(r for r in state.regions if r not in waiting)]
         return before
 
-    def _ask(self, pictures: Sequence[NativePicture], crops: Sequence[Crop]) -> list[Detections]:
-        """What each crop of the picture of the same index shows, in [0, 1] of it; pictures are of one size."""
+    def _ask_before(self, named: Sequence[tuple[Region, Crop]], place: Place) -> Detections:
+        """What regions show at the sample before, which are new and named at this one."""
+        if self._before is None:
+            return NO_DETECTIONS
+        answers = self._ask(self._before, [crop for _, crop in named], self._sheet_wh)
+        return _together(
+            of_region(found, place.fraction(region.box))
+            for (region, _), found in zip(named, answers, strict=True)
+        )
+
+    def _ask(
+        self, picture: NativePicture, crops: Sequence[Crop], sheet_wh: tuple[int, int]
+    ) -> list[Detections]:
+        """What each crop of the picture shows, in [0, 1] of the picture; crops are packed into inputs of `sheet_wh`."""
         if not crops:
             return []
-        cells = pack(crops, self._sheet_wh)
-        found = self._detector.detect(sheets_of(pictures, cells, self._sheet_wh))
-        return found_in(cells, found, self._sheet_wh, pictures[0].wh)
+        cells = pack(crops, sheet_wh)
+        part = (0.0, 0.0, sheet_wh[0] / self._input_wh[0], sheet_wh[1] / self._input_wh[1])
+        sheets = sheets_of(picture, cells, self._input_wh)
+        found = self._detector.detect(sheets, None if part == WHOLE_INPUT else part)
+        return found_in(cells, found, self._input_wh, picture.wh)
 
     def _end_regions(self, state: State) -> None:
         for region in state.regions:
@@ -310,15 +327,18 @@ class NativeLooks:
         hour, hours = (int(at.timestamp() // every_s) for every_s in (SURVEY_EVERY_S, SURVEY_ALL_EVERY_S))
         if not self._native.surveys or not (state.surveys_left or hour != state.survey_slot):
             return
-        if state.surveys_left or hours != state.survey_all_slot:
-            crops = tiles_of(place, self._sheet_wh)
+        tile_wh = tile_of(self._input_wh, self._part, place.picture_wh)
+        first = state.surveys_left == self._native.surveys
+        if first or (not state.surveys_left and hours != state.survey_all_slot):
+            crops = tiles_of(place, tile_wh)
         else:
-            changed = differing(state.surveyed, state.ground.background)[:MOST_CHANGED]
-            crops = [crop_around(place.pixels(box), place.picture_wh, self._sheet_wh) for box in changed]
+            now = state.ground.before if state.surveys_left else state.ground.background
+            changed = differing(state.surveyed, now)[:MOST_CHANGED]
+            crops = [crop_around(place.pixels(box), place.picture_wh, tile_wh) for box in changed]
         state.surveys_left = max(0, state.surveys_left - 1)
         state.survey_slot, state.survey_all_slot = hour, hours
         state.surveyed = state.ground.background
-        answers = self._ask([picture] * len(crops), crops)
+        answers = self._ask(picture, crops, tile_wh)
         found = _together(chosen(seen, self._small_vehicles(seen, place)) for seen in answers)
         self._begin_surveyed(state, once_each(found), place, luma)
 
@@ -350,6 +370,24 @@ class NativeLooks:
 
 def _together(found: Iterable[Detections]) -> Detections:
     return reduce(Detections.with_those_of, found, NO_DETECTIONS)
+
+
+def sheet_of(input_wh: tuple[int, int]) -> tuple[int, int]:
+    """The size in pixels of the inputs that regions are packed into: SHEET_SHARE of the model's, in whole strides."""
+    width, height = (max(STRIDE, round(SHEET_SHARE * side / STRIDE) * STRIDE) for side in input_wh)
+    return min(width, input_wh[0]), min(height, input_wh[1])
+
+
+def tile_of(input_wh: tuple[int, int], part: Box | None, picture_wh: tuple[int, int]) -> tuple[int, int]:
+    """The size in pixels of a survey's inputs: that of the watched part's, so that one compiled network serves both.
+
+    A side that is too short for the overlap of tiles is the model's own.
+    """
+    if part is None:
+        return input_wh
+    height, width = part_input_hw(part, picture_wh, (input_wh[1], input_wh[0]))
+    least = 2 * TILES_OVERLAP_PX
+    return width if width >= least else input_wh[0], height if height >= least else input_wh[1]
 
 
 def tiles_of(place: Place, sheet_wh: tuple[int, int]) -> list[Crop]:

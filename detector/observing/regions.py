@@ -30,7 +30,8 @@ UNNAMED_STANDING: Final = 4
 """What stands and is not named at so many samples in a row becomes part of the background."""
 
 UNNAMED_GONE: Final = 4
-"""A region that does not stand any more, and is not named at so many samples in a row, ends."""
+"""A region that was named, does not stand any more, and is not named at so many samples in a row, ends. One that was never
+named ends as soon as it does not stand."""
 
 MOST_REGIONS: Final = 48
 """Of one camera; further ones wait until others end."""
@@ -44,7 +45,7 @@ CONTEXT: Final = 0.75
 LEAST_CROP_WH: Final = (160, 96)
 """In pixels of the picture: the model needs surroundings to see a vehicle."""
 
-SIZE_IN_CELL_PX: Final = 140
+SIZE_IN_CELL_PX: Final = 100
 """Regions larger than this are made so small for their cell: at this size vehicles are seen as surely as at any other."""
 
 PATCH_WIDTH: Final = 24
@@ -129,14 +130,20 @@ def patch_of(luma: Grey, box: BoxPx) -> Grey:
     return np.asarray(cv2.resize(patch, (PATCH_WIDTH, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def mark_standing(regions: list[Region], boxes: Sequence[BoxPx], *, most: int = MOST_REGIONS) -> list[Region]:
-    """Say of known regions whether they stand, and add those that are new, which are returned."""
+def mark_standing(
+    regions: list[Region], boxes: Sequence[BoxPx], alone: Sequence[BoxPx], *, most: int = MOST_REGIONS
+) -> list[Region]:
+    """Note for known regions whether something of `boxes` stands there; add and return those of `alone` that are new.
+
+    A region that was never named is left out as soon as nothing stands there.
+    """
     for region in regions:
         stands = any(covered(region.box, [box]) >= COVERED for box in boxes)
         stands = stands or any(covered(box, [region.box]) >= COVERED for box in boxes)
         region.not_stood = 0 if stands else region.not_stood + 1
+    regions[:] = [region for region in regions if region.fitted or not region.not_stood]
     known = [region.box for region in regions]
-    new = [Region(box) for box in boxes if covered(box, known) < COVERED][: max(0, most - len(regions))]
+    new = [Region(box) for box in alone if covered(box, known) < COVERED][: max(0, most - len(regions))]
     regions += new
     return new
 

@@ -51,6 +51,15 @@ LEAST_WH: Final = (4, 3)
 """Regions of fewer pixels, or smaller, are noise."""
 
 
+AROUND_SHARE: Final = 0.25
+LEAST_AROUND_PX: Final = 3
+"""What stands is compared with what moves in it and around it: so far on each side, as a part of its width, and in pixels."""
+
+MOST_MOVING: Final = 1.0
+"""Where what moves covers more than this, as a multiple of what stands, the region is a part of something that passes: two
+vehicles that pass one place at two samples have some grey levels in common."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ground:
     """What is known of a place: its background and the sample before, both flattened, of one shape."""
@@ -71,10 +80,14 @@ class Switches:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What stands in a sample, and the ground with the sample added."""
+    """What stands in a sample, and the ground with the sample added.
+
+    `alone` are those of `regions` that are no part of something that passes.
+    """
 
     regions: tuple[BoxPx, ...]
     ground: Ground
+    alone: tuple[BoxPx, ...] = ()
     new_scene: bool = False
     """Whether light or view are others than at the sample before."""
     new: tuple[BoxPx, ...] = ()
@@ -119,8 +132,11 @@ def find_standing(ground: Ground, flat: Grey, switches: Switches = Switches()) -
     mask = np.ones_like(still) if not switches.background else differs
     if switches.persistence:
         mask = mask & still
-    new = _regions(differs & ~still)
-    return Found(_regions(mask), Ground(_followed(ground.background, flat, still), flat), new=new)
+    moving = differs & ~still
+    regions = _regions(mask)
+    alone = tuple(box for box in regions if not switches.persistence or _is_alone(box, mask, moving))
+    followed = Ground(_followed(ground.background, flat, still), flat)
+    return Found(regions, followed, alone, new=_regions(moving))
 
 
 def differing(before: Grey, after: Grey) -> tuple[BoxPx, ...]:
@@ -152,6 +168,14 @@ def usual_difference(difference: Grey) -> int:
     """The upper quartile of the differences, in grey levels; by a histogram, a tenth of the time of a sort."""
     counts = cv2.calcHist([np.ascontiguousarray(difference[::2])], [0], None, [256], [0, 256]).ravel()
     return int(np.searchsorted(np.cumsum(counts), 0.75 * counts.sum()))
+
+
+def _is_alone(box: BoxPx, stands: npt.NDArray[np.bool_], moving: npt.NDArray[np.bool_]) -> bool:
+    """Whether a box stands by itself: see MOST_MOVING. The masks are of the whole picture."""
+    x1, y1, x2, y2 = box
+    around = max(LEAST_AROUND_PX, round(AROUND_SHARE * (x2 - x1)))
+    near = moving[max(0, y1 - around) : y2 + around, max(0, x1 - around) : x2 + around]
+    return np.count_nonzero(near) <= MOST_MOVING * np.count_nonzero(stands[y1:y2, x1:x2])
 
 
 def _threshold(usual: int) -> int:

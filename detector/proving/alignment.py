@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -77,14 +78,23 @@ def view_shift(reference: Edges, edges: Edges) -> tuple[float, float]:
 def _quarter_shift(reference: Edges, edges: Edges, left: int, top: int) -> tuple[float, float]:
     width, height = MEASURED_WH[0] // 2, MEASURED_WH[1] // 2
     part = np.s_[top : top + height, left : left + width]
-    window = cv2.createHanningWindow((width, height), cv2.CV_32F)
     (dx, dy), _ = cv2.phaseCorrelate(
-        np.ascontiguousarray(reference[part]), np.ascontiguousarray(edges[part]), window
+        np.ascontiguousarray(reference[part]), np.ascontiguousarray(edges[part]), _window(width, height)
     )
     return dx, dy
 
 
+@cache
+def _window(width: int, height: int) -> Edges:
+    return np.asarray(cv2.createHanningWindow((width, height), cv2.CV_32F), np.float32)
+
+
 def _edges(image: Image) -> Edges:
+    while image.shape[1] % 2 == image.shape[0] % 2 == 0 and image.shape[1] >= 2 * MEASURED_WH[0]:
+        # A factor of two takes a tenth of the time of an area mean by a fractional factor over the whole picture.
+        image = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA).astype(
+            np.uint8, copy=False
+        )
     grey = cv2.cvtColor(cv2.resize(image, MEASURED_WH, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
     dx, dy = (cv2.Sobel(grey, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
     return np.asarray(cv2.magnitude(dx, dy), np.float32)
