@@ -53,7 +53,7 @@ from detector.observing.standing import (
     reduced,
 )
 
-NATIVE_VERSION: Final = 1
+NATIVE_VERSION: Final = 2
 """Changes when pictures would be looked at otherwise: what was seen by another is observed again."""
 
 WORTH_SCALE: Final = 0.9
@@ -78,7 +78,7 @@ SURVEY_EVERY_S: Final = 3600.0
 """Where the background has changed since it was surveyed, it is surveyed again so often."""
 
 MOST_CHANGED: Final = 16
-"""Of the places whose background has changed the largest ones, so many, are surveyed."""
+"""Of the places that have changed the largest ones, so many, are surveyed."""
 
 SURVEY_ALL_EVERY_S: Final = 6 * 3600.0
 """The whole watched part is, so often."""
@@ -88,6 +88,9 @@ TILES_OVERLAP_PX: Final = 160
 
 
 WHOLE_INPUT: Final[Box] = (0.0, 0.0, 1.0, 1.0)
+
+AROUND_CHANGED_PX: Final = 60
+"""A place that has changed is surveyed with so many pixels of the picture around it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +162,13 @@ class Place:
         """A box of the working scale in pixels of the picture."""
         step, (x, y) = 1 << self.halvings, self.origin_xy
         return (box[0] * step + x, box[1] * step + y, box[2] * step + x, box[3] * step + y)
+
+    def around(self, box: BoxPx) -> tuple[tuple[int, int], tuple[int, int]]:
+        """A box of the working scale with its surroundings: its corners in pixels of the picture."""
+        x1, y1, x2, y2 = self.pixels(box)
+        width, height = self.picture_wh
+        low = (max(0, int(x1) - AROUND_CHANGED_PX), max(0, int(y1) - AROUND_CHANGED_PX))
+        return low, (min(width, int(x2) + AROUND_CHANGED_PX), min(height, int(y2) + AROUND_CHANGED_PX))
 
     def fraction(self, box: BoxPx) -> Box:
         """A box of the working scale in [0, 1] of the picture."""
@@ -330,11 +340,11 @@ class NativeLooks:
         tile_wh = tile_of(self._input_wh, self._part, place.picture_wh)
         first = state.surveys_left == self._native.surveys
         if first or (not state.surveys_left and hours != state.survey_all_slot):
-            crops = tiles_of(place, tile_wh)
+            crops = tiles_of(place.origin_xy, place.until_xy, tile_wh)
         else:
             now = state.ground.before if state.surveys_left else state.ground.background
             changed = differing(state.surveyed, now)[:MOST_CHANGED]
-            crops = [crop_around(place.pixels(box), place.picture_wh, tile_wh) for box in changed]
+            crops = [crop for box in changed for crop in tiles_of(*place.around(box), tile_wh)]
         state.surveys_left = max(0, state.surveys_left - 1)
         state.survey_slot, state.survey_all_slot = hour, hours
         state.surveyed = state.ground.background
@@ -390,12 +400,9 @@ def tile_of(input_wh: tuple[int, int], part: Box | None, picture_wh: tuple[int, 
     return width if width >= least else input_wh[0], height if height >= least else input_wh[1]
 
 
-def tiles_of(place: Place, sheet_wh: tuple[int, int]) -> list[Crop]:
-    """The watched part in tiles at the picture's own resolution, each as large as the model's input."""
-    spans = [
-        _spans(low, high, side)
-        for low, high, side in zip(place.origin_xy, place.until_xy, sheet_wh, strict=True)
-    ]
+def tiles_of(origin_xy: tuple[int, int], until_xy: tuple[int, int], tile_wh: tuple[int, int]) -> list[Crop]:
+    """The pixels from `origin_xy` to before `until_xy` in tiles at the picture's own resolution, of `tile_wh` at most."""
+    spans = [_spans(low, high, side) for low, high, side in zip(origin_xy, until_xy, tile_wh, strict=True)]
     return [Crop(x1, y1, x2, y2) for y1, y2 in spans[1] for x1, x2 in spans[0]]
 
 

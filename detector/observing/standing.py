@@ -175,7 +175,8 @@ def _is_alone(box: BoxPx, stands: npt.NDArray[np.bool_], moving: npt.NDArray[np.
     x1, y1, x2, y2 = box
     around = max(LEAST_AROUND_PX, round(AROUND_SHARE * (x2 - x1)))
     near = moving[max(0, y1 - around) : y2 + around, max(0, x1 - around) : x2 + around]
-    return np.count_nonzero(near) <= MOST_MOVING * np.count_nonzero(stands[y1:y2, x1:x2])
+    standing = np.count_nonzero(stands[y1:y2, x1:x2])
+    return bool(np.count_nonzero(near) <= MOST_MOVING * standing)
 
 
 def _threshold(usual: int) -> int:

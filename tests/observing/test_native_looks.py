@@ -154,7 +154,7 @@ def test_where_nothing_stands_the_model_is_asked_no_more_after_the_surveys() -> 
 
 
 def test_what_a_passing_vehicle_hid_from_the_first_survey_is_found_by_the_second() -> None:
-    hiding: BoxPx = (660, 360, 840, 480)
+    hiding: BoxPx = (590, 330, 890, 490)
     run = looked([(hiding,), (PLACE,), (PLACE,)])
     assert not sees(run.seen[0], PLACE)
     assert sees(run.seen[2], PLACE)
@@ -270,7 +270,7 @@ def test_what_a_crop_cuts_off_is_left_out() -> None:
 def test_tiles_cover_the_watched_part(width: int, height: int, part: int) -> None:
     watched = [None, (0.0, 0.3, 1.0, 1.0), (0.2, 0.1, 0.6, 0.9), (0.5, 0.5, 0.9, 0.8)][part]
     place = Place.of((width, height), watched)
-    tiles = tiles_of(place, SHEET_WH)
+    tiles = tiles_of(place.origin_xy, place.until_xy, SHEET_WH)
     seen = np.zeros((height, width), np.bool_)
     for tile in tiles:
         assert tile.x2 - tile.x1 <= SHEET_WH[0]
