@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -72,6 +76,68 @@ def test_variables_of_the_container_are_ones_that_the_program_reads(
     names = re.findall(r"(\w+)=", " ".join(told(containerfile, "ENV")))
     assert {"KERBWATCH_DIR", "KERBWATCH_CACHE"} <= set(names)
     assert [name for name in names if name not in source] == []
+
+
+UNITS = ("kerbwatch-nightly.service", "kerbwatch-serve.service")
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_a_unit_runs_in_the_sandbox_and_starts_a_command_that_exists(checkout: Path, name: str) -> None:
+    unit = ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read(checkout / "deploy" / name)
+    service = unit["Service"]
+    wanted = {
+        "ProtectSystem": "strict",
+        "UMask": "0077",
+        "NoNewPrivileges": "yes",
+        "CapabilityBoundingSet": "",
+    }
+    assert {key: service[key] for key in wanted} == wanted
+    assert set(service["RestrictAddressFamilies"].split()) == {"AF_UNIX", "AF_INET", "AF_INET6"}
+    assert int(service["LimitNOFILE"]) >= 8192
+    assert service["ReadWritePaths"].split() == ["/srv/kerbwatch"]
+    words = shlex.split(service["ExecStart"])
+    command = get_command(app).commands[words[1]]  # type: ignore[attr-defined]
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in words if word.startswith("--")} <= known
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_systemd_knows_every_line_of_a_unit_and_calls_it_safe(
+    checkout: Path, name: str, tmp_path: Path
+) -> None:
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        pytest.skip("systemd is not installed")
+    text = (checkout / "deploy" / name).read_text(encoding="utf-8")
+    unit = tmp_path / name
+    unit.write_text(text.replace("/opt/kerbwatch/.venv/bin/kerbwatch", sys.executable), encoding="utf-8")
+    verified = subprocess.run([program, "verify", unit], capture_output=True, text=True, check=False)
+    assert [line for line in verified.stderr.splitlines() if name in line and "Unknown" in line] == []
+    asked = [program, "security", "--offline=true", "--threshold=30", unit]
+    rated = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert rated.returncode == 0, rated.stdout[-2000:]
+
+
+def test_the_containers_base_is_named_by_its_digest(containerfile: list[list[str]]) -> None:
+    (base,) = told(containerfile, "FROM")
+    assert re.fullmatch(r"\S+:\S+@sha256:[0-9a-f]{64}", base)
+
+
+def test_what_the_command_writes_is_readable_for_its_own_account_only(tmp_path: Path) -> None:
+    code = "import sys; from detector.cli.entry import main; sys.argv = ['kerbwatch', 'init', sys.argv[1]]; main()"
+    for given, folder, file in (("", 0o700, 0o600), ("027", 0o750, 0o640)):
+        target = tmp_path / f"county{given}"
+        environment = os.environ | {"KERBWATCH_UMASK": given}
+        subprocess.run([sys.executable, "-c", code, target], env=environment, check=True, capture_output=True)
+        assert target.stat().st_mode & 0o777 == folder
+        assert (target / "kerbwatch.yaml").stat().st_mode & 0o777 == file
+    environment = os.environ | {"KERBWATCH_UMASK": "nothing"}
+    refused = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "x"], env=environment, check=False, capture_output=True
+    )
+    assert b"KERBWATCH_UMASK" in refused.stderr
 
 
 def test_both_wait_longer_for_the_end_than_it_takes(checkout: Path) -> None:
