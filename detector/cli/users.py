@@ -79,7 +79,7 @@ def list_(folder: Folder = Path(), who: Who = ME, as_json: AsJson = False) -> No
 
 @app.command()
 def password(login: Login, folder: Folder = Path(), who: Who = ME) -> None:
-    """Set a password, asked for or read from standard input. Every browser of the account is signed out.
+    """Set a password, asked for or read from standard input. Every browser of the account is signed out, and its tokens end.
 
     Example: kerbwatch users password wang
     """

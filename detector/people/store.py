@@ -105,7 +105,7 @@ class People:
             return _user(connection, login)
 
     def set_password(self, by: Actor, login: str, password: str) -> User:
-        """A new password; every session of the user ends. Raises UnknownUser, PeopleRefusal."""
+        """A new password; every session and every token of the user ends. Raises UnknownUser, PeopleRefusal."""
         kept = hashed(password, _login(login))
         return self._change(by, login, "password", password_hash=kept)
 
@@ -128,9 +128,17 @@ class People:
                 raise PeopleRefusal(f"{user.login} is the last admin; make another one first")
             if what != "opened":
                 connection.execute(delete(schema.sessions).where(schema.sessions.c.user_id == user.id))
+            if what == "password":
+                self._end_tokens(connection, user)
             told = {name: value for name, value in values.items() if name != "password_hash"}
             self._tell(connection, by, user.login, what, **told)
             return _user(connection, login)
+
+    def _end_tokens(self, connection: Connection, user: User) -> None:
+        """Who knew the old password may have made tokens by it."""
+        table = schema.tokens
+        own = (table.c.user_id == user.id, table.c.revoked_at.is_(None))
+        connection.execute(update(table).where(*own).values(revoked_at=self._now()))
 
     def _tell(self, connection: Connection, by: Actor, login: str, what: str, **more: object) -> None:
         audit.write(

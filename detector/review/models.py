@@ -221,6 +221,7 @@ class ReasonOut(BaseModel):
 class TokenIn(Given):
     label: Annotated[str, StringConstraints(min_length=1, max_length=80)]
     days: Annotated[int, Field(ge=1, le=366)] = 90
+    password: Annotated[str, StringConstraints(max_length=256)] = Field(description="One's own, once more.")
 
 
 class TokenOut(BaseModel):

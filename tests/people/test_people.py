@@ -224,6 +224,19 @@ def test_a_new_password_ends_every_session(people: People) -> None:
     assert people.authenticate("admin", "another horse battery")
 
 
+def test_a_new_password_ends_every_token_of_the_account_and_none_of_others(people: People) -> None:
+    people.create(PROGRAM, "li", name="Li", role=Role.REVIEWER, password=PASSWORD)
+    later = NOON + timedelta(days=300)
+    own, _ = people.issue_token(PROGRAM, "admin", "x", later)
+    others, _ = people.issue_token(PROGRAM, "li", "x", later)
+    people.set_password(PROGRAM, "admin", "another horse battery")
+    assert people.token_user(own) is None
+    assert people.token_user(others) is not None
+    people.set_active(PROGRAM, "li", active=False)
+    people.set_active(PROGRAM, "li", active=True)
+    assert people.token_user(others) is not None, "a closed account that is opened again has its tokens"
+
+
 def test_a_token_works_until_it_expires_or_is_revoked(people: People, clock: Clock) -> None:
     until = clock.at + timedelta(days=30)
     secret, token = people.issue_token(PROGRAM, "admin", "ledger script", until)

@@ -99,6 +99,8 @@ WHO_MAY: Mapping[str, frozenset[Role | None]] = {
     "PATCH /api/v1/users/{login}": ADMIN,
     "PUT /api/v1/users/{login}/password": ADMIN,
     "POST /api/v1/users/{login}/unlock": ADMIN,
+    "GET /api/v1/users/{login}/tokens": ADMIN,
+    "DELETE /api/v1/users/{login}/tokens/{prefix}": ADMIN,
     "PUT /api/v1/me/password": SIGNED_IN,
     "GET /api/v1/log": ADMIN,
     "GET /api/v1/settings": ADMIN,

@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http.cookies import SimpleCookie
 from typing import Any
 
@@ -278,14 +278,46 @@ def test_a_wrong_token_is_not_made_good_by_a_session(served_once: Served) -> Non
 
 
 def test_a_token_cannot_make_tokens(served: Served) -> None:
-    assert served.with_token(Role.ADMIN).post("/api/v1/tokens", json={"label": "x"}).status_code == 403
-    made = served.signed_in(Role.ADMIN).post("/api/v1/tokens", json={"label": "x", "days": 1})
+    asked = {"label": "x", "days": 1, "password": PASSWORD}
+    assert served.with_token(Role.ADMIN).post("/api/v1/tokens", json=asked).status_code == 403
+    made = served.signed_in(Role.ADMIN).post("/api/v1/tokens", json=asked)
     assert made.status_code == 201
     program = served.nobody()
     program.headers["Authorization"] = f"Bearer {made.json()['secret']}"
     assert program.get("/api/v1/me").json()["login"] == "admin"
     served.signed_in(Role.ADMIN).delete(f"/api/v1/tokens/{made.json()['prefix']}")
     assert program.get("/api/v1/me").status_code == 401
+
+
+def test_a_session_alone_makes_no_token(served: Served) -> None:
+    client = served.signed_in(Role.REVIEWER)
+    form = {"csrf": client.headers["X-CSRF-Token"], "label": "x", "days": "365"}
+    assert client.post("/account/tokens", data=form).status_code == 422
+    assert client.post("/account/tokens", data=form | {"password": "guess"}).status_code == 422
+    assert client.post("/api/v1/tokens", json={"label": "x"}).status_code == 422
+    wrong = client.post("/api/v1/tokens", json={"label": "x", "password": "guess"})
+    assert (wrong.status_code, wrong.json()["error"]) == (422, "wrong_password")
+    assert client.get("/api/v1/tokens").json() == []
+    assert "kw_" in client.post("/account/tokens", data=form | {"password": PASSWORD}).text
+    (token,) = client.get("/api/v1/tokens").json()
+    days = datetime.fromisoformat(token["expires_at"]) - datetime.fromisoformat(token["created_at"])
+    assert round(days.total_seconds() / 86_400) == 365
+
+
+def test_an_administrator_sees_and_ends_the_tokens_of_others_but_not_by_a_token(served: Served) -> None:
+    asked = {"label": "ledger", "password": PASSWORD}
+    secret = served.signed_in(Role.REVIEWER).post("/api/v1/tokens", json=asked).json()["secret"]
+    program = served.nobody()
+    program.headers["Authorization"] = f"Bearer {secret}"
+    admin, path = served.signed_in(Role.ADMIN), "/api/v1/users/reviewer/tokens"
+    (token,) = admin.get(path).json()
+    assert f"DELETE {path}/{token['prefix']}" in admin.get("/users").text
+    assert served.with_token(Role.ADMIN).delete(f"{path}/{token['prefix']}").status_code == 403
+    assert served.signed_in(Role.REVIEWER).get(path).status_code == 403
+    assert program.get("/api/v1/me").status_code == 200
+    assert admin.delete(f"{path}/{token['prefix']}").status_code == 204
+    assert program.get("/api/v1/me").status_code == 401
+    assert admin.delete(f"{path}/{token['prefix']}").status_code == 404
 
 
 # Files
@@ -478,7 +510,7 @@ def test_scripts_in_every_text_field_stay_text(served: Served) -> None:
         client.get("/review", params={"first": SCRIPT}),
         client.get("/review", params={"point": SCRIPT}),
         client.get(f"/{SCRIPT}"),
-        client.post("/account/tokens", data={"csrf": token, "label": SCRIPT}),
+        client.post("/account/tokens", data={"csrf": token, "label": SCRIPT, "password": PASSWORD}),
         client.get("/account"),
         client.post("/preferences", data={"csrf": token, "lang": SCRIPT, "theme": SCRIPT, "back": SCRIPT}),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -15,7 +16,8 @@ from detector.review.pages import page, set_cookie, tongue_of
 
 router = APIRouter(include_in_schema=False)
 
-TOKEN_DAYS = 365
+TOKEN_DAYS: Final = (30, 90, 365)
+"""How long a token of one's own may last; the first is chosen where a form says nothing."""
 
 
 @router.get("/account")
@@ -45,11 +47,17 @@ def change_password(request: Request, fields: Fields, visitor: SignedIn) -> Resp
 
 @router.post("/account/tokens")
 def make_token(request: Request, fields: Fields, visitor: SignedIn) -> Response:
-    desk = house_of(request).desk
+    """A session alone makes no token, for it may be somebody else's browser: the password is asked for again."""
+    desk, t, login = house_of(request).desk, tongue_of(request), visitor.user.login
     require_password(visitor)
-    until = desk.now() + timedelta(days=TOKEN_DAYS)
-    label = fields.get("label", "")[:80]
-    secret, _ = desk.people.issue_token(visitor.actor, visitor.user.login, label, until)
+    try:
+        desk.people.authenticate(login, fields.get("password", ""), address=address_of(request))
+    except (SignInRefused, SignInThrottled):
+        return _page(request, visitor, fault=t("sign_in.wrong"), status=422)
+    chosen = fields.get("days", "")
+    days = next((one for one in TOKEN_DAYS if str(one) == chosen), TOKEN_DAYS[0])
+    until = desk.now() + timedelta(days=days)
+    secret, _ = desk.people.issue_token(visitor.actor, login, fields.get("label", "")[:80], until)
     return _page(request, visitor, secret=secret)
 
 
@@ -79,6 +87,7 @@ def _page(
         fault=fault,
         told=told,
         secret=secret,
+        days=TOKEN_DAYS,
         tokens=[token for token in tokens if token.revoked_at is None],
         **more,
     )

@@ -23,10 +23,11 @@ from detector.config.editing import (
 )
 from detector.config.settings import Settings, files_version
 from detector.core.values import Category, Violation
-from detector.people import Action, AuditRow, Looked, Role, User
+from detector.people import Action, AuditRow, Looked, Role, Token, User
 from detector.review.access import Needs, SignedIn, Visitor, require_password
 from detector.review.filters import period_of
 from detector.review.house import House, house_of
+from detector.review.models import TokenOut
 from detector.review.models_admin import (
     AccountChange,
     AccountIn,
@@ -41,7 +42,7 @@ from detector.review.models_admin import (
 )
 from detector.review.pages import page
 from detector.review.refusals import Refused
-from detector.review.routes.api import PROBLEMS
+from detector.review.routes.api import PROBLEMS, token_out
 from detector.review.views import local, named
 
 router = APIRouter(include_in_schema=False)
@@ -70,7 +71,13 @@ FILES: Final[Mapping[File, Callable[[Settings], KeptFile]]] = {"site": site_file
 def users_page(request: Request, visitor: Managing) -> Response:
     house = house_of(request)
     return page(
-        request, "users.html", "nav.users", users=_accounts(house), roles=list(Role), own=visitor.user.login
+        request,
+        "users.html",
+        "nav.users",
+        users=_accounts(house),
+        tokens={user.login: _live_tokens(house, user.login) for user in house.desk.people.users()},
+        roles=list(Role),
+        own=visitor.user.login,
     )
 
 
@@ -114,7 +121,7 @@ def change_user(request: Request, login: str, body: AccountChange, visitor: Mana
 
 @api.put("/users/{login}/password")
 def set_password(request: Request, login: str, body: PasswordIn, visitor: Managing) -> AccountOut:
-    """Give an account another password; its sessions end."""
+    """Give an account another password; its sessions and its tokens end."""
     require_password(visitor)
     house = house_of(request)
     user = _user(house, login)
@@ -129,6 +136,25 @@ def unlock_user(request: Request, login: str, visitor: Managing) -> AccountOut:
     user = _user(house, login)
     house.desk.people.unlock(visitor.actor, user.login)
     return _account(house, user)
+
+
+@api.get("/users/{login}/tokens")
+def tokens_of(request: Request, login: str, _: Managing) -> list[TokenOut]:
+    """The tokens of an account that can still be used."""
+    house = house_of(request)
+    return [token_out(token) for token in _live_tokens(house, _user(house, login).login)]
+
+
+@api.delete("/users/{login}/tokens/{prefix}", status_code=204)
+def end_token(request: Request, login: str, prefix: str, visitor: Managing) -> Response:
+    """End a token of any account. A token cannot end tokens of others."""
+    require_password(visitor)
+    house = house_of(request)
+    user = _user(house, login)
+    if prefix not in {token.prefix for token in _live_tokens(house, user.login)}:
+        raise Refused(404, "not_found", "the account has no such token")
+    house.desk.people.revoke_token(visitor.actor, user.login, prefix)
+    return Response(status_code=204)
 
 
 @api.put("/me/password", status_code=204)
@@ -159,10 +185,6 @@ def _accounts(house: House) -> list[AccountOut]:
 
 
 def _account(house: House, user: User) -> AccountOut:
-    now = house.desk.now()
-    tokens = [
-        one for one in house.desk.people.tokens(user.login) if one.revoked_at is None and one.expires_at > now
-    ]
     return AccountOut(
         login=user.login,
         name=user.name,
@@ -171,8 +193,14 @@ def _account(house: House, user: User) -> AccountOut:
         active=user.active,
         has_password=user.has_password,
         created_at=local(house.settings, user.created_at),
-        tokens=len(tokens),
+        tokens=len(_live_tokens(house, user.login)),
     )
+
+
+def _live_tokens(house: House, login: str) -> list[Token]:
+    """The tokens of an account that can still be used."""
+    now = house.desk.now()
+    return [one for one in house.desk.people.tokens(login) if one.revoked_at is None and one.expires_at > now]
 
 
 # The log

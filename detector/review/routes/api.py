@@ -218,17 +218,18 @@ def undo(request: Request, public_id: str, body: SeenIn, visitor: Reviewing) -> 
 @router.get("/tokens", tags=["people"])
 def tokens(request: Request, visitor: SignedIn) -> list[TokenOut]:
     """One's own tokens."""
-    return [_token_out(token) for token in house_of(request).desk.people.tokens(visitor.user.login)]
+    return [token_out(token) for token in house_of(request).desk.people.tokens(visitor.user.login)]
 
 
 @router.post("/tokens", tags=["people"], status_code=201)
 def make_token(request: Request, body: TokenIn, visitor: SignedIn) -> TokenMade:
-    """A new token of one's own, with its secret. A token cannot make tokens."""
+    """A new token of one's own, with its secret. It needs one's password again; a token cannot make tokens."""
     require_password(visitor)
     desk = house_of(request).desk
+    desk.people.authenticate(visitor.user.login, body.password, address=visitor.actor.address)
     until = desk.now() + timedelta(days=body.days)
     secret, token = desk.people.issue_token(visitor.actor, visitor.user.login, body.label, until)
-    return TokenMade(**_token_out(token).model_dump(), secret=secret)
+    return TokenMade(**token_out(token).model_dump(), secret=secret)
 
 
 @router.delete("/tokens/{prefix}", tags=["people"], status_code=204)
@@ -241,7 +242,7 @@ def revoke_token(request: Request, prefix: str, visitor: SignedIn) -> Response:
     return Response(status_code=204)
 
 
-def _token_out(token: Token) -> TokenOut:
+def token_out(token: Token) -> TokenOut:
     return TokenOut(
         label=token.label,
         prefix=token.prefix,

@@ -22,6 +22,15 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "users.make": ("Make the account", "创建账号"),
     "users.made": ("Made", "创建时间"),
     "users.tokens": ("Tokens", "令牌"),
+    "users.end_token": ("End token", "吊销令牌"),
+    "users.end_token_sure": (
+        "End this token? Programs that use it stop working.",
+        "吊销该令牌？使用它的程序将无法继续访问。",
+    ),
+    "users.password_ends": (
+        "Sign-ins and tokens of the account end.",
+        "该账号的登录和令牌将全部失效。",
+    ),
     "users.closed": ("Closed", "已停用"),
     "users.unlock": ("Unlock sign-in", "解除登录限制"),
     "users.unlock_hint": (

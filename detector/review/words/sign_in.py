@@ -39,8 +39,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "account.old": ("Present password", "当前密码"),
     "account.new": ("New password", "新密码"),
     "account.changed": (
-        "The password was changed; other sign-ins of yours have ended.",
-        "密码已修改，其他设备上的登录已失效。",
+        "The password was changed; your other sign-ins and your tokens have ended.",
+        "密码已修改，其他设备上的登录和全部令牌已失效。",
     ),
     "account.tokens": ("Tokens for programs", "程序接口令牌"),
     "account.tokens_lead": (
@@ -49,6 +49,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "account.token_name": ("What for", "用途"),
     "account.token_make": ("Make a token", "生成令牌"),
+    "account.token_days": ("Valid, days", "有效期（天）"),
+    "account.token_until": ("Valid until", "有效期至"),
     "account.token_once": ("Copy it now, it is not shown again:", "请立即复制，此后不再显示："),
     "account.token_revoke": ("Revoke", "吊销"),
     "account.token_made": ("Made", "创建时间"),
