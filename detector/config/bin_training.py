@@ -28,6 +28,32 @@ class Seen(Part):
     """The most that is cut off each side, as a share of it."""
 
 
+class Fit(Part):
+    """How the network is fitted: AdamW with a warm-up and a cosine, and a moving average of the weights."""
+
+    epochs: Count
+    """Length of the schedule."""
+    stop_after: Count
+    """The fit ends after so many epochs of it."""
+    batch: Count
+    rate: Annotated[float, Field(gt=0, lt=1)]
+    """Highest learning rate of the layers that were trained before."""
+    head_rate: Annotated[float, Field(gt=0, lt=1)]
+    """And of the last layer, which was not."""
+    frozen_blocks: Annotated[int, Field(ge=0)]
+    """The stem and so many blocks stay as they are: they cost most time and see what all pictures have."""
+    skipped: Annotated[float, Field(ge=0, lt=1)]
+    """Chance that the last block is skipped for a picture; less for those before it."""
+    dropped: Annotated[float, Field(ge=0, lt=1)]
+    """Share of the features that the last layer does not see."""
+    mixed: Annotated[float, Field(gt=0)]
+    """Two pictures are laid over each other in a proportion of the distribution Beta(mixed, mixed)."""
+    smoothed: Annotated[float, Field(ge=0, lt=0.5)]
+    """Truth is this far from 0 and 1."""
+    kept_out_of: Annotated[int, Field(ge=2)]
+    """One training picture of so many is kept out, to choose the threshold and to calibrate."""
+
+
 class BinTrainingSettings(Part):
     """The whole recipe. Relative paths are taken from where the YAML file lies."""
 
@@ -35,18 +61,16 @@ class BinTrainingSettings(Part):
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
     seed: int
     backbone: str
-    """Name in the manifest."""
+    """Name in the manifest, of the network that is trained on."""
     side_px: Annotated[int, Field(ge=64, multiple_of=32)]
-    """The longer side of the backbone's input."""
+    """The side of the network's square input."""
     pictures: Path
     """Folder with `train` and `val`, each with `clean` and `dirty`."""
     licence: Licence
     seen: Seen
-    penalties: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
-    """L2 penalties to choose from by cross-validation on the training pictures; features are standardised."""
-    folds: Annotated[int, Field(ge=2)]
+    fit: Fit
     precision: Share
-    """The precision that the threshold is chosen for, on the training pictures by cross-validation."""
+    """The precision that the threshold is chosen for, on the training pictures that are kept out."""
     recall: Share
     """The recall at which the precision is reported."""
     bins: Count = 10

@@ -10,10 +10,11 @@ def figures(report: BinReport) -> str:
     """What was trained and what it is worth, as Markdown."""
     parts = [
         (
-            f"`{report.head}`: {report.size_bytes / 1e3:.0f} kB, SHA-256 `{report.sha256}`. Trained on "
-            f"{report.training_pictures} pictures ({report.training_dirty} dirty; {report.views} views of them) with "
-            f"the L2 penalty {report.penalty:g}. SHA-256 of all pictures `{report.pictures_sha256[:16]}`, their "
-            f"licence: {report.licence}. Backbone `{report.backbone}`, SHA-256 `{report.backbone_sha256[:16]}`."
+            f"`{report.network}`: {report.network_bytes / 1e6:.1f} MB, SHA-256 `{report.network_sha256}`; its head "
+            f"`{report.head}`: SHA-256 `{report.sha256}`. Fitted to {report.training_pictures} pictures "
+            f"({report.training_dirty} dirty) in {report.epochs} epochs. SHA-256 of all pictures "
+            f"`{report.pictures_sha256[:16]}`, their licence: {report.licence}. Trained on from `{report.backbone}`, "
+            f"SHA-256 `{report.backbone_sha256[:16]}`."
         ),
         _scores_table(report),
         (
@@ -48,7 +49,7 @@ def _scores_table(report: BinReport) -> str:
         "Brier",
     )
     rows = (
-        ("training pictures, cross-validation", report.cross_validation),
+        ("training pictures that were kept out of the fit", report.kept_out),
         ("held-out pictures", report.held_out),
         ("held-out pictures, small and at times dark", report.held_out_as_seen),
     )

@@ -8,39 +8,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from detector.config.bin_training import BinTrainingSettings, Seen
-from detector.core.errors import BadInput
-from detector.core.values import Image
-from detector.inference.backbone import Backbone
+from detector.config.bin_training import BinTrainingSettings
+from detector.inference.backbone import BinNetwork, write_layers
+from detector.inference.bin_fit import Example, Tell, fitted
+from detector.inference.bin_pictures import Labelled, as_seen, chance_of, read_labelled
 from detector.inference.bins import BinHead, sigmoid
 from detector.inference.litter_data import read_picture
 from detector.inference.weights import sha256_of
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
-Tell = Callable[[float, str], None]
-"""Hears which share of the work is done, and what is being done."""
 
 STEPS = 25
 """Newton's method on a logistic loss has converged long before."""
 CLOSE_ENOUGH = 1e-5
 """A step that changes no coefficient by more ends the fit."""
-
-
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """One picture of a container."""
-
-    path: Path
-    dirty: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +72,11 @@ class BinReport:
     head: str
     sha256: str
     size_bytes: int
+    network: str
+    network_sha256: str
+    network_bytes: int
     backbone: str
+    """The network that was trained on."""
     backbone_sha256: str
     licence: str
     """Of the pictures."""
@@ -91,11 +84,9 @@ class BinReport:
     """Over the names and bytes of all pictures, those that are measured on too."""
     training_pictures: int
     training_dirty: int
-    views: int
-    """The pictures and their changed copies."""
-    penalty: float
-    cross_validation: BinScores
-    """On the training pictures as they are, each by a head that was trained on the other folds."""
+    epochs: int
+    kept_out: BinScores
+    """On the training pictures that were kept out of the fit: the threshold and the calibration are chosen by them."""
     held_out: BinScores
     held_out_as_seen: BinScores
     """On the same pictures, scaled down, cut and darkened as in training."""
@@ -108,53 +99,75 @@ def train_bins(
     out: Path,
     tell: Tell = lambda _done, _what: None,
 ) -> BinReport:
-    """Train by a recipe, write the head to `out`, and return what it is worth.
+    """Train by a recipe, write the head to `out` and the network beside it, and return what they are worth.
 
     Raises BadInput where a folder of the recipe holds no picture, BadWeights where the backbone is another network.
     """
     training, held_out = (read_labelled(settings.pictures / half) for half in ("train", "val"))
-    reader = Backbone(backbone, cache, side_px=settings.side_px)
-    features, views = _features(settings, reader, training, tell)
-    truth = np.array([one.dirty for one in training])
-    folds = folds_of([one.path.name for one in training], settings.folds, settings.seed)
-    penalty, said = _best_penalty(settings, features, truth, views, folds)
+    kept_out = [is_kept_out(one.path.name, settings) for one in training]
+    examples = [
+        Example(read_picture(one.path), one.dirty)
+        for one, kept in zip(training, kept_out, strict=True)
+        if not kept
+    ]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    network = out.with_suffix(".pt")
+    write_layers(fitted(settings, backbone, examples, tell), network)
+    chosen_by = [one for one, kept in zip(training, kept_out, strict=True) if kept]
+    return measured(settings, sha256_of(backbone), cache, out, chosen_by, training, held_out)
+
+
+def is_kept_out(name: str, settings: BinTrainingSettings) -> bool:
+    """Whether a training picture is kept out of the fit: by its name, so that it stays when others come or go."""
+    digest = hashlib.sha256(f"keep {name}".encode()).hexdigest()
+    return int(digest, 16) % settings.fit.kept_out_of == 0
+
+
+def measured(
+    settings: BinTrainingSettings,
+    backbone_sha256: str,
+    cache: Path,
+    out: Path,
+    chosen_by: Sequence[Labelled],
+    training: Sequence[Labelled],
+    held_out: Sequence[Labelled],
+) -> BinReport:
+    """Calibrate the network beside `out` on pictures that were kept out, write its head, and measure both."""
+    file = out.with_suffix(".pt")
+    network = BinNetwork(file, cache, side_px=settings.side_px)
+    truth = np.array([one.dirty for one in chosen_by])
+    said = np.array([network.log_odds(read_picture(one.path)) for one in chosen_by])
     slope, offset = platt(said, truth)
-    bias, weights = fit(features, truth[views], penalty)
     threshold = threshold_for(sigmoid(slope * said + offset), truth, settings.precision)
     head = BinHead(
-        settings.backbone, reader.sha256, settings.side_px, threshold, slope * bias + offset, slope * weights
+        f"{settings.name}-network", network.sha256, settings.side_px, threshold, _short(slope), _short(offset)
     )
-    out.parent.mkdir(parents=True, exist_ok=True)
     head.write(out)
-    plain, as_seen = _held_out_scores(settings, reader, BinHead.read(out), held_out)
+    plain, as_seen_ = _held_out_scores(settings, network, head, held_out)
     return BinReport(
         name=settings.name,
         head=out.name,
         sha256=sha256_of(out),
         size_bytes=out.stat().st_size,
+        network=file.name,
+        network_sha256=network.sha256,
+        network_bytes=file.stat().st_size,
         backbone=settings.backbone,
-        backbone_sha256=reader.sha256,
+        backbone_sha256=backbone_sha256,
         licence=settings.licence,
         pictures_sha256=_digest([*training, *held_out]),
-        training_pictures=len(training),
-        training_dirty=int(truth.sum()),
-        views=len(views),
-        penalty=penalty,
-        cross_validation=scores_of(sigmoid(slope * said + offset), truth, threshold, settings),
+        training_pictures=len(training) - len(chosen_by),
+        training_dirty=sum(one.dirty for one in training) - int(truth.sum()),
+        epochs=settings.fit.stop_after,
+        kept_out=scores_of(sigmoid(slope * said + offset), truth, threshold, settings),
         held_out=plain,
-        held_out_as_seen=as_seen,
+        held_out_as_seen=as_seen_,
     )
 
 
-def read_labelled(folder: Path) -> list[Labelled]:
-    """The pictures of the folders `clean` and `dirty`, by name. Raises BadInput where one of them holds none."""
-    found = []
-    for name in ("clean", "dirty"):
-        files = sorted((folder / name).glob("*.jpg"))
-        if not files:
-            raise BadInput(f"{folder / name}: no pictures (*.jpg)")
-        found += [Labelled(path, name == "dirty") for path in files]
-    return found
+def _short(value: float) -> float:
+    """Six digits: more than the log-odds are exact to."""
+    return float(f"{value:.6g}")
 
 
 def _digest(pictures: Sequence[Labelled]) -> str:
@@ -162,114 +175,6 @@ def _digest(pictures: Sequence[Labelled]) -> str:
     for one in pictures:
         whole.update(f"{one.path.name} {one.dirty} ".encode() + one.path.read_bytes())
     return whole.hexdigest()
-
-
-def _features(
-    settings: BinTrainingSettings, reader: Backbone, pictures: Sequence[Labelled], tell: Tell
-) -> tuple[Floats, npt.NDArray[np.intp]]:
-    """Features of every view, shape (views, n), the pictures as they are first; and of which picture each view is."""
-    rows = []
-    for number, one in enumerate(pictures):
-        tell(number / len(pictures), "reading features")
-        views = _views(read_picture(one.path), one.path.name, settings)
-        rows.append([reader.features(view) for view in views])
-    whole = np.asarray(rows, np.float64)  # pictures x views x n
-    of = np.tile(np.arange(whole.shape[0]), whole.shape[1])
-    return whole.transpose(1, 0, 2).reshape(-1, whole.shape[2]), of
-
-
-def _views(image: Image, name: str, settings: BinTrainingSettings) -> Iterator[Image]:
-    """The picture and its changed copies, half of which are mirrored; chance comes from the seed and the name."""
-    yield image
-    rng = _chance(settings.seed, name)
-    for _ in range(settings.seen.copies):
-        yield as_seen(image, settings.seen, rng)
-
-
-def _chance(seed: int, name: str) -> np.random.Generator:
-    return np.random.default_rng([seed, int(hashlib.sha256(name.encode()).hexdigest()[:12], 16)])
-
-
-def as_seen(image: Image, seen: Seen, rng: np.random.Generator) -> Image:
-    """A picture of a container as a surveillance camera might show it: cut, small, at times dark, blurred, noisy."""
-    height, width = image.shape[:2]
-    left, right, top, bottom = rng.uniform(0, seen.crop, 4) if seen.crop else np.zeros(4)
-    cut = image[
-        int(top * height) : height - int(bottom * height), int(left * width) : width - int(right * width)
-    ]
-    if rng.random() < 0.5:
-        cut = cut[:, ::-1]
-    scale = rng.uniform(seen.from_px, seen.until_px) / max(cut.shape[:2])
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    light = np.asarray(cv2.resize(cut, None, fx=scale, fy=scale, interpolation=method), np.float32)
-    if rng.random() < seen.night:  # lamps give little light, and less of blue than of red
-        colour = np.array([rng.uniform(0.6, 1), rng.uniform(0.8, 1), 1], np.float32)
-        light *= np.float32(rng.uniform(0.15, 0.6)) * colour
-    else:
-        light = (light - light.mean()) * rng.uniform(0.75, 1.2) + light.mean() * rng.uniform(0.75, 1.2)
-    if rng.random() < seen.blur:
-        light = np.asarray(cv2.GaussianBlur(light, (0, 0), rng.uniform(0.3, 1.2)))
-    light += np.float32(rng.uniform(0, 8)) * rng.standard_normal(light.shape, np.float32)
-    quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 93))]
-    written = cv2.imencode(".jpg", np.clip(light, 0, 255).astype(np.uint8), quality)[1]
-    return np.asarray(cv2.imdecode(written, cv2.IMREAD_COLOR), np.uint8)
-
-
-def folds_of(names: Sequence[str], folds: int, seed: int) -> npt.NDArray[np.intp]:
-    """A fold for each picture, shape (n,): by its name, so that it stays when others come or go."""
-    return np.array(
-        [int(hashlib.sha256(f"{seed} {name}".encode()).hexdigest(), 16) % folds for name in names]
-    )
-
-
-def _best_penalty(
-    settings: BinTrainingSettings,
-    features: Floats,
-    truth: Flags,
-    views: npt.NDArray[np.intp],
-    folds: npt.NDArray[np.intp],
-) -> tuple[float, Floats]:
-    """The penalty whose heads rank kept-out pictures best, and what they say of each: log-odds, shape (pictures,)."""
-    best: tuple[float, float, Floats] | None = None
-    for penalty in settings.penalties:
-        said = np.zeros(len(truth))
-        for fold in range(settings.folds):
-            learned = folds[views] != fold
-            bias, weights = fit(features[learned], truth[views][learned], penalty)
-            asked = np.flatnonzero(folds == fold)
-            said[asked] = bias + features[asked] @ weights
-        if best is None or auc(said, truth) > best[0]:
-            best = auc(said, truth), penalty, said
-    assert best is not None  # the settings demand a penalty
-    return best[1], best[2]
-
-
-def fit(features: Floats, truth: Flags, penalty: float) -> tuple[float, Floats]:
-    """Logistic regression by Newton's method on the Gram matrix, as there are more features than pictures.
-
-    Minimises the logistic loss plus penalty / 2 times the squared weights of standardised features, whose scale is
-    such that a picture has length 1 on average. Returns the bias and the weights, shape (n,), for features as they
-    are.
-    """
-    mean = features.mean(axis=0)
-    scale = (features.std(axis=0) + 1e-9) * np.sqrt(features.shape[1])
-    rows = (features - mean) / scale
-    gram, count = rows @ rows.T, len(rows)
-    system = np.ones((count + 1, count + 1))
-    system[count, count] = 0
-    solved = np.zeros(count + 1)
-    for _ in range(STEPS):
-        odds = gram @ solved[:count] + solved[count]
-        chance = sigmoid(odds)
-        curve = np.maximum(chance * (1 - chance), 1e-6)
-        system[:count, :count] = gram + np.diag(penalty / curve)
-        step = np.linalg.solve(system, np.append(odds + (truth - chance) / curve, 0.0))
-        moved = np.abs(step - solved).max()
-        solved = step
-        if moved < CLOSE_ENOUGH:
-            break
-    weights = rows.T @ solved[:count] / scale
-    return float(solved[count] - mean @ weights), weights
 
 
 def platt(said: Floats, truth: Flags) -> tuple[float, float]:
@@ -353,16 +258,16 @@ def scores_of(said: Floats, truth: Flags, threshold: float, settings: BinTrainin
 
 
 def _held_out_scores(
-    settings: BinTrainingSettings, reader: Backbone, head: BinHead, pictures: Sequence[Labelled]
+    settings: BinTrainingSettings, network: BinNetwork, head: BinHead, pictures: Sequence[Labelled]
 ) -> tuple[BinScores, BinScores]:
     """On the pictures as they are, and as a camera might see them."""
     truth = np.array([one.dirty for one in pictures])
     plain, seen = [], []
     for one in pictures:
         image = read_picture(one.path)
-        plain.append(head.probability(reader.features(image)))
-        changed = as_seen(image, settings.seen, _chance(settings.seed, one.path.name))
-        seen.append(head.probability(reader.features(changed)))
+        plain.append(head.probability(network.log_odds(image)))
+        changed = as_seen(image, settings.seen, chance_of(settings.seed, one.path.name))
+        seen.append(head.probability(network.log_odds(changed)))
     both = (scores_of(np.array(said), truth, head.threshold, settings) for said in (plain, seen))
     return next(both), next(both)
 

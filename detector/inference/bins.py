@@ -1,7 +1,7 @@
 """Is a street container clean, or does rubbish lie in its opening, on it or around it: one probability a picture.
 
-A backbone gives features of the container and what is around it; a logistic head of one weight a feature says how
-probable `dirty` is. The head is a JSON file that names the backbone by its SHA-256.
+A network gives log-odds for the container and what is around it; a head makes them a probability. The head is a JSON file
+that names the network by its SHA-256.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from detector.core.errors import BadInput, BadWeights
 from detector.core.geometry import Box, widened
 from detector.core.values import Image
-from detector.inference.backbone import Backbone, Features
+from detector.inference.backbone import BinNetwork
 from detector.inference.second import BIN_MARGIN
 from detector.inference.weights import sha256_of
 
@@ -28,56 +28,39 @@ LEAST_SIDE_PX = 24
 
 @dataclass(frozen=True, slots=True)
 class BinHead:
-    """A logistic head: dirty with probability 1 / (1 + exp(-(bias + weights . features)))."""
+    """How a network's log-odds become a probability: 1 / (1 + exp(-(offset + slope * log-odds)))."""
 
-    backbone: str
+    network: str
     """Name in the manifest."""
-    backbone_sha256: str
+    network_sha256: str
     side_px: int
-    """The longer side of the backbone's input."""
+    """The side of the network's square input."""
     threshold: float
     """The probability from which a container counts as dirty, in [0, 1]."""
-    bias: float
-    weights: npt.NDArray[np.float64]
-    """Shape (n,), one for each feature of the backbone."""
+    slope: float
+    offset: float
 
     def __post_init__(self) -> None:
-        if self.weights.ndim != 1 or not np.isfinite(self.weights).all() or not math.isfinite(self.bias):
-            raise ValueError(f"the weights must be finite numbers of shape (n,), got {self.weights.shape}")
+        if not (math.isfinite(self.slope) and math.isfinite(self.offset)):
+            raise ValueError(f"slope and offset must be finite numbers, got {self.slope} and {self.offset}")
         if not 0 <= self.threshold <= 1:
             raise ValueError(f"the threshold {self.threshold} does not lie in [0, 1]")
 
-    def probability(self, features: Features) -> float:
-        """How probable it is that a container with these features is dirty, in [0, 1]. Features of shape (n,)."""
-        if features.shape != self.weights.shape:
-            raise ValueError(f"features need shape {self.weights.shape}, got {features.shape}")
-        return float(sigmoid(self.bias + features.astype(np.float64) @ self.weights))
+    def probability(self, log_odds: float) -> float:
+        """How probable it is that a container with these log-odds is dirty, in [0, 1]."""
+        return float(sigmoid(self.offset + self.slope * log_odds))
 
     def write(self, file: Path) -> None:
-        fields = {
-            "backbone": self.backbone,
-            "backbone_sha256": self.backbone_sha256,
-            "side_px": self.side_px,
-            "threshold": self.threshold,
-            "bias": _short(self.bias),
-            "weights": [_short(weight) for weight in self.weights],
-        }
-        lines = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in fields.items()]
-        file.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+        """As JSON."""
+        file.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, file: Path) -> BinHead:
         """Raises BadWeights where the file is missing or is not such a head."""
         try:
-            fields = json.loads(file.read_text(encoding="utf-8"))
-            return cls(**{**fields, "weights": np.array(fields["weights"], np.float64)})
+            return cls(**json.loads(file.read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise BadWeights(f"{file} is no head of a bin classifier: {error}") from error
-
-
-def _short(value: float) -> float:
-    """Six digits: more than the features are exact to, and half the file."""
-    return float(f"{value:.6g}")
 
 
 def sigmoid(values: npt.NDArray[np.float64] | float) -> npt.NDArray[np.float64]:
@@ -86,11 +69,11 @@ def sigmoid(values: npt.NDArray[np.float64] | float) -> npt.NDArray[np.float64]:
 
 
 class BinClassifier:
-    """The head and its backbone, on a processor."""
+    """The head and its network, on a processor."""
 
     @property
     def model_id(self) -> str:
-        """Names the head, which names the backbone."""
+        """Names the head, which names the network."""
         return self._id
 
     @property
@@ -98,18 +81,18 @@ class BinClassifier:
         """The probability in [0, 1] from which on a container counts as dirty."""
         return self.head.threshold
 
-    def __init__(self, head: Path, backbone: Path, cache: Path, *, threads: int = 0) -> None:
-        """`head` and `backbone` are files; `threads` bounds what is used of the processor, 0 is all of it.
+    def __init__(self, head: Path, network: Path, cache: Path, *, threads: int = 0) -> None:
+        """`head` and `network` are files; `threads` bounds what is used of the processor, 0 is all of it.
 
-        Raises BadWeights where the backbone is not the one that the head was trained with.
+        Raises BadWeights where the network is not the one that the head is for.
         """
         self.head = BinHead.read(head)
         self._id = sha256_of(head)[:16]
-        self._backbone = Backbone(backbone, cache, side_px=self.head.side_px, threads=threads)
-        if self._backbone.sha256 != self.head.backbone_sha256:
+        self._network = BinNetwork(network, cache, side_px=self.head.side_px, threads=threads)
+        if self._network.sha256 != self.head.network_sha256:
             raise BadWeights(
-                f"{head} was trained with a backbone of SHA-256 {self.head.backbone_sha256}, {backbone} has "
-                f"{self._backbone.sha256}; run 'kerbwatch models fetch {self.head.backbone}'"
+                f"{head} is for a network of SHA-256 {self.head.network_sha256}, {network} has "
+                f"{self._network.sha256}: take both from one training"
             )
 
     def dirty(self, image: Image, container: Box | None = None) -> float:
@@ -124,7 +107,7 @@ class BinClassifier:
                 f"a container must be {LEAST_SIDE_PX} px wide and high to be judged, "
                 f"got {part.shape[1]}x{part.shape[0]} px"
             )
-        return self.head.probability(self._backbone.features(part))
+        return self.head.probability(self._network.log_odds(part))
 
 
 class LazyBins:
