@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, PlainValidator, Strict, ValidationInfo, field_validator
 
-from detector.config.fields import Flag, Hours, Seconds, Text
+from detector.config.fields import Flag, Hours, Line, Seconds, Text
 from detector.config.reading import Part, nearest, read, shown, wrong
 from detector.config.rules import RuleSet
 from detector.config.schema import Id
@@ -249,7 +249,7 @@ class DeadlinesFile(Part):
 
 
 class HolidayPart(Part):
-    name: Text
+    name: Line
     first: Day
     last: Day
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, PlainValidator, Strict
 
+from detector.config.fields import Line
 from detector.config.reading import Part, shown, wrong
 
 GB = 1_000_000_000
@@ -62,8 +63,8 @@ class MailPart(Part):
     """Whom the morning summary is mailed to, by which server. The password is KERBWATCH_MAIL_PASSWORD."""
 
     server: Address
-    sender: Annotated[str, Strict(), Field(min_length=3)]
-    to: Annotated[list[str], Field(min_length=1)]
+    sender: Annotated[Line, Field(min_length=3)]
+    to: Annotated[list[Line], Field(min_length=1)]
     user: Annotated[str, Strict()] = ""
     starttls: Annotated[bool, Strict()] = False
 

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from detector.config.engine import EnginePart
-from detector.config.fields import Flag, Hours, Number, Seconds, Share, Text
+from detector.config.fields import Flag, Hours, Line, Number, Seconds, Share, Text
 from detector.config.nightly import NightlyPart
 from detector.config.reading import Part, nearest, shown, wrong
 from detector.config.rules import RuleSet
@@ -254,8 +254,8 @@ class CameraPart(View):
 class PointFile(CameraPart):
     """points/*.yaml: a monitored place; its main camera bears its id."""
 
-    name: Text
-    name_en: Text
+    name: Line
+    name_en: Line
     category: Category
     grid: Annotated[str, Strict()] = ""
     more_cameras: list[CameraPart] = Field(default_factory=list)
@@ -305,9 +305,9 @@ class Code:
 
 
 class CodePart(Part):
-    code: Text
-    name: Text
-    name_en: Text
+    code: Line
+    name: Line
+    name_en: Line
 
 
 class CodesPart(Part):
@@ -332,8 +332,8 @@ def _code_of(entry: RuleEntry) -> CodePart:
 
 
 class DepartmentPart(Part):
-    name: Text
-    name_en: Text
+    name: Line
+    name_en: Line
 
 
 class ArchivePart(Part):
@@ -416,8 +416,8 @@ class ReviewPart(Part):
 class SiteFile(Part):
     """kerbwatch.yaml: the county, and where things lie."""
 
-    name: Text
-    name_en: Text
+    name: Line
+    name_en: Line
     timezone: TimeZone
     period_days: Annotated[int, Strict(), Field(ge=1, le=3660)] = 30
     judge_example_zones: Flag = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime, tzinfo
 
 
@@ -49,3 +50,8 @@ def clock_zh(zone: tzinfo, at: datetime) -> str:
     """The same in Chinese: '北京时间, UTC+08:00'."""
     named = "北京时间" if str(zone) in BEIJING_TIME else str(zone)
     return f"{named}, UTC{at.astimezone(zone).isoformat()[-6:]}"
+
+
+def is_one_line(text: str) -> bool:
+    """Return whether a text holds no line break and no other control character, and so may stand in a mail's header."""
+    return not any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in text)

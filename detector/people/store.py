@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 
+from detector.core.wording import is_one_line
 from detector.database import Database, schema
 from detector.people import audit, throttle
 from detector.people.audit import Looked
@@ -84,6 +85,8 @@ class People:
         login = _login(login)
         if not name.strip():
             raise PeopleRefusal("a user needs a name")
+        if not is_one_line(name):
+            raise PeopleRefusal("a name has no line break and no other control character")
         department = _department(role, department)
         kept = hashed(password, login) if password is not None else None
         with self._database.begin(lock=LOCK) as connection:
@@ -281,6 +284,8 @@ class People:
         """A new token of a user and its secret, which is shown this once. Raises UnknownUser, PeopleRefusal."""
         if not label.strip():
             raise PeopleRefusal("a token needs a label that says what it is for")
+        if not is_one_line(label):
+            raise PeopleRefusal("a label has no line break and no other control character")
         if expires_at <= self._now():
             raise PeopleRefusal("a token must expire later than now")
         secret = TOKEN_PREFIX + secrets.token_urlsafe(32)

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,8 +37,8 @@ LONGEST_CELL = 32_767
 LONGEST_SHEET_NAME = 31
 A4, A3 = 9, 8
 """Excel's numbers of papers: the summary fits on A4, a row of an issue can be read on A3 only."""
-INJECTION = ("=", "+", "-", "@", "\t", "\r")
-"""A text that begins so is a formula to a spreadsheet that reads CSV."""
+SIGNS = frozenset("=+-@\N{MINUS SIGN}")
+"""A text that begins so is a formula to a spreadsheet that reads CSV; some take full-width signs for the same."""
 
 Cell = str | int | float | datetime | None
 
@@ -362,10 +363,26 @@ def _csv_cells(row: LedgerRow, at: datetime, language: Language) -> Iterator[Any
         if isinstance(value, datetime):
             yield value.isoformat(sep=" ", timespec="seconds")
         elif isinstance(value, str):
-            text = plain(value)
-            yield f"'{text}" if text.startswith(INJECTION) else text
+            yield csv_text(plain(value))
         else:
             yield value
+
+
+def csv_text(text: str) -> str:
+    """Return the text, with an apostrophe before it where a spreadsheet might run it as a formula.
+
+    Spreadsheets differ in which white space they leave out before a sign; so any white space counts as none here.
+    """
+    seen = next((one for one in text if not _is_invisible(one)), "")
+    begins = text[:1] in ("\t", "\r", "\n") or (
+        unicodedata.normalize("NFKC", seen)[:1] in SIGNS if seen else False
+    )
+    return f"'{text}" if begins else text
+
+
+def _is_invisible(character: str) -> bool:
+    """Whether a character shows nothing: white space of any width, control and format characters."""
+    return character.isspace() or unicodedata.category(character) in ("Cc", "Cf", "Mn", "Zs")
 
 
 def department_rows(rows: Sequence[LedgerRow]) -> dict[Named, list[LedgerRow]]:

@@ -272,7 +272,7 @@ def _mail(mail: MailSettings | None, morning: Morning) -> None:
     assert mail is not None
     message = EmailMessage()
     marked = f"（{len(morning.alerts)} 项需处理）" if morning.alerts else ""
-    message["Subject"] = f"{morning.county} {morning.at:%Y-%m-%d} 夜间巡检{marked}"
+    message["Subject"] = f"{' '.join(morning.county.split())} {morning.at:%Y-%m-%d} 夜间巡检{marked}"
     message["From"] = mail.sender
     message["To"] = ", ".join(mail.to)
     message.set_content(morning.text())

@@ -224,6 +224,14 @@ def test_a_new_password_ends_every_session(people: People) -> None:
     assert people.authenticate("admin", "another horse battery")
 
 
+@pytest.mark.parametrize("name", ["Li\nBcc: x@evil.example", "Li\r", "Li\u2028Li", "Li\x00"])
+def test_a_name_or_label_with_a_line_break_is_refused(people: People, name: str) -> None:
+    with pytest.raises(PeopleRefusal, match="line break"):
+        people.create(PROGRAM, "li", name=name, role=Role.REVIEWER)
+    with pytest.raises(PeopleRefusal, match="line break"):
+        people.issue_token(PROGRAM, "admin", name, NOON + timedelta(days=1))
+
+
 def test_a_new_password_ends_every_token_of_the_account_and_none_of_others(people: People) -> None:
     people.create(PROGRAM, "li", name="Li", role=Role.REVIEWER, password=PASSWORD)
     later = NOON + timedelta(days=300)

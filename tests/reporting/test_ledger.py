@@ -17,7 +17,15 @@ from papers import LONG, MORNING, NOW, POLICE, STREET, Made, dispatched, row
 
 from detector.core.times import Interval
 from detector.issues import State
-from detector.reporting.ledger import Titles, ledger_csv, ledger_json, sheet_name, text_lines, write_ledger
+from detector.reporting.ledger import (
+    Titles,
+    csv_text,
+    ledger_csv,
+    ledger_json,
+    sheet_name,
+    text_lines,
+    write_ledger,
+)
 from detector.reporting.pictures import no_pictures
 from detector.reporting.rows import LedgerRow, Named
 from detector.reporting.statistics import statistics
@@ -167,6 +175,19 @@ def test_csv_opens_in_excel_and_runs_no_formula() -> None:
     assert read[4]["网格"] == "'-2+3"
     assert read[0]["整改期限"] == "2026-01-09 10:00:00+08:00"
     assert not any(str(cell).startswith(("=", "+", "-", "@")) for one in read for cell in one.values())
+
+
+@pytest.mark.parametrize(
+    "before", ["", " ", "\u3000", "\t", "\r\n", "\u00a0", "\u200b", "\ufeff", " \u3000\u200f"]
+)
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "＝", "＋", "－", "＠", "﹢", "﹣", "﹦", "﹫", "−"])
+def test_no_white_space_and_no_width_hides_a_sign_from_csv(before: str, sign: str) -> None:
+    assert csv_text(f"{before}{sign}1+1") == f"'{before}{sign}1+1"
+
+
+@pytest.mark.parametrize("text", ["", " ", "人民路", " 人民路", "1-2", "（东段）", "a=b", "\u3000a"])
+def test_other_texts_stay_as_they_are_in_csv(text: str) -> None:
+    assert csv_text(text) == text
 
 
 def test_json_says_everything_as_it_is() -> None:
