@@ -25,6 +25,7 @@ from detector.footage.troubles import Troubles
 from detector.inference.bins import BinClassifier, BinHead, LazyBins
 from detector.inference.detector import Detector, WithVerifier, make_ready, open_detector
 from detector.inference.second import BinJudge, SecondModels
+from detector.inference.two_sizes import AtTwoSizes
 from detector.inference.weights import Weights, verified
 from detector.issues.queue import IssueQueue
 from detector.observing.store import ObservationStore
@@ -115,11 +116,11 @@ def sight_of(settings: Settings) -> Sight:
 
 
 def litter_detector_of(settings: ModelSettings, threads: int = 0) -> Detector | None:
-    """The second detector, for bags of rubbish, where the settings name one."""
+    """The second detector, for rubbish, where the settings name one: at `litter_imgsz` and at `imgsz`."""
     if not settings.litter_weights:
         return None
-    own = replace(settings, weights=settings.litter_weights, imgsz_hw=settings.litter_imgsz_hw)
-    return _open(own, threads)
+    own = replace(settings, weights=settings.litter_weights)
+    return AtTwoSizes(_open(replace(own, imgsz_hw=settings.litter_imgsz_hw), threads), _open(own, threads))
 
 
 def bin_judge_of(settings: ModelSettings, threads: int = 0) -> BinJudge | None:
@@ -148,7 +149,7 @@ def prepare_detector(settings: ModelSettings, *, litter: bool = True) -> None:
     if settings.verify_weights:
         wanted.append((settings.verify_weights, settings.imgsz_hw))
     if litter and settings.litter_weights:
-        wanted.append((settings.litter_weights, settings.litter_imgsz_hw))
+        wanted += [(settings.litter_weights, size) for size in (settings.litter_imgsz_hw, settings.imgsz_hw)]
     for weights, input_hw in wanted:
         file = weights_of(replace(settings, weights=weights))
         make_ready(file, cache_folder(), device=settings.device, input_hw=input_hw)

@@ -33,8 +33,9 @@ def figures(report: TrainingReport) -> str:
     parts = [
         (
             f"`{report.weights}`: {report.size_bytes / 1e6:.1f} MB, SHA-256 `{report.sha256}`. Trained in "
-            f"{report.training_s / 60:.0f} minutes on {report.close_ups} close-ups and {report.composed} composed "
-            f"pictures (SHA-256 of all of them `{report.data_sha256[:16]}`)."
+            f"{report.training_s / 60:.0f} minutes, {report.epochs} epochs, on {report.close_ups} close-ups, "
+            f"{report.composed} composed and {report.whole_pictures} whole pictures (SHA-256 of all of them "
+            f"`{report.data_sha256[:16]}`)."
         ),
         markdown_table(("learned from", "licence"), report.licences.items()),
         markdown_table(

@@ -69,6 +69,9 @@ class TrainingReport:
     """Of everything that was learned from, by what it is."""
     close_ups: int
     composed: int
+    whole_pictures: int
+    """Pictures of the recipe's sources that were learned from, each counted once."""
+    epochs: int
     scores: Scores
     training_s: float
     """From the first epoch to the last, on whatever machine and beside whatever else; without interruptions."""
@@ -123,6 +126,8 @@ def train(
         licences=licences_of(settings),
         close_ups=len(material.training),
         composed=settings.mix.composed,
+        whole_pictures=len(material.wholes),
+        epochs=settings.fit.epochs,
         scores=score(library.YOLO(str(out)), seeing(out, work / "cache"), settings, material, work),
         training_s=round(training_s, 1),
     )

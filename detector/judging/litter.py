@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.config.rules import RuleSet
-from detector.core.geometry import ASPECT, Box, box_area, contact_share, iou, within_reach
+from detector.core.geometry import ASPECT, Box, box_area, contact_share, iou, is_same_object, within_reach
 from detector.core.values import (
     Camera,
     Image,
@@ -116,6 +116,10 @@ UNNAMED_CONFIDENCE = 0.5
 SAME_THING_IOU = 0.25
 SURE_SHARE = 0.4
 """A named thing is seen in at least so many of the looks over its stay."""
+
+
+Mover = tuple[Box, float]
+"""Box and confidence of a person, vehicle or bike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,8 +233,9 @@ def lying(observations: Sequence[Observation], camera: Camera, rules: RuleSet) -
     zones = _zones(camera, rules)
     if not zones:
         return
-    owners = _who_stand(observations)
-    stays = join_stays(_new_things(observations, camera, zones), _named_things(observations, rules))
+    named = _named_things(observations, rules)
+    owners = _owners(observations, named)
+    stays = join_stays(_new_things(observations, camera, zones), named)
     for stay in stays:
         zone, share = _place(stay.box, zones, rules)
         if zone is None:
@@ -320,6 +325,15 @@ def _parts_in_force(
         yield replace(stay, sightings=tuple(run), absent_before=before), run_limit_s
 
 
+def _owners(observations: Sequence[Observation], named: Sequence[Stay]) -> list[Stay]:
+    """People who stand still, without what the detector for rubbish names with more confidence than `person`."""
+    return [
+        person
+        for person in _who_stand(observations)
+        if not any(is_same_object(person.box, thing.box) and _meet(person, thing) for thing in named)
+    ]
+
+
 def _who_stand(observations: Sequence[Observation]) -> list[Stay]:
     """People who stand still: seen in one place in most of the looks over their stay, and not two who passed there.
 
@@ -373,28 +387,52 @@ def _abandoned_at(stay: Stay, owners: Sequence[Stay]) -> datetime:
 def _named_things(observations: Sequence[Observation], rules: RuleSet) -> list[Stay]:
     """Stays of what a detector names rubbish, seen in a good part of the looks that it was asked at.
 
-    A part of a vehicle or of who stands there is none, whatever the detector says of it.
+    Not counted: parts of a vehicle or of a person, and what the general model names a vehicle, bike or person with more
+    confidence.
     """
     min_confidence = rules.rules[Violation.LITTER].min_confidence
     asked = [o for o in observations if o.picture is not None]
     moving = {o.at: _movers(o) for o in asked}
     named = []
     for stay in find_stays(asked, LabelGroup.RUBBISH, min_confidence=min_confidence):
-        looks = sum(stay.seen[0] <= o.at <= stay.seen[1] for o in asked)
-        inside = sum(_is_part(sighting.box, moving[sighting.at]) for sighting in stay.sightings)
-        few = len(stay.sightings) < max(2.0, SURE_SHARE * looks)
-        if not few and inside <= PART_OF_SHARE * len(stay.sightings):
+        looks = [o.at for o in asked if stay.seen[0] <= o.at <= stay.seen[1]]
+        inside = sum(_is_part(s.box, _other_objects(s.box, moving[s.at])) for s in stay.sightings)
+        few = len(stay.sightings) < max(2.0, SURE_SHARE * len(looks))
+        part = inside > PART_OF_SHARE * len(stay.sightings)
+        if not few and not part and _is_named_best(stay, [moving[at] for at in looks]):
             named.append(stay)
     return named
+
+
+def _is_named_best(stay: Stay, looks: Sequence[Sequence[Mover]]) -> bool:
+    """Whether the detector for rubbish names the object with more confidence than the general model does.
+
+    A bag alone may be named `person` or `car` with little confidence, and under a new name at each look: the means over
+    all looks are compared, a look without the name as 0.
+    """
+    others = [
+        max((confidence for box, confidence in movers if is_same_object(stay.box, box)), default=0.0)
+        for movers in looks
+    ]
+    return sum(sighting.confidence for sighting in stay.sightings) > sum(others)
 
 
 def _is_part(box: Box, movers: Sequence[Box]) -> bool:
     return any(_share_inside(box, mover) >= INSIDE for mover in movers)
 
 
-def _movers(observation: Observation) -> list[Box]:
-    wheels = _boxes(observation, LabelGroup.VEHICLE) + _boxes(observation, LabelGroup.BIKE)
-    return [*_boxes(observation, LabelGroup.PERSON), *wheels]
+def _other_objects(box: Box, movers: Sequence[Mover]) -> list[Box]:
+    """The boxes of what moves, without those of the object itself under another name."""
+    return [mover for mover, _ in movers if not is_same_object(box, mover)]
+
+
+def _movers(observation: Observation) -> list[Mover]:
+    """Boxes of persons, vehicles and bikes, each with its confidence in [0, 1]."""
+    return [
+        mover
+        for group in (LabelGroup.PERSON, LabelGroup.VEHICLE, LabelGroup.BIKE)
+        for mover in _named_boxes(observation, group)
+    ]
 
 
 # --- new and still
@@ -501,9 +539,14 @@ def _plates(
 
 
 def _boxes(observation: Observation, group: LabelGroup, min_confidence: float = 0.0) -> list[Box]:
+    return [box for box, confidence in _named_boxes(observation, group) if confidence >= min_confidence]
+
+
+def _named_boxes(observation: Observation, group: LabelGroup) -> list[Mover]:
+    """The boxes of one group, each with its confidence in [0, 1]."""
     found = observation.detections.of(group)
-    rows = found.boxes[found.confidences >= min_confidence].astype(float).tolist()
-    return [(b[0], b[1], b[2], b[3]) for b in rows]
+    rows = zip(found.boxes.astype(float).tolist(), found.confidences.tolist(), strict=True)
+    return [((b[0], b[1], b[2], b[3]), confidence) for b, confidence in rows]
 
 
 def _grown(box: Box, across: float) -> Box:

@@ -16,7 +16,7 @@ from enum import Enum
 import cv2
 import numpy as np
 
-from detector.core.geometry import Box, iou, within_reach
+from detector.core.geometry import Box, iou, is_same_object, within_reach
 from detector.core.times import Interval
 from detector.core.values import Image, Incident, LabelGroup, Proof, Still
 from detector.core.wording import duration_en, duration_zh
@@ -397,7 +397,10 @@ def _at_a_glance(at: datetime, thing: _Thing, looker: Looker, run: Interval, sid
 
 
 def _who_reach(seen: Seen, thing: _Thing, detector: Detector) -> list[_Person]:
-    """The people who have the thing within reach: foot x and y and height, in heights of the picture."""
+    """The people who have the thing within reach: foot x and y and height, in heights of the picture.
+
+    The thing itself under the name `person` is not one of them.
+    """
     height, width = seen.frame.image.shape[:2]
     aspect = width / height
     people = detector.detect([seen.frame.image])[0].of(LabelGroup.PERSON).boxes.astype(float).tolist()
@@ -405,6 +408,7 @@ def _who_reach(seen: Seen, thing: _Thing, detector: Detector) -> list[_Person]:
         ((x1 + x2) / 2 * aspect, y2, y2 - y1)
         for x1, y1, x2, y2 in people
         if within_reach(thing.box, (x1, y1, x2, y2), aspect=aspect)
+        and not is_same_object(thing.box, (x1, y1, x2, y2))
     ]
 
 

@@ -19,6 +19,8 @@ REPORT = TrainingReport(
     licences={"trashbags": "CC BY 4.0"},
     close_ups=440,
     composed=2000,
+    whole_pictures=983,
+    epochs=3,
     scores=Scores(
         threshold=0.4,
         close_up_map50={416: 0.881},
@@ -43,6 +45,7 @@ def test_a_card_says_sizes_licences_and_every_false_alarm() -> None:
     card = with_figures("", REPORT)
     assert "| trashbags | CC BY 4.0 |" in card
     assert "| 416 px | 0.881 |" in card
+    assert "30 minutes, 3 epochs, on 440 close-ups, 2000 composed and 983 whole pictures" in card
     assert "| test | 1280x720 | 20-60 | 400 | 0.92 | 0.86 at 0.4 | 0.87 at 0.31 |" in card
     assert "0 false alarms at 0.4 or above, 1 at 0.2 or above" in card
     assert "bus.jpg" in card

@@ -373,6 +373,31 @@ def test_what_the_detector_names_again_and_again_counts_even_if_it_always_lay_th
     assert {s.label for s in incident.stay.sightings if incident.stay} == {"rubbish"}
 
 
+def under_two_names(other: str, confidences: tuple[float, float]) -> list[Observation]:
+    """Looks at a bag that always lay there: the second confidence is that of the general model's name, 2 px off."""
+    second = (BAG[0], BAG[1] + 2, BAG[2], BAG[3])
+    seen = looks(lambda _: bag(GROUND), lambda _: [("rubbish", BAG), (other, second)])
+    both = np.array(confidences, np.float32)
+    return [replace(one, detections=replace(one.detections, confidences=both)) for one in seen]
+
+
+@pytest.mark.parametrize("other", ["person", "car", "bicycle"])
+def test_of_two_names_of_one_object_the_one_with_more_confidence_decides(other: str) -> None:
+    (incident,) = found(under_two_names(other, (0.7, 0.5)))
+    assert incident.interval.duration_s == pytest.approx(CADENCE_S * 19)
+    assert found(under_two_names(other, (0.7, 0.75))) == []
+
+
+def test_a_name_that_few_looks_give_does_not_outweigh_rubbish_in_all_looks() -> None:
+    sure = replace(
+        detections([("person", BAG), ("rubbish", BAG)]), confidences=np.array([0.9, 0.6], np.float32)
+    )
+    seen = looks(lambda _: bag(GROUND), named)
+    assert (
+        len(found([replace(one, detections=sure) if i % 4 == 0 else one for i, one in enumerate(seen)])) == 1
+    )
+
+
 def test_a_single_word_of_the_detector_or_an_unsure_one_does_not_count() -> None:
     once = looks(lambda _: GROUND, lambda i: named(i) if i == 5 else [])
     unsure = looks(lambda _: GROUND, named, confidence=0.3)
