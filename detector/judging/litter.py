@@ -113,6 +113,10 @@ SHIFTS_HEIGHTS = 0.3
 UNNAMED_CONFIDENCE = 0.5
 """What a sighting that no detector confirms counts."""
 
+CAME_CONFIDENCE = 0.35
+"""The detector for rubbish counts from here on for what an earlier look does not show; for what always lay there it counts
+from the rule's `min_confidence`. Below it a suspicion would be dropped by the proof (`NAMED`)."""
+
 SAME_THING_IOU = 0.25
 SURE_SHARE = 0.4
 """A named thing is seen in at least so many of the looks over its stay."""
@@ -387,6 +391,7 @@ def _abandoned_at(stay: Stay, owners: Sequence[Stay]) -> datetime:
 def _named_things(observations: Sequence[Observation], rules: RuleSet) -> list[Stay]:
     """Stays of what a detector names rubbish, seen in a good part of the looks that it was asked at.
 
+    What came after an earlier look needs less confidence: the proof asks then whether it is new, too.
     Not counted: parts of a vehicle or of a person, and what the general model names a vehicle, bike or person with more
     confidence.
     """
@@ -394,12 +399,16 @@ def _named_things(observations: Sequence[Observation], rules: RuleSet) -> list[S
     asked = [o for o in observations if o.picture is not None]
     moving = {o.at: _movers(o) for o in asked}
     named = []
-    for stay in find_stays(asked, LabelGroup.RUBBISH, min_confidence=min_confidence):
+    for stay in find_stays(asked, LabelGroup.RUBBISH, min_confidence=min(CAME_CONFIDENCE, min_confidence)):
         looks = [o.at for o in asked if stay.seen[0] <= o.at <= stay.seen[1]]
+        sure = sum(sighting.confidence >= min_confidence for sighting in stay.sightings)
+        enough = max(2.0, SURE_SHARE * len(looks))
+        came = stay.absent_before is not None and len(stay.sightings) >= enough
+        if not came and sure < enough:
+            continue
         inside = sum(_is_part(s.box, _other_objects(s.box, moving[s.at])) for s in stay.sightings)
-        few = len(stay.sightings) < max(2.0, SURE_SHARE * len(looks))
         part = inside > PART_OF_SHARE * len(stay.sightings)
-        if not few and not part and _is_named_best(stay, [moving[at] for at in looks]):
+        if not part and _is_named_best(stay, [moving[at] for at in looks]):
             named.append(stay)
     return named
 
@@ -407,14 +416,15 @@ def _named_things(observations: Sequence[Observation], rules: RuleSet) -> list[S
 def _is_named_best(stay: Stay, looks: Sequence[Sequence[Mover]]) -> bool:
     """Whether the detector for rubbish names the object with more confidence than the general model does.
 
-    A bag alone may be named `person` or `car` with little confidence, and under a new name at each look: the means over
+    A bag alone may be named `person` or `car` with little confidence, and under a new name at each look: the medians over
     all looks are compared, a look without the name as 0.
     """
     others = [
         max((confidence for box, confidence in movers if is_same_object(stay.box, box)), default=0.0)
         for movers in looks
     ]
-    return sum(sighting.confidence for sighting in stay.sightings) > sum(others)
+    own = [sighting.confidence for sighting in stay.sightings]
+    return median([*own, *[0.0] * (len(looks) - len(own))]) > median(others)
 
 
 def _is_part(box: Box, movers: Sequence[Box]) -> bool:

@@ -54,6 +54,9 @@ WIDEST = 0.14
 """In picture widths: a suspicion is of a thing up to 0.11 wide, and the full picture may show a little more of it. What is
 wider is none, such as a line of words that the camera writes over its picture, of which looks showed a part."""
 
+WIDER = 1.3
+"""A change may be so many times as wide as a suspicion that a detector named; larger ones than WIDEST are only named."""
+
 GLANCES_S = (0.0, 1.3, 5.0)
 """Who was there before a moment and after it was there at that moment too, hidden by somebody walking past."""
 
@@ -133,8 +136,10 @@ def prove_litter(
         lay_s = max(0.0, (end - start).total_seconds())
         return Dropped(incident, f"it lay for {lay_s:.0f} s, the limit is {incident.limit_s:.0f} s")
     score = _named(thing, run, eyes)
-    if not (thing.new or score >= NAMED_ALONE):
-        return Dropped(incident, f"{thing.why_not_new}, and no detector of bags names it ({score:.2f})")
+    named = score >= (NAMED if thing.new else NAMED_ALONE)
+    if not (named or (thing.new and _width(thing.box) <= WIDEST)):
+        why_not = thing.why_not_new or "it is new, but larger than a bag"
+        return Dropped(incident, f"{why_not}, and no detector of bags names it ({score:.2f})")
     confidence = max(NEW_CONFIDENCE if thing.new else 0.0, score)
     refined = replace(incident, interval=Interval(start, end), box=thing.box, confidence=confidence)
     stills = _stills(thing, run, looker, refined)
@@ -152,6 +157,11 @@ def prove_litter(
         explanation_zh=f"弃置{duration_zh(refined.dwell_s)}, 接地部分{refined.share:.0%}位于区域内, "
         f"时限{duration_zh(refined.limit_s)}; {why_zh}",
     )
+
+
+def _width(box: Box) -> float:
+    """In picture widths."""
+    return box[2] - box[0]
 
 
 def _percent(share: float) -> str:
@@ -260,7 +270,7 @@ def _new_blob(before: Image, after: Image, region: Box, box: Box) -> tuple[Blob 
     x1, y1, x2, y2 = blob.xyxy
     left, _, right, _ = _box_of(blob, before, region)
     cut = x1 == 0 or y1 == 0 or x2 == before.shape[1] or y2 == before.shape[0]
-    if cut or right - left > WIDEST:
+    if cut or right - left > max(WIDEST, WIDER * (box[2] - box[0])):
         return None, "the change is larger than a thing or cut by the picture's edge"
     if is_light(before, after, blob.xyxy, blob.mask):
         return None, "only the light changed"

@@ -405,6 +405,12 @@ def test_a_single_word_of_the_detector_or_an_unsure_one_does_not_count() -> None
     assert not found(unsure)
 
 
+def test_what_came_needs_less_confidence_than_what_always_lay_there() -> None:
+    came = looks(lambda _: GROUND, lambda i: named(i) if i >= 6 else [], confidence=0.36)
+    assert len(found(came)) == 1
+    assert not found(came[6:])
+
+
 def test_both_ways_tell_of_one_bag_once() -> None:
     (incident,) = found(looks(left_at_8, lambda i: named(i) if i >= 8 and i % 2 else []))
     assert incident.confidence == pytest.approx(0.8)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ import pytest
 from street import Street, Thing, seconds
 
 from detector.core.geometry import Box
-from detector.core.values import Image, Proof, Violation
+from detector.core.values import Detections, Image, Proof, Violation
 from detector.proving import litter as proving
 from detector.proving.litter import prove_litter
 from detector.proving.prove import Dropped
@@ -46,7 +46,21 @@ class Resized(Pavement):
         )
 
 
-def verdict(thing: Thing, looked_like: Box, street: Street | None = None) -> Proof | Dropped:
+@dataclass
+class Naming(Street):
+    """A detector for rubbish that names one place with one confidence in every picture; its input is the whole picture."""
+
+    named: Box = BAG
+    confidence: float = 0.4
+
+    def detect(self, images: Sequence[Image], part: Box | None = None) -> list[Detections]:
+        boxes = np.array([self.named], np.float32)
+        return [Detections(("rubbish",), np.array([self.confidence], np.float32), boxes) for _ in images]
+
+
+def verdict(
+    thing: Thing, looked_like: Box, street: Street | None = None, litter: Street | None = None
+) -> Proof | Dropped:
     """Of a thing that some looks showed to be only so large."""
     street = street or Pavement([thing])
     suspicion = street.suspicion(box=thing.box)
@@ -55,7 +69,7 @@ def verdict(thing: Thing, looked_like: Box, street: Street | None = None) -> Pro
     stay = replace(suspicion.stay, sightings=sightings)
     suspicion = replace(suspicion, violation=Violation.LITTER, box=looked_like, stay=stay)
     with street.looker() as looker:
-        return prove_litter(suspicion, looker, street, None)
+        return prove_litter(suspicion, looker, street, litter)
 
 
 def test_a_bag_that_stays_is_proven_and_timed() -> None:
@@ -84,6 +98,15 @@ def test_a_part_of_what_is_wider_than_any_thing_is_none(monkeypatch: pytest.Monk
     assert "larger than a thing" in found.reason
     monkeypatch.setattr(proving, "WIDEST", 1.0)
     assert isinstance(verdict(Thing(1, 250, 800, LINE_OF_WORDS), part), Proof)
+
+
+@pytest.mark.parametrize(("confidence", "proven"), [(0.4, True), (0.3, False)])
+def test_what_is_larger_than_a_bag_must_be_new_and_be_named_rubbish(confidence: float, proven: bool) -> None:
+    litter = Naming([], named=LINE_OF_WORDS, confidence=confidence)
+    found = verdict(Thing(1, 250, 800, LINE_OF_WORDS), LINE_OF_WORDS, litter=litter)
+    assert isinstance(found, Proof) == proven
+    always = verdict(Thing(1, 0, 1200, LINE_OF_WORDS), LINE_OF_WORDS, litter=litter)
+    assert isinstance(always, Dropped)
 
 
 class Hidden(Pavement):
