@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -21,6 +22,7 @@ from detector.inference.weights import sha256_of
 EXPORT_WARNS = pytest.mark.filterwarnings(
     "ignore:.*torch.jit.*:FutureWarning", "ignore:.*torch.jit.*:DeprecationWarning"
 )
+SHIPPED = pytest.mark.parametrize("name", ["litter", "litter_all"])
 RECIPE = Path("configs/training/litter.yaml")
 
 
@@ -38,16 +40,26 @@ def litter(checkout: Path, exports: Path) -> OpenVinoDetector:
     )
 
 
-def test_the_shipped_weights_are_those_of_the_manifest_and_small(checkout: Path) -> None:
-    part = load_manifest(checkout / "models").weights["litter"]
+@SHIPPED
+def test_the_shipped_weights_are_those_of_the_manifest_and_small(checkout: Path, name: str) -> None:
+    part = load_manifest(checkout / "models").weights[name]
     weights = checkout / "models" / part.file
     assert sha256_of(weights) == part.sha256
     assert weights.stat().st_size == part.size_bytes <= 8_000_000
 
 
-def test_the_card_shows_the_figures_of_the_shipped_weights(checkout: Path) -> None:
-    part = load_manifest(checkout / "models").weights["litter"]
-    assert part.sha256 in (checkout / "models" / "litter.md").read_text()
+@SHIPPED
+def test_the_card_shows_the_figures_of_the_shipped_weights(checkout: Path, name: str) -> None:
+    part = load_manifest(checkout / "models").weights[name]
+    assert part.sha256 in (checkout / "models" / f"{name}.md").read_text()
+
+
+@SHIPPED
+def test_the_committed_recipe_trains_as_long_as_the_card_says(checkout: Path, name: str) -> None:
+    recipe = load_training(checkout / "configs" / "training" / f"{name}.yaml")
+    report = json.loads((checkout / "models" / f"{name}.json").read_text())
+    assert report.get("epochs", recipe.fit.epochs) == recipe.fit.epochs
+    assert report["composed"] == recipe.mix.composed
 
 
 @pytest.mark.slow
