@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from anyio import to_thread
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
@@ -55,6 +56,9 @@ LARGER_BODIES: Mapping[str, BodyRule] = {
 }
 """Path prefixes that take more than a form does."""
 
+THREADS: Final = 20
+"""Requests that are computed at a time. More only wait for one another, and each thread keeps megabytes."""
+
 TOLD_WHY: Final = (400, 409, 422, 503)
 """Of these a page gives the reason besides, in English; the others say all in the page's own language."""
 
@@ -93,6 +97,7 @@ def create_inner(house: House) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    to_thread.current_default_thread_limiter().total_tokens = THREADS
     yield
     await app.state.house.hub.stop()
     await app.state.house.apart.stop()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from datetime import date, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
@@ -46,7 +46,7 @@ def today_page(request: Request, visitor: Seeing) -> Response:
         "today.html",
         "nav.today",
         board=house.kept.get(key, lambda: day_of(house, visitor, day)),
-        kept=fragment(house.kept, (key, tongue_of(request).language)),
+        kept=_fragment(request, visitor, key),
         before=day - timedelta(days=1),
         after=day + timedelta(days=1) if day < today_of(house) else None,
         states=list(State),
@@ -65,7 +65,7 @@ def calendar_page(request: Request, visitor: Seeing) -> Response:
         "calendar.html",
         "nav.calendar",
         calendar=house.kept.get(key, lambda: calendar_of(house, visitor, days, category)),
-        kept=fragment(house.kept, (key, tongue_of(request).language)),
+        kept=_fragment(request, visitor, key),
         category=category,
         categories=list(Category),
         before=days[0] - timedelta(days=1),
@@ -84,12 +84,14 @@ def point_page(request: Request, point_id: str, visitor: Seeing) -> Response:
     days = days_until(today_of(house), house.settings.period_days)
     if day is not None and day not in days:
         days = days_until(day, house.settings.period_days)
+    key = _key(house, visitor, "point", point_id, days[-1], day)
     return page(
         request,
         "point.html",
         "nav.calendar",
         place=point,
-        detail=point_detail(house, visitor, point, days, day),
+        detail=house.kept.get(key, lambda: point_detail(house, visitor, point, days, day)),
+        kept=_fragment(request, visitor, key),
         day=day,
         heat=heat,
         may_look=visitor.may(Action.LOOK),
@@ -102,13 +104,13 @@ def point_page(request: Request, point_id: str, visitor: Seeing) -> Response:
 def dispatch_page(request: Request, visitor: Seeing) -> Response:
     house = house_of(request)
     closed = request.query_params.get("closed") == "yes"
-    key = _key(house, visitor, "dispatch", closed)
+    key = _key(house, visitor, "dispatch", closed, visitor.actor.role)
     return page(
         request,
         "dispatch.html",
         "nav.dispatch",
         board=house.kept.get(key, lambda: board_of(house, visitor, closed=closed)),
-        kept=fragment(house.kept, (key, tongue_of(request).language)),
+        kept=_fragment(request, visitor, key),
         closed=closed,
         lacking=calendar_warning(house.settings, house.desk.now()),
         may_dispatch=visitor.may(Action.DISPATCH),
@@ -157,8 +159,10 @@ def point(
 
 @api.get("/board", tags=["loop"])
 def board(request: Request, visitor: Seeing, *, closed: bool = False) -> BoardOut:
-    """What waits to be dispatched, and what is out, by department, the most urgent first."""
-    return board_of(house_of(request), visitor, closed=closed)
+    """What waits to be dispatched, and what is out, by department, the most urgent first. Claims may be some seconds old."""
+    house = house_of(request)
+    key = _key(house, visitor, "dispatch", closed, visitor.actor.role)
+    return house.kept.get(key, lambda: board_of(house, visitor, closed=closed))
 
 
 def point_for(house: House, point_id: str) -> Point:
@@ -182,9 +186,14 @@ def possible(day: date) -> date:
 
 
 def _key(house: House, visitor: Visitor, *what: Hashable) -> Hashable:
-    """Names a page's content: what those of a role and a department see of it after the last move."""
-    actor = visitor.actor
-    return (*what, actor.role, actor.bound_to, house.desk.queue.last_event())
+    """Names what those of one department, or of none, see of a page after the last move."""
+    return (*what, visitor.actor.bound_to, house.desk.queue.last_event())
+
+
+def _fragment(request: Request, visitor: Visitor, key: Hashable) -> Callable[[Any], str]:
+    """For a page's template: the text of its block, which depends on the role and the language besides."""
+    language = tongue_of(request).language
+    return fragment(house_of(request).kept, (key, visitor.actor.role, language))
 
 
 def _day(house: House, asked: str | None) -> date:
