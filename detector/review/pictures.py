@@ -15,7 +15,7 @@ from detector.pipeline.showing import newest_files, picture_of
 from detector.review.house import House
 
 TRIED = 4
-WITHIN_S = 15.0
+WITHIN_S = 30.0
 """A picture, or the names of a folder's files, must be there within so many seconds."""
 
 
