@@ -17,7 +17,7 @@ import numpy as np
 from detector.core.errors import BadInput
 from detector.core.geometry import Polygon
 from detector.core.values import Camera, Violation, Zone, ZoneKind
-from detector.demo import market, rubbish
+from detector.demo import market, piles, rubbish
 from detector.demo.photos import photographed
 from detector.demo.play import CARS, Random, passing, spot, traffic, visit
 from detector.demo.record import record
@@ -291,6 +291,18 @@ def _rubbish(
     )
 
 
+def _pile(what: str, build: Callable[[Random], tuple[Actor, ...]], *, people_per_min: float = 2.0) -> Case:
+    """A case of piled goods, on a footway with a tactile path."""
+    return Case(
+        what,
+        lambda random: (build(random), ()),
+        duration_s=600.0,
+        people_per_min=people_per_min,
+        camera=piles.CAMERA,
+        limits_s=piles.LIMITS_S,
+    )
+
+
 def _market(what: str, build: Callable[[Random], tuple[Actor, ...]], *, people_per_min: float = 2.0) -> Case:
     """A case of bikes or vending, on a street with a wide footway."""
     return Case(
@@ -349,6 +361,13 @@ CASES: Final[Mapping[str, Case]] = MappingProxyType(
             camera=market.EVENINGS,
             clock="19:30",
         ),
+        "piled": _pile("goods are put on a footway and stay", piles.piled),
+        "piled-tactile": _pile("goods are put on a tactile path and stay", piles.on_tactile_path),
+        "piled-crowd": _pile("the same on a busy footway", piles.piled, people_per_min=8.0),
+        "piled-cleared": _pile("goods stand beyond the limit, then they are taken away", piles.cleared),
+        "piled-unloaded": _pile("goods that are gone before the limit", piles.unloaded),
+        "piled-small": _pile("one bag, which is litter", piles.small),
+        "piled-attended": _pile("luggage whose owner stays beside it", piles.attended),
         "litter": _rubbish("a bag dropped by somebody who walks on", rubbish.left),
         "litter-crowd": _rubbish("the same on a busy footway", rubbish.left, people_per_min=8.0),
         "litter-night": _rubbish("the same at night", rubbish.left, clock="22:30"),

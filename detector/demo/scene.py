@@ -42,6 +42,9 @@ BIKES_TOGETHER: Final = 3
 IN_ZONE_SHARE: Final = 0.5
 """From this part of its ground contact on, a vehicle stands in a zone. Made scenes keep well away from it."""
 
+TACTILE_SHARE: Final = 0.2
+"""The same of goods on a tactile path, which is narrow."""
+
 VAN_WIDTH: Final = 0.25
 """Width of a van in picture widths where its wheels touch the lower edge of the picture."""
 
@@ -219,7 +222,7 @@ def truth(scene: Scene, limit: Limit | None = None) -> tuple[Event, ...]:
     """
     limit = limit or scene.limit_s
     events = [*_vehicle_events(scene, limit), *_stall_events(scene, limit), *_bike_events(scene, limit)]
-    events += _litter_events(scene, limit)
+    events += [*_litter_events(scene, limit), *_pile_events(scene, limit)]
     return tuple(sorted(events, key=lambda event: (event.from_s, event.box)))
 
 
@@ -262,6 +265,24 @@ def _litter_events(scene: Scene, limit: Limit) -> Iterator[Event]:
             if inside and all(_too_long(scene, Violation.LITTER, zone, stand, limit) for zone in inside):
                 pixels = _pixel_box(box, scene.resolution_wh)
                 yield Event(Violation.LITTER, inside[0].id, *stand, pixels, actor.sprite)
+
+
+def _pile_events(scene: Scene, limit: Limit) -> Iterator[Event]:
+    """Heaps on a footway, or with TACTILE_SHARE of their ground contact on a tactile path, which goes first."""
+    sprites = wardrobe(scene.shared)
+    least = {ZoneKind.TACTILE_PATH: TACTILE_SHARE, ZoneKind.SIDEWALK: IN_ZONE_SHARE}
+    for actor in scene.actors:
+        for stand, foot in _stands(scene, actor) if sprites[actor.sprite].kind is Kind.RUBBISH else ():
+            box = scene.box_of(actor, *foot)
+            zones = [
+                zone
+                for kind, share in least.items()
+                for zone in scene.camera.zones
+                if zone.kind is kind and contact_share(box, zone.polygon) >= share
+            ]
+            if zones and _too_long(scene, Violation.PILED_GOODS, zones[0], stand, limit):
+                pixels = _pixel_box(box, scene.resolution_wh)
+                yield Event(Violation.PILED_GOODS, zones[0].id, *stand, pixels, actor.sprite)
 
 
 def _bike_events(scene: Scene, limit: Limit) -> Iterator[Event]:
