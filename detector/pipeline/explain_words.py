@@ -15,6 +15,7 @@ LABELS_ZH: Final[Mapping[str, str]] = {
     "backpack": "背包",
     "bench": "长椅",
     "bicycle": "自行车",
+    "bin": "垃圾桶",
     "boat": "船",
     "bus": "客车",
     "car": "小汽车",
@@ -54,6 +55,11 @@ REASONS_ZH: Final[Mapping[str, str]] = {
     r"it was always there": "始终在原处",
     r"the change is larger than a thing or cut by the picture's edge": "变化区域大于遗弃物, 或被画面边缘截断",
     r"only the light changed": "仅光线变化",
+    r"there is no classifier of containers to ask \(model\.bin_weights\)": "未配置垃圾桶分类模型 (model.bin_weights)",
+    rf"the container is dirty in {FIGURE} of {FIGURE} pictures": "{1}张画面中{0}张显示垃圾桶满溢",
+    rf"dirty for {FIGURE} s, the limit is {FIGURE} s": "满溢{0}秒, 时限{1}秒",
+    rf"a person, vehicle or bicycle in {FIGURE} of {FIGURE} pictures": "{1}张画面中{0}张识别为行人、车辆或自行车",
+    rf"a vehicle: certainty {FIGURE}": "是车辆: 可信度{0}",
     r"something was taken away there": "该处有物品被移走",
 }
 """Reasons of a drop as patterns of the whole text; `{0}` is the first figure of the pattern."""
