@@ -38,6 +38,7 @@ from detector.review.routes import (
     queue,
     review,
     session,
+    source,
     spots,
     zones,
 )
@@ -46,7 +47,7 @@ from detector.review.words import WORDS
 ROUTERS: Final = (
     session.router, account.router, queue.router, review.router, evidence.router, api.router, api_events.router,
     boards.router, boards.api, loop.api, zones.router, zones.api,
-    spots.router, spots.api, admin.router, admin.api, health.router,
+    spots.router, spots.api, admin.router, admin.api, health.router, source.router,
 )  # fmt: skip
 LARGER_BODIES: Mapping[str, BodyRule] = {
     loop.ANSWERS: BodyRule(loop.LARGEST_ANSWER, 600.0, 8, Needs(Action.ANSWER), is_large=True),

@@ -107,6 +107,7 @@ WHO_MAY: Mapping[str, frozenset[Role | None]] = {
     "PUT /api/v1/settings/{file}": ADMIN,
     "GET /healthz": ANYBODY,
     "GET /readyz": ANYBODY,
+    "GET /source": ANYBODY,
     "GET /metrics": SIGNED_IN - {Role.DEPARTMENT},
 }
 """Every route, and who gets past its door. None is nobody: a browser that is not signed in."""

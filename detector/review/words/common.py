@@ -19,6 +19,11 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "app.back": ("Back", "返回"),
     "app.save": ("Save", "保存"),
     "app.all": ("All", "全部"),
+    "app.licence": (
+        "kerbwatch is free software (AGPL-3.0-or-later).",
+        "kerbwatch 是自由软件（AGPL-3.0 或更新版本）。",
+    ),
+    "app.source": ("Source of this program", "下载本程序源代码"),
     "app.clock": ("All times by the clock of {zone}", "所有时间均为 {zone}"),
     "app.unknown": ("Not known", "未知"),
     "nav.queue": ("Queue", "问题队列"),
