@@ -127,13 +127,16 @@ def bin_judge_of(settings: ModelSettings, threads: int = 0) -> BinJudge | None:
     """The classifier of street containers, opened when it is first asked; None where the settings name none."""
     if not settings.bin_weights:
         return None
-    head = manifest_weights(settings.bin_weights)
-    return LazyBins(head.sha256[:16], partial(_open_bins, head, threads))
+    name, folder = settings.bin_weights, models_folder()
+    known = load_manifest(folder).weights if (folder / "manifest.yaml").is_file() else {}
+    # A folder of weights of one's own need not have a classifier: it is missed where a container is to be judged.
+    model_id = known[name].sha256[:16] if name in known else name
+    return LazyBins(model_id, partial(_open_bins, name, threads))
 
 
-def _open_bins(head: Weights, threads: int) -> BinClassifier:
+def _open_bins(name: str, threads: int) -> BinClassifier:
     folder = models_folder()
-    file = verified(head, folder)
+    file = verified(manifest_weights(name), folder)
     network = verified(manifest_weights(BinHead.read(file).network), folder)
     return BinClassifier(file, network, cache_folder(), threads=threads)
 
