@@ -38,6 +38,15 @@ JPEG_SIZES = (0xC0, 0xC1, 0xC2)
 """What a segment of a JPEG file begins with, and the kinds of segment that state the picture's size."""
 
 
+LOCAL_CELLS = 5
+"""Side in cells of the square around a cell whose mean is taken off the cell in `local_contrast`."""
+
+
+def local_contrast(signature: FloatArray) -> FloatArray:
+    """A signature, shape (h, w), without the mean around each of its cells: what the shadow of a cloud does not change."""
+    return np.asarray(signature - cv2.blur(signature, (LOCAL_CELLS, LOCAL_CELLS)), np.float32)
+
+
 def packed(image: Image) -> bytes:
     """A picture as JPEG, to be kept with an observation."""
     return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, PICTURE_QUALITY])[1].tobytes()

@@ -31,7 +31,7 @@ from detector.core.values import (
     Violation,
 )
 from detector.decoding.change import median_of
-from detector.decoding.view import picture_distance, shows_card, structure_likeness
+from detector.decoding.view import local_contrast, picture_distance, shows_card, structure_likeness
 
 __all__ = ["SAME_VIEW", "WORDS", "ViewFault", "fault_incidents", "likeness_to", "view_faults"]
 
@@ -468,21 +468,28 @@ def _unsteady(observations: Sequence[Observation]) -> list[bool]:
     """For each look, whether the pictures around it belong to no one view.
 
     The middle picture of a window is its median, grey value by grey value: what moves drops out of it, and of a
-    fixed view the still structure remains, which each picture of the window then resembles.
+    fixed view the still structure remains, which each picture of the window then resembles, in its grey values or,
+    where the shadows of clouds pass, in its local contrast.
     """
     bad: list[bool] = []
     for run in _unbroken(observations):
         flags = [False] * len(run)
         pictures = np.stack([o.view.signature for o in run]).astype(np.float32)
+        local = np.stack([local_contrast(picture) for picture in pictures])
         for start in range(0, len(run), WINDOW_LOOKS):
             begin = max(0, min(start, len(run) - WINDOW_LOOKS))
-            window = pictures[begin : begin + WINDOW_LOOKS]
-            middle = np.median(window, axis=0)
-            alike = np.array([_likeness(picture, middle) >= STEADY_LIKENESS for picture in window])
-            if len(window) >= FEWEST_LOOKS and alike.mean() < STEADY_SHARE:
-                flags[begin : begin + len(window)] = [True] * len(window)
+            window = slice(begin, begin + WINDOW_LOOKS)
+            alike = _resemble_middle(pictures[window]) | _resemble_middle(local[window])
+            if len(alike) >= FEWEST_LOOKS and alike.mean() < STEADY_SHARE:
+                flags[window] = [True] * len(alike)
         bad += flags
     return bad
+
+
+def _resemble_middle(pictures: FloatArray) -> Mask:
+    """Which pictures, shape (n, h, w), resemble their median, shape (n,)."""
+    middle = np.median(pictures, axis=0)
+    return np.array([_likeness(picture, middle) >= STEADY_LIKENESS for picture in pictures])
 
 
 def _unbroken(observations: Sequence[Observation]) -> Iterator[list[Observation]]:

@@ -7,7 +7,7 @@ from detector.core.values import Image, Incident, LabelGroup, Proof
 from detector.proving.looker import Looker
 from detector.proving.models import Models
 from detector.proving.naming import vehicle_certainty
-from detector.proving.prove import Dropped, is_seen, prove
+from detector.proving.prove import Dropped, came_or_left, prove
 
 NAMED_IOU = 0.4
 """A detection that overlaps the object by this IoU names it."""
@@ -24,7 +24,7 @@ def prove_piled(incident: Incident, looker: Looker, models: Models) -> Proof | D
     verdict = prove(incident, looker, models.detector)
     if isinstance(verdict, Dropped):
         return verdict
-    if not _came_or_left(verdict, looker):
+    if not came_or_left(verdict, looker):
         return Dropped(incident, "no label names it, and it was seen neither to come nor to leave")
     pictures = [(still.frame.image, still.box) for still in verdict.stills if still.box is not None]
     named = sum(_is_named(image, box, models) for image, box in pictures)
@@ -34,13 +34,6 @@ def prove_piled(incident: Incident, looker: Looker, models: Models) -> Proof | D
     if certainty >= VEHICLE_CERTAINTY:
         return Dropped(incident, f"a vehicle: certainty {certainty:.2f}")
     return verdict
-
-
-def _came_or_left(proof: Proof, looker: Looker) -> bool:
-    """Whether the recordings show the place without the object; where they begin or end is no arrival or departure."""
-    interval = proof.incident.interval
-    edges = ((interval.start, proof.start_uncertainty_s), (interval.end, proof.end_uncertainty_s))
-    return any(is_seen(at, uncertainty_s, looker) for at, uncertainty_s in edges)
 
 
 def _is_named(image: Image, box: Box, models: Models) -> bool:

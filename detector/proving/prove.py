@@ -606,6 +606,13 @@ def _moved(stay: Stay, looker: Looker, edge: _Edge, detector: Detector) -> datet
     return moment if is_seen(moment, uncertainty_s, looker) else None
 
 
+def came_or_left(proof: Proof, looker: Looker) -> bool:
+    """Whether the recordings show the place without the object; where they begin or end is no arrival or departure."""
+    interval = proof.incident.interval
+    edges = ((interval.start, proof.start_uncertainty_s), (interval.end, proof.end_uncertainty_s))
+    return any(is_seen(at, uncertainty_s, looker) for at, uncertainty_s in edges)
+
+
 def is_seen(moment: datetime, uncertainty_s: float, looker: Looker) -> bool:
     """Whether the object came or left at a moment, and not the recordings began or ended there."""
     run = looker.run_of(moment)

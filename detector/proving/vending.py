@@ -5,7 +5,6 @@ At a minute between looks three people who pass in turn look like one who stays;
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -14,7 +13,7 @@ from detector.core.values import LABEL_GROUPS, Incident, LabelGroup, Proof
 from detector.inference.detector import Detector
 from detector.proving.looker import Looker, Seen
 from detector.proving.models import Models
-from detector.proving.prove import NEARBY_SHARE, Dropped, prove
+from detector.proving.prove import NEARBY_SHARE, Dropped, came_or_left, prove
 
 LOOKS = 24
 """So many looks are spread over the time for which the vendor is said to be there."""
@@ -42,7 +41,7 @@ def prove_vending(incident: Incident, looker: Looker, detector: Detector) -> Pro
         if len(looks) >= FEWEST_LOOKS and there < VENDOR_SHARE * len(looks):
             return Dropped(incident, f"people pass it, nobody stays: {there} of {len(looks)} looks show one")
     verdict = prove(incident, looker, detector)
-    if isinstance(verdict, Proof) and _unnamed(incident) and not _came_or_left(verdict):
+    if isinstance(verdict, Proof) and _unnamed(incident) and not came_or_left(verdict, looker):
         return Dropped(incident, "no label names it, and it was seen neither to come nor to leave")
     return verdict
 
@@ -50,11 +49,6 @@ def prove_vending(incident: Incident, looker: Looker, detector: Detector) -> Pro
 def _unnamed(incident: Incident) -> bool:
     assert incident.stay is not None
     return all(LABEL_GROUPS.get(sighting.label) is None for sighting in incident.stay.sightings)
-
-
-def _came_or_left(proof: Proof) -> bool:
-    """Whether the recordings show the place without the thing before it came or after it left."""
-    return math.isfinite(min(proof.start_uncertainty_s, proof.end_uncertainty_s))
 
 
 def _looks(incident: Incident, looker: Looker) -> Iterator[Seen]:

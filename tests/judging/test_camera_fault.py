@@ -54,6 +54,20 @@ def test_a_fixed_view_with_traffic_light_and_noise_is_no_fault(seed: int, traffi
 
 
 @pytest.mark.parametrize("seed", range(4))
+def test_shadows_of_clouds_that_pass_over_a_fixed_view_are_no_fault(seed: int) -> None:
+    """Their large dark areas change the grey values of most of the picture, and none of its structure."""
+    chance = np.random.default_rng(seed)
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    street = 90 + 25 * chance.normal(size=SHAPE)
+    views = []
+    for _ in range(LOOKS):
+        angle, phase = chance.uniform(0, 2 * np.pi, 2)
+        shade = 0.6 + 0.4 * np.sin((x * np.cos(angle) + y * np.sin(angle)) / 4 + phase)
+        views.append(np.clip(street * shade + chance.normal(0, 3, SHAPE), 0, 255).astype(np.uint8))
+    assert view_faults(filmed(views), CADENCE_S) == []
+
+
+@pytest.mark.parametrize("seed", range(4))
 def test_a_montage_is_one_fault_over_all_of_it_and_nothing_else_is_judged(seed: int) -> None:
     judgement = judged(filmed([scene(1000 * seed + i) for i in range(LOOKS)]))
     assert violations(judgement) == [Violation.CAMERA_FAULT]
