@@ -70,7 +70,7 @@ from detector.sampling.plan import Cadence, cadence_for
 from detector.signing import SigningKey
 from detector.storage import Root
 
-PROOF_VERSION = "15"
+PROOF_VERSION = "16"
 """Changes when proving would decide otherwise; a suspicion is then looked at again."""
 
 REFERENCE_REACH_S = 86400.0

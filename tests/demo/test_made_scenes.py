@@ -192,6 +192,7 @@ EVENTS = {"two-cars": 2, "parked-row": 5} | dict.fromkeys(
         *("parked", "occlusion", "half-on-footway", "bay", "over-midnight", "two-recordings", "night"),
         *("jam-and-parked", "bikes", "vending-van", "vending-stall"),
         *("litter", "litter-crowd", "litter-night", "litter-removed"),
+        *("piled", "piled-tactile", "piled-cleared", "piled-crowd"),
     ),
     1,
 )

@@ -11,6 +11,7 @@ from made_issues import NOON, evidence_of, file, incident, moment
 from sqlalchemy import Column, Connection, MetaData, Table, create_engine, insert, select, text
 
 from detector.database import Database, migrations, schema
+from detector.database.types import UtcTime
 from detector.issues import IssueQueue, State, history
 from detector.issues.filing import Filing, _details
 
@@ -114,6 +115,9 @@ def fill(connection: Connection) -> None:
 def value_of(connection: Connection, column: Column[Any]) -> object:
     for key in column.foreign_keys:
         return connection.scalar(select(key.column).limit(1))
+    newest = schema.metadata.tables[column.table.name].columns.get(column.name)
+    if newest is not None and isinstance(newest.type, UtcTime):
+        return newest.type.process_bind_param(NOON, connection.dialect)
     kinds: dict[type, object] = {
         bool: True, int: 7, float: 1.5, str: "text", datetime: NOON, object: {"a": 1}, bytes: b"b"
     }  # fmt: skip
