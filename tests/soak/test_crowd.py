@@ -36,6 +36,7 @@ ISSUES = 600 if SOAK else 60
 THINKS_S = (1.0, 3.0)
 """Somebody looks at a page so long."""
 P99_S = 1.0
+"""Of the soak; the smaller crowd is too short to measure a share of a hundred."""
 GROWTH_MB = 100.0
 PAGES = (
     "/queue", "/today", "/calendar", "/dispatch", "/points/p001", "/api/v1/issues?limit=50", "/api/v1/calendar",
@@ -206,7 +207,8 @@ def test_a_crowd_with_event_streams_and_slow_clients_beside_it_is_answered(count
     assert seen.faults == {}
     assert len(times) >= PEOPLE
     assert growth_mb < GROWTH_MB
-    assert p99 < P99_S * crowding() * (1 if SOAK else 3)
+    if SOAK:
+        assert p99 < P99_S * crowding()
 
 
 async def warm_up(port: int, cookies: list[str]) -> None:
