@@ -52,6 +52,10 @@ def verified(weights: Weights, folder: Path) -> Path:
     return path
 
 
+READABLE = 0o644
+"""Mode of a fetched file: weights are no secret, and who fetches them is often another user than the service."""
+
+
 def fetch(weights: Weights, folder: Path) -> Path:
     """Bring the file into the folder from the first source that has it. Raises BadWeights naming every failure."""
     if not weights.sources:
@@ -70,6 +74,7 @@ def fetch(weights: Weights, folder: Path) -> Path:
                 continue
             found = sha256_of(got)
             if found == weights.sha256:
+                got.chmod(READABLE)
                 return got.rename(folder / weights.file)
             failures.append(f"{source}: SHA-256 {found}, expected {weights.sha256}")
     raise BadWeights(f"{weights.name} could not be fetched:\n" + "\n".join(failures))

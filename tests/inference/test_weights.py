@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 import zipfile
 from pathlib import Path
@@ -128,3 +129,12 @@ def test_fetching_replaces_a_wrong_file(source: Path, folder: Path) -> None:
 def test_a_name_that_the_manifest_does_not_know_is_refused() -> None:
     with pytest.raises(BadWeights, match="there are: small"):
         by_name({"small": entry()}, "large")
+
+
+def test_fetched_weights_are_readable_by_the_service_whoever_fetched_them(source: Path, folder: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        fetched = fetch(entry(f"path:{source}"), folder)
+    finally:
+        os.umask(before)
+    assert fetched.stat().st_mode & 0o777 == 0o644
