@@ -407,10 +407,11 @@ def tiles_of(origin_xy: tuple[int, int], until_xy: tuple[int, int], tile_wh: tup
 
 
 def _spans(low: int, high: int, side: int) -> list[tuple[int, int]]:
-    """[low, high) in stretches of `side`, evenly spread, that overlap by TILES_OVERLAP_PX or more."""
+    """[low, high) in stretches of `side`, evenly spread, that overlap by TILES_OVERLAP_PX or half a side or more."""
     if high - low <= side:
         return [(low, high)]
-    count = -(-(high - low - TILES_OVERLAP_PX) // (side - TILES_OVERLAP_PX))
+    overlap = min(TILES_OVERLAP_PX, side // 2)
+    count = -(-(high - low - overlap) // (side - overlap))
     starts = [low + round(k * (high - low - side) / (count - 1)) for k in range(count)]
     return [(start, start + side) for start in starts]
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -362,3 +363,11 @@ def test_a_recording_in_two_pieces_shows_the_same_whether_the_second_joins_or_is
 
 def essence(one: Observed) -> object:
     return one.native_memory, [(o.detections.boxes.tolist(), o.reused, o.spared) for o in one.seen]
+
+
+@given(st.integers(0, 500), st.integers(1, 3000), st.integers(2, 900))
+def test_tiles_of_any_size_cover_every_pixel_and_reach_no_further(low: int, length: int, side: int) -> None:
+    tiles = tiles_of((low, low), (low + length, low + 1), (side, side))
+    assert (tiles[0].x1, tiles[-1].x2) == (low, low + length)
+    assert all(tile.x2 - tile.x1 == min(side, length) for tile in tiles)
+    assert all(after.x1 <= before.x2 for before, after in pairwise(tiles))
