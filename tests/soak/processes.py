@@ -85,6 +85,7 @@ def wait_for_none(mark: str, within_s: float) -> list[int]:
 
 def snapshot(made: Made) -> Snapshot:
     from detector.database import Database
+    from detector.evidence.writing import SIGNATURE
     from detector.inference.weights import sha256_of
     from detector.issues.queue import IssueQueue
 
@@ -94,8 +95,11 @@ def snapshot(made: Made) -> Snapshot:
             (i.fingerprint, i.interval, i.state, i.version, i.camera_id, i.zone_id, i.explanation)
             for i in IssueQueue(database).find()
         )
+    # Each county signs with a key of its own.
     files = sorted(
-        (path.relative_to(root).as_posix(), sha256_of(path)) for path in root.rglob("*") if path.is_file()
+        (path.relative_to(root).as_posix(), "" if path.name == SIGNATURE else sha256_of(path))
+        for path in root.rglob("*")
+        if path.is_file()
     )
     return Snapshot(issues, tuple(files), observed(made))
 
