@@ -36,6 +36,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benching, "LIMIT_PICTURES", 8)
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 def test_the_benchmark_measures_itself_the_others_and_the_limits_on_the_same_pictures(
     cache: Path, weights: Path, tmp_path: Path

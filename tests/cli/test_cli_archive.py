@@ -117,7 +117,7 @@ def test_the_plan_says_how_many_samples_and_why_and_changes_nothing(unscanned: M
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.soak), 2])
 def test_a_profile_tells_every_stage_of_the_scan_and_all_its_time(unscanned: Made, workers: int) -> None:
     file = unscanned.folder / "told" / "profile.json"
     done = kerbwatch(

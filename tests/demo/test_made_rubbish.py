@@ -49,7 +49,7 @@ def test_drawn_bags_are_different_and_real_ones_take_their_places(shared: Path) 
 @pytest.mark.parametrize(
     ("name", "seed"),
     [
-        ("litter-removed", 3),
+        pytest.param("litter-removed", 3, marks=pytest.mark.soak),
         ("litter-shadow", 3),
         ("litter-crowd", 1252),  # people pass one after the other while it falls: none of them owns it
     ],

@@ -209,6 +209,7 @@ def test_a_machine_that_cannot_work_is_left_aside_and_another_does_its_job(
         assert done.camera_id == "ok"
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 def test_an_actor_that_does_not_answer_is_given_up(
     ray_machines: Any, monkeypatch: pytest.MonkeyPatch

@@ -322,6 +322,7 @@ class Killed(BaseException):
     """As if the machine went down."""
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 @EXPORT_WARNS
 def test_a_training_that_was_killed_goes_on_after_its_last_epoch(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from detector.issues import IssueQueue
 pytest_plugins = ["database_fixture"]
 
 PROCESSES, ISSUES = 8, 200
-SECONDS = 60.0 if os.environ.get("KERBWATCH_SOAK") == "1" else 5.0
+SECONDS = 60.0 if os.environ.get("KERBWATCH_SOAK") == "1" else 3.0
 
 
 @pytest.mark.slow

@@ -64,7 +64,7 @@ def without_queues(judgement: Judgement) -> Judgement:
     return replace(judgement, incidents=tuple(replace(one, queues=()) for one in judgement.incidents))
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(
     seed=SEEDS,
     category=st.sampled_from(list(Category)),

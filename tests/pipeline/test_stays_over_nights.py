@@ -58,7 +58,7 @@ def test_a_stay_over_midnight_and_two_recordings_is_one_issue(over_midnight: Mad
     check_whole(issue)
 
 
-@pytest.mark.parametrize("days", [1, 2])
+@pytest.mark.parametrize("days", [1, pytest.param(2, marks=pytest.mark.soak)])
 def test_the_second_night_extends_the_issue_of_the_first(
     over_midnight: Made, tmp_path: Path, days: int
 ) -> None:

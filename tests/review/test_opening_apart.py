@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from made_archive import place_of
 from made_county import Served
+from own_loop import run_in_thread
 from video_fixture import Made, Maker, make
 
 from detector.core.values import Camera
@@ -43,7 +44,7 @@ def in_loop(*calls: Any) -> list[Any]:
         finally:
             await children.stop()
 
-    return asyncio.run(run())
+    return run_in_thread(run())
 
 
 def test_a_call_that_takes_too_long_or_too_much_is_ended_and_the_next_is_answered() -> None:

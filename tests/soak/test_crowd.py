@@ -21,6 +21,7 @@ from pathlib import Path
 
 import pytest
 from made_county import LOGINS, crowding, make_issues, make_users, utc_now
+from own_loop import run_in_thread
 
 from detector.config.settings import Settings, load_settings
 from detector.config.template import template_files
@@ -193,9 +194,9 @@ def test_a_crowd_with_event_streams_and_slow_clients_beside_it_is_answered(count
         pytest.skip(f"the hard limit of open files is {hard}")
     cookies = cookies_of(county)
     with command(county.folder) as (port, pid):
-        asyncio.run(warm_up(port, cookies))
+        run_in_thread(warm_up(port, cookies))
         before_mb = memory_mb(pid)
-        seen = asyncio.run(crowd(port, cookies, SECONDS))
+        seen = run_in_thread(crowd(port, cookies, SECONDS))
         growth_mb = memory_mb(pid) - before_mb
     times = seen.all_s
     rate, p50, p99 = len(times) / SECONDS, quantile(times, 0.5), quantile(times, 0.99)

@@ -133,6 +133,7 @@ def kill_when_there(night: Night, how: str, chance: random.Random) -> bool:
     return False
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 def test_a_night_killed_four_times_ends_as_an_undisturbed_one(
     composed: Made, whole: tuple[Left, float], tmp_path: Path

@@ -33,6 +33,7 @@ def county(folder: Path, hours: float, composed: Made) -> None:
         os.link(clips[min(number, 1)], path)
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 def test_the_peak_memory_of_a_scan_does_not_grow_with_the_length_of_the_footage(
     tmp_path: Path, composed: Made
