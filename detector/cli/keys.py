@@ -16,7 +16,7 @@ app = typer.Typer(help="The county's signing key: make, show.", no_args_is_help=
 
 @app.command()
 def make(folder: Folder = Path()) -> None:
-    """Make the county's key where there is none, and print its public half. Nothing that is there is replaced.
+    """Make the county's key if it is missing, and print its public half. An existing key is not replaced.
 
     Example: kerbwatch keys make -C county
     """

@@ -229,7 +229,7 @@ def _post(endpoint: Endpoint, body: bytes, headers: Mapping[str, str]) -> None:
 
 
 def _connection(endpoint: Endpoint) -> http.client.HTTPConnection:
-    """Raises Unreachable where the address is none."""
+    """Raises Unreachable for an invalid address."""
     try:
         parts = urlsplit(endpoint.url)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection

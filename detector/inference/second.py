@@ -39,7 +39,7 @@ class BinJudge(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SecondModels:
-    """A detector for bags of rubbish and a classifier of containers, each None where there is none."""
+    """A detector for bags of rubbish and a classifier of containers, each None if the site has not configured it."""
 
     litter: Detector | None = None
     bins: BinJudge | None = None

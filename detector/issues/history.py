@@ -75,7 +75,7 @@ def append(
 
 
 def last_row(connection: Connection) -> tuple[int, str]:
-    """The number and the hash of the last row; 0 and GENESIS where there is none."""
+    """The number and the hash of the last row; 0 and GENESIS for an empty log."""
     table = schema.history.c
     row = connection.execute(select(table.seq, table.hash).order_by(table.seq.desc()).limit(1)).first()
     return (int(row.seq), str(row.hash)) if row else (0, GENESIS)

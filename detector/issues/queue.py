@@ -303,7 +303,7 @@ class IssueQueue:
             return list(history.verify(connection))
 
     def last_row(self) -> tuple[int, str]:
-        """The number and the hash of the last row of the history; 0 and GENESIS where there is none."""
+        """The number and the hash of the last row of the history; 0 and GENESIS for an empty history."""
         with self._database.read() as connection:
             return history.last_row(connection)
 

@@ -1,7 +1,7 @@
 """piled_goods 乱堆物料 / 占用盲道: an object without a name, above litter size, that stands on a footway with nobody beside it.
 
 The pictures kept of samples are compared before and after, as for litter and unnamed stalls: what came or left is an object. Its
-size is told relative to the people who pass near it.
+size is stated relative to the people who pass near it.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ Observations and evidence may lie in folders or in buckets. Files pass through o
 
 from __future__ import annotations
 
-import errno
 import gzip
 import hashlib
 import io
@@ -28,6 +27,7 @@ from detector import __version__
 from detector.config.settings import Settings
 from detector.config.template import PLAIN_FILES
 from detector.core.errors import BadInput, StorageFull
+from detector.core.files import is_disk_full
 from detector.database import Database
 from detector.database.dump import revision, snapshot
 from detector.reporting.documents import OWN_TEMPLATES, TEMPLATES
@@ -78,7 +78,7 @@ def backup(settings: Settings, target: Path) -> Account:
     """Write everything that a working folder holds, recordings, weights and keys aside, to one signed file.
 
     It appears by a rename, after it was synced. What a row speaks of and is not there is in the account's faults.
-    The county's key is made where there is none. Raises BadKey where it cannot be.
+    Makes the county's key if it is missing. Raises BadKey if that fails.
     Raises BadInput where the target is there already, LeaseTaken while retention or another backup runs, StorageFull,
     StoreAway, DatabaseBusy, DatabaseUnusable where the database is damaged.
     """
@@ -249,7 +249,7 @@ def full_disk_told(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             raise StorageFull(f"{place}: no space left") from error
         raise
 

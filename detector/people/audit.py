@@ -125,7 +125,7 @@ class AuditLog:
             return [AuditRow(**row) for row in connection.execute(query).mappings()]
 
     def last(self) -> tuple[int, str]:
-        """The number and the hash of the last row; 0 and GENESIS where there is none."""
+        """The number and the hash of the last row; 0 and GENESIS for an empty log."""
         with self._database.read() as connection:
             return _last(connection)
 
